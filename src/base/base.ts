@@ -1,0 +1,7 @@
+/** The door of base: what every other folder may lean on. It imports nothing of ours. */
+export * from './bytes.ts';
+export * from './clock.ts';
+export * from './eip712.ts';
+export * from './ids.ts';
+export * from './money.ts';
+export * from './problem.ts';

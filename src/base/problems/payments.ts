@@ -1,0 +1,3 @@
+import type { ProblemDefinition } from './problems.ts';
+
+export const PAYMENTS_PROBLEMS = {} as const satisfies Record<string, ProblemDefinition>;

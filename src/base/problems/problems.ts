@@ -1,0 +1,40 @@
+import { ANCHOR_PROBLEMS } from './anchor.ts';
+import { AUDIT_PROBLEMS } from './audit.ts';
+import { BASE_PROBLEMS } from './base.ts';
+import { CHAIN_PROBLEMS } from './chain.ts';
+import { CLI_PROBLEMS } from './cli.ts';
+import { CUSTODY_PROBLEMS } from './custody.ts';
+import { HTTP_PROBLEMS } from './http.ts';
+import { LEDGER_PROBLEMS } from './ledger.ts';
+import { PAYMENTS_PROBLEMS } from './payments.ts';
+import { SETTLEMENT_PROBLEMS } from './settlement.ts';
+import { STORE_PROBLEMS } from './store.ts';
+
+/** When a refused request may be sent again: never unchanged, after a while, or at once with the same idempotency key. */
+export type RetryAdvice = 'never' | 'later' | 'now';
+
+export interface ProblemDefinition {
+  /** HTTP status (RFC 9110). */
+  readonly status: number;
+  /** The same words every time (RFC 9457 `title`). */
+  readonly title: string;
+  readonly retry: RetryAdvice;
+  readonly howToSolve: string;
+}
+
+/** The one registry of refusals; docs/errors.md is compared with it by a test. A code is area/slug and never changes its meaning. */
+export const PROBLEMS = {
+  ...ANCHOR_PROBLEMS,
+  ...AUDIT_PROBLEMS,
+  ...BASE_PROBLEMS,
+  ...CHAIN_PROBLEMS,
+  ...CLI_PROBLEMS,
+  ...CUSTODY_PROBLEMS,
+  ...HTTP_PROBLEMS,
+  ...LEDGER_PROBLEMS,
+  ...PAYMENTS_PROBLEMS,
+  ...SETTLEMENT_PROBLEMS,
+  ...STORE_PROBLEMS,
+} as const;
+
+export type ProblemCode = keyof typeof PROBLEMS;
