@@ -1,3 +1,78 @@
 import type { ProblemDefinition } from './problems.ts';
 
-export const CHAIN_PROBLEMS = {} as const satisfies Record<string, ProblemDefinition>;
+export const CHAIN_PROBLEMS = {
+  'chain/unreachable': {
+    status: 503,
+    title: 'The chain’s RPC endpoint does not answer',
+    retry: 'later',
+    howToSolve: 'Check RPC_URL and that the node behind it runs; everything that waits for the chain goes on by itself once it answers.',
+  },
+  'chain/wrong-chain': {
+    status: 500,
+    title: 'The RPC endpoint serves another chain than this deployment',
+    retry: 'never',
+    howToSolve: 'Point RPC_URL at the chain that the deployment was made on, or start with an empty database to make a new deployment.',
+  },
+  'chain/state-lost': {
+    status: 500,
+    title: 'The chain lost its state',
+    retry: 'never',
+    howToSolve:
+      'Bring the chain’s data back (for the local chain: the dump in the state folder, or the one before it). Without it, start with an empty state folder and an empty database: what was settled on the lost chain is gone.',
+  },
+  'chain/reorganised-final-block': {
+    status: 500,
+    title: 'A block that counted as final was replaced',
+    retry: 'never',
+    howToSolve: 'The finality depth is too small for this chain. Stop, raise it, and reconcile the deposits since the named block by hand.',
+  },
+  'chain/refused-by-node': {
+    status: 502,
+    title: 'The node refused a request',
+    retry: 'later',
+    howToSolve: 'Read the node’s own words in the detail; a node that prunes history or limits ranges needs another RPC_URL.',
+  },
+  'chain/reverted': {
+    status: 409,
+    title: 'The contract refused the call',
+    retry: 'never',
+    howToSolve: 'The contract’s error and its arguments are in the facts; interfaces/ in contracts/ documents each of them.',
+  },
+  'chain/transaction-differs': {
+    status: 409,
+    title: 'A transaction with this id but another content exists',
+    retry: 'never',
+    howToSolve: 'One id names one call for ever: use a new id for a new call.',
+  },
+  'chain/transaction-unknown': {
+    status: 404,
+    title: 'No transaction with this id is in the outbox',
+    retry: 'never',
+    howToSolve: 'Enqueue it first; the id is the caller’s own.',
+  },
+  'chain/relayer-busy': {
+    status: 409,
+    title: 'Another process sends with this relayer key',
+    retry: 'later',
+    howToSolve: 'One relayer key has one sender. Stop the other process (it holds the advisory lock of this key), or give this one a key of its own.',
+  },
+  'chain/relayer-out-of-funds': {
+    status: 503,
+    title: 'The relayer cannot pay the gas',
+    retry: 'later',
+    howToSolve: 'Send native coin to the relayer’s address named in the facts; the outbox goes on by itself.',
+  },
+  'chain/consent-needed': {
+    status: 409,
+    title: 'Nothing is deployed or spent on this chain without being asked',
+    retry: 'never',
+    howToSolve: 'RPC_URL names a chain of yours and no deployment is recorded: ask for the deployment explicitly, with a funded deployer key.',
+  },
+  'chain/deployment-differs': {
+    status: 409,
+    title: 'The recorded deployment was made with other parameters',
+    retry: 'never',
+    howToSolve:
+      'Addresses pin the book, the signers and the delay for ever: go on with the recorded parameters, or make a new deployment in an empty database.',
+  },
+} as const satisfies Record<string, ProblemDefinition>;

@@ -1,0 +1,17 @@
+/** The door of chain: the client, the outbox, deposits, reads and the deployment. viem stays behind it. */
+export type { BlockRef, ChainClient, ChainLog, Finality, SendResult } from './client/types.ts';
+export type { Deposit, DepositChange, DepositIdentity, DepositScanner, DepositState, ScanReport } from './deposits/types.ts';
+export { OUTBOX_TRANSITIONS, type OutboxState } from './outbox/states.ts';
+export type {
+  Attempt,
+  MinedReceipt,
+  Outbox,
+  OutboxId,
+  OutboxProgress,
+  OutboxTransaction,
+  Rebuild,
+  Rebuilt,
+  TickReport,
+  TransactionFailure,
+  TransactionRequest,
+} from './outbox/types.ts';
