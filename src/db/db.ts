@@ -1,0 +1,7 @@
+/** The door of db: a pool whose role cannot rewrite the journal, migrations, named statements, and a PostgreSQL of our own where none is given. */
+export { openDatabase, openForReading, type Database, type DatabaseOptions } from './database.ts';
+export { startPostgres, type EmbeddedPostgres, type PostgresEvent, type PostgresOptions } from './embedded/embedded.ts';
+export { toProblem, violatedConstraint } from './errors.ts';
+export { migrate, type Migrated } from './migrate.ts';
+export { execute, inTransaction, query, type Queryable } from './query.ts';
+export { loadSql, type NamedStatement } from './sql.ts';

@@ -1,0 +1,24 @@
+import { open, rename, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/**
+ * Replaces a file so that after a crash at any instant the old content is there or the new, whole: written beside it, fsync, renamed, and the folder
+ * fsynced too, without which the rename itself may be lost (POSIX promises nothing less than that).
+ */
+export async function writeFileDurably(path: string, content: string | Uint8Array, mode = 0o600): Promise<void> {
+  const temporary = `${path}.new`;
+  await withFile(await open(temporary, 'w', mode), async (file) => {
+    await file.writeFile(content);
+    await file.sync();
+  });
+  await rename(temporary, path);
+  await withFile(await open(dirname(path), 'r'), (folder) => folder.sync());
+}
+
+async function withFile(file: FileHandle, work: (file: FileHandle) => Promise<void>): Promise<void> {
+  try {
+    await work(file);
+  } finally {
+    await file.close();
+  }
+}
