@@ -1,0 +1,10 @@
+/** The pure half of payments: what an order file says and what it costs. No clock, no disk, no database. */
+export * from './currencies.ts';
+export * from './pain001/parse.ts';
+export { duplicateKey } from './pain001/payment.ts';
+export * from './pain001/types.ts';
+export * from './quote/evidence.ts';
+export * from './quote/price.ts';
+export * from './quote/quote.ts';
+export * from './quote/rates.ts';
+export * from './quote/tariff.ts';
