@@ -1,0 +1,43 @@
+/** Generates src/chain/abi/*.ts and src/chain/artifacts/*.json from the contracts: `node scripts/abi.ts`. A test fails when they differ from the sources. */
+import { createHash } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { compile, SOLC_SETTINGS, SOLC_VERSION } from './solc.ts';
+
+const CONTRACTS = [
+  { source: 'contracts/LedgerAnchor.sol', name: 'LedgerAnchor', file: 'ledger-anchor' },
+  { source: 'contracts/SettlementVault.sol', name: 'SettlementVault', file: 'settlement-vault' },
+  { source: 'contracts/Timelock.sol', name: 'Timelock', file: 'timelock' },
+  { source: 'contracts/mocks/TestStablecoin.sol', name: 'TestStablecoin', file: 'test-stablecoin' },
+] as const;
+
+/** The generated files by their path from the repository's root. */
+export function generate(): ReadonlyMap<string, string> {
+  const output = compile(
+    CONTRACTS.map(({ source }) => source),
+    { ...SOLC_SETTINGS, outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object'] } } },
+  );
+  const compiler = { version: SOLC_VERSION, settings: SOLC_SETTINGS, settingsHash: createHash('sha256').update(JSON.stringify(SOLC_SETTINGS)).digest('hex') };
+  const files = new Map<string, string>();
+  for (const { source, name, file } of CONTRACTS) {
+    const contract = output.contracts[source]![name]!;
+    const constant = `${file.replaceAll('-', '_').toUpperCase()}_ABI`;
+    // One line an entry: a change of the interface is a readable diff.
+    const abi = `[\n${contract.abi.map((entry) => `  ${JSON.stringify(entry)}`).join(',\n')}\n]`;
+    files.set(
+      `src/chain/abi/${file}.ts`,
+      `// Generated from ${source} by scripts/abi.ts: do not edit.\n// prettier-ignore\nexport const ${constant} = ${abi} as const;\n`,
+    );
+    const facts = { contractName: name, source, compiler, bytecode: `0x${contract.evm.bytecode.object}` };
+    files.set(`src/chain/artifacts/${name}.json`, `${JSON.stringify(facts, null, 2).slice(0, -2)},\n  "abi": ${abi.replaceAll('\n', '\n  ')}\n}\n`);
+  }
+  return files;
+}
+
+if (import.meta.main) {
+  const root = new URL('..', import.meta.url);
+  for (const folder of ['src/chain/abi', 'src/chain/artifacts']) mkdirSync(new URL(folder, root), { recursive: true });
+  for (const [path, content] of generate()) {
+    writeFileSync(new URL(path, root), content);
+    console.log(path);
+  }
+}
