@@ -203,4 +203,91 @@ const QUOTE_PROBLEMS = {
   },
 } as const satisfies Record<string, ProblemDefinition>;
 
-export const PAYMENTS_PROBLEMS = { ...FILE_PROBLEMS, ...PAYMENT_PROBLEMS, ...QUOTE_PROBLEMS } as const satisfies Record<string, ProblemDefinition>;
+const IDENTITY_PROBLEMS = {
+  'identity/bad-authorisation': {
+    status: 400,
+    title: 'The authorisation cannot be read',
+    retry: 'never',
+    howToSolve: 'Send exactly the members of the signed message: ids as lower-case UUIDs, integers as strings, bytes as hexadecimal.',
+  },
+  'identity/unsupported-scheme': {
+    status: 400,
+    title: 'The evidence is of a kind we do not verify',
+    retry: 'never',
+    howToSolve: 'Sign the message by EIP-712 (scheme "eip712").',
+  },
+  'identity/expired': {
+    status: 422,
+    title: 'The authorisation has expired',
+    retry: 'never',
+    howToSolve: 'Sign it again with a later expiry and a new nonce.',
+  },
+  'identity/wrong-merchant': {
+    status: 403,
+    title: 'The authorisation is another merchant’s',
+    retry: 'never',
+    howToSolve: 'Send it as the merchant it names.',
+  },
+  'identity/bad-signature': {
+    status: 422,
+    title: 'The signature is malformed',
+    retry: 'never',
+    howToSolve: 'Send r, s (lower half) and v (27 or 28): 65 bytes, as wallets give them for eth_signTypedData_v4.',
+  },
+  'identity/wrong-signer': {
+    status: 403,
+    title: 'The message was signed with another key, or for another chain or vault',
+    retry: 'never',
+    howToSolve: 'Sign exactly this message, with the key registered for the merchant, for the chain id and vault of this deployment.',
+  },
+  'identity/wrong-file': {
+    status: 422,
+    title: 'The merchant signed another file',
+    retry: 'never',
+    howToSolve: 'Send the file byte for byte as it was signed; an editor or a mail gateway may have changed it.',
+  },
+  'identity/wrong-count': {
+    status: 422,
+    title: 'The merchant signed another number of payments',
+    retry: 'never',
+    howToSolve: 'Count the CdtTrfTxInf of the file and sign that.',
+  },
+  'identity/wrong-control-sum': {
+    status: 422,
+    title: 'The merchant signed another sum',
+    retry: 'never',
+    howToSolve: 'Sign the plain sum of all instructed amounts, without trailing zeros.',
+  },
+  'identity/wrong-account': {
+    status: 422,
+    title: 'The merchant signed for another account',
+    retry: 'never',
+    howToSolve: 'Sign for the account the order is to be paid from.',
+  },
+  'identity/nonce-used': {
+    status: 409,
+    title: 'The nonce was used by another message',
+    retry: 'never',
+    howToSolve: 'Sign with a nonce this merchant has not used.',
+  },
+} as const satisfies Record<string, ProblemDefinition>;
+
+const RISK_PROBLEMS = {
+  'risk/empty-list': {
+    status: 503,
+    title: 'A screening list has no entry',
+    retry: 'later',
+    howToSolve: 'Load the list again from its publisher: an empty list clears everybody, so none is accepted.',
+  },
+  'risk/bad-list': {
+    status: 422,
+    title: 'A screening list cannot be read',
+    retry: 'never',
+    howToSolve: 'Correct the line named, or load the files again in the format of their publisher.',
+  },
+} as const satisfies Record<string, ProblemDefinition>;
+
+export const PAYMENTS_PROBLEMS = { ...FILE_PROBLEMS, ...PAYMENT_PROBLEMS, ...QUOTE_PROBLEMS, ...IDENTITY_PROBLEMS, ...RISK_PROBLEMS } as const satisfies Record<
+  string,
+  ProblemDefinition
+>;
