@@ -146,7 +146,7 @@ export function needs(commands: Iterable<Command>): Needs {
     }
     keys.add(keyOf(command));
     if (command.kind === 'openAccount' || command.kind === 'closeAccount') accounts.add(command.id);
-    if (command.kind === 'expire' || command.kind === 'release') holds.add(command.pending);
+    if (command.kind === 'expire' || command.kind === 'release') holds.add(command.transfer);
     if (command.kind === 'instruction') keys.add(`window:${command.window}`);
     if (command.kind === 'window') openHolds = true;
   }

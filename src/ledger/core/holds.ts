@@ -23,7 +23,7 @@ function closedCode(hold: Hold): RefusalCode | null {
 }
 
 /** Takes `released` off both accounts' pending and adds `posted` to their posted balances. */
-function settle(draft: Draft, hold: Hold, released: bigint, posted: bigint, seq: number): Balances {
+function settle(draft: Draft, hold: Hold, released: bigint, posted: bigint, seq: bigint): Balances {
   const debit = draft.account(hold.debit);
   const credit = draft.account(hold.credit);
   assert(debit && credit, `the accounts of hold ${hold.id} are not loaded`);
@@ -111,8 +111,8 @@ function closedAccount({ debit, credit }: Balances, voids: boolean): RefusalCode
 function expireHold(draft: Draft, hold: Hold, evidence: Evidence): Result {
   const seq = draft.nextSeq;
   const record = draft.append(
-    { kind: 'expiry', pending: hold.id, ...evidenceOf(evidence), seq, nowMs: draft.nowMs },
-    keyOf({ kind: 'expire', pending: hold.id }),
+    { kind: 'expiry', transfer: hold.id, ...evidenceOf(evidence), seq, nowMs: draft.nowMs },
+    keyOf({ kind: 'expire', transfer: hold.id }),
   );
   const balances = settle(draft, hold, left(hold), 0n, seq);
   draft.putHold({ ...hold, status: 'expired' });
@@ -120,8 +120,8 @@ function expireHold(draft: Draft, hold: Hold, evidence: Evidence): Result {
 }
 
 export function expire(draft: Draft, command: Expire): Result {
-  const hold = draft.hold(command.pending);
-  if (!hold) return refused(draft.transfer(command.pending) ? 'pending_transfer_not_pending' : 'pending_transfer_not_found');
+  const hold = draft.hold(command.transfer);
+  if (!hold) return refused(draft.transfer(command.transfer) ? 'pending_transfer_not_pending' : 'pending_transfer_not_found');
   if (hold.status === 'expired') return refused('exists', draft.keyed(keyOf(command)) ?? null);
   const closed = closedCode(hold);
   if (closed) return refused(closed);
@@ -132,7 +132,7 @@ export function expire(draft: Draft, command: Expire): Result {
 }
 
 /** What a window closing now would take: open, settling, not taken before, from `fromSeq` on. */
-function takable(draft: Draft, fromSeq: number): Hold[] {
+function takable(draft: Draft, fromSeq: bigint): Hold[] {
   return draft.openHolds().filter((hold) => hold.settles && hold.windowSeq === null && hold.seq >= fromSeq);
 }
 
@@ -152,17 +152,17 @@ export function closeWindow(draft: Draft, command: CloseWindow): Result {
   if (window === NIL_UUID) return refused('id_must_not_be_zero');
   if (window === MAX_UUID) return refused('id_must_not_be_int_max');
 
-  const from = fromSeq ?? 1;
+  const from = fromSeq ?? 1n;
   for (const hold of takable(draft, from)) if (isDue(hold, draft.nowMs)) expireHold(draft, hold, {});
   const seq = draft.nextSeq;
-  const record = draft.append({ kind: 'window', window, fromSeq: from, toSeq: seq - 1, ...evidenceOf(command), seq, nowMs: draft.nowMs }, key);
+  const record = draft.append({ kind: 'window', window, fromSeq: from, toSeq: seq - 1n, ...evidenceOf(command), seq, nowMs: draft.nowMs }, key);
   for (const hold of takable(draft, from)) draft.putHold({ ...hold, windowSeq: seq });
   return { code: 'created', record, balances: null };
 }
 
 /** Lets a hold that its instruction finally did not pay be voided. */
 export function release(draft: Draft, command: Release): Result {
-  const { pending, instruction, index, reason } = command;
+  const { transfer, instruction, index, reason } = command;
   const key = keyOf(command);
   const existing = draft.keyed(key);
   if (existing?.kind === 'release') {
@@ -171,14 +171,14 @@ export function release(draft: Draft, command: Release): Result {
     if (!sameEvidence(command, existing)) return refused('exists_with_different_fields', existing);
     return refused('exists', existing);
   }
-  const hold = draft.hold(pending);
-  if (!hold) return refused(draft.transfer(pending) ? 'pending_transfer_not_pending' : 'pending_transfer_not_found');
+  const hold = draft.hold(transfer);
+  if (!hold) return refused(draft.transfer(transfer) ? 'pending_transfer_not_pending' : 'pending_transfer_not_found');
   const closed = closedCode(hold);
   if (closed) return refused(closed);
   if (hold.windowSeq === null) return refused('pending_transfer_not_in_window');
 
   const seq = draft.nextSeq;
-  const record = draft.append({ kind: 'release', pending, instruction, index, reason, ...evidenceOf(command), seq, nowMs: draft.nowMs }, key);
+  const record = draft.append({ kind: 'release', transfer, instruction, index, reason, ...evidenceOf(command), seq, nowMs: draft.nowMs }, key);
   draft.putHold({ ...hold, releaseSeq: seq });
   return { code: 'created', record, balances: null };
 }

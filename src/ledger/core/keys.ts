@@ -14,11 +14,11 @@ export function keyOf(command: Exclude<Command, TransferCommand>): string {
     case 'closeAccount':
       return `closed:${command.id}`;
     case 'expire':
-      return `expiry:${command.pending}`;
+      return `expiry:${command.transfer}`;
     case 'release':
-      return `release:${command.pending}`;
+      return `release:${command.transfer}`;
     case 'merchant':
-      return `merchant:${command.digest}`;
+      return `merchant:${command.authorisation}`;
     case 'payee':
       return `payee:${command.payee}`;
     case 'order':
@@ -32,7 +32,7 @@ export function keyOf(command: Exclude<Command, TransferCommand>): string {
     case 'wallet':
       return `wallet:${command.wallet}`;
     case 'erasure':
-      return `erasure:${command.subject}`;
+      return `erasure:${command.erased}`;
     case 'liability':
       return `liability:${command.root}:${command.asset}`;
   }
@@ -40,13 +40,13 @@ export function keyOf(command: Exclude<Command, TransferCommand>): string {
 
 /** The members of each kind that only has to be unique, in the order of docs/formats.md. */
 export const NAMED_MEMBERS = {
-  merchant: ['merchant', 'key', 'digest'],
-  payee: ['payee', 'merchant', 'digest'],
-  order: ['order', 'merchant', 'digest', 'count'],
-  wallet: ['merchant', 'wallet', 'digest'],
+  merchant: ['merchant', 'key', 'authorisation'],
+  payee: ['payee', 'merchant', 'authorisation'],
+  order: ['order', 'merchant', 'authorisation', 'count'],
+  wallet: ['merchant', 'wallet', 'authorisation'],
   instruction: ['vault', 'token', 'window', 'index', 'listHash', 'count', 'total', 'notAfterS'],
   tariff: ['tariff', 'schedule'],
-  erasure: ['subject'],
+  erasure: ['erased'],
   liability: ['root', 'asset', 'total'],
 } as const satisfies { [K in NamedBody['kind']]: readonly (keyof Extract<NamedBody, { kind: K }>)[] };
 

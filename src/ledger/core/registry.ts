@@ -1,4 +1,4 @@
-import { NIL_UUID } from '#base';
+import { NIL_UUID, type Uuid } from '#base';
 import { ALL_ACCOUNT_FLAGS, CLOSED, CREDITS_MUST_NOT_EXCEED_DEBITS, DEBITS_MUST_NOT_EXCEED_CREDITS } from './flags.ts';
 import { evidenceOf, keyOf, NAMED_MEMBERS, sameEvidence } from './keys.ts';
 import { refused, type Result } from './results.ts';
@@ -41,7 +41,7 @@ function accountExists(draft: Draft, command: OpenAccount, account: Account): Re
 }
 
 export function openAccount(draft: Draft, command: OpenAccount): Result {
-  const { id, asset, code, flags = 0, overdraft = 0n, owner = NIL_UUID } = command;
+  const { id, asset, code, flags = 0, overdraft = 0n, owner = NIL_UUID as Uuid<string> } = command;
   const limits = flags & (DEBITS_MUST_NOT_EXCEED_CREDITS | CREDITS_MUST_NOT_EXCEED_DEBITS);
   if ((flags & ~ALL_ACCOUNT_FLAGS) !== 0) return refused('reserved_flag');
   if (id === NIL_UUID) return refused('id_must_not_be_zero');

@@ -18,9 +18,9 @@ export const BODY_MEMBERS = {
   account: ['id', 'asset', 'code', 'flags', 'overdraft', 'owner'],
   transfer: ['id', 'pendingId', 'debit', 'credit', 'asset', 'amount', 'code', 'flags', 'timeoutS', 'effectiveMs', 'reference'],
   refusal: ['transfer', 'code'],
-  expiry: ['pending'],
+  expiry: ['transfer'],
   window: ['window', 'fromSeq', 'toSeq'],
-  release: ['pending', 'instruction', 'index', 'reason'],
+  release: ['transfer', 'instruction', 'index', 'reason'],
 } as const satisfies { [K in RecordBody['kind']]: readonly (keyof Extract<RecordBody, { kind: K }>)[] };
 
 /**
@@ -37,7 +37,7 @@ export function replay(state: State, records: Iterable<LedgerRecord>): Contradic
 }
 
 function outOfPlace(seq: Seq, nowMs: TimeMs, record: LedgerRecord): string | null {
-  if (record.seq !== seq + 1) return `record ${record.seq} follows record ${seq}: the sequence has no gaps and no repetitions`;
+  if (record.seq !== seq + 1n) return `record ${record.seq} follows record ${seq}: the sequence has no gaps and no repetitions`;
   if (record.nowMs < nowMs) return `time goes back from ${nowMs} to ${record.nowMs}`;
   return null;
 }

@@ -18,7 +18,7 @@ export interface State {
 }
 
 export function emptyState(): State {
-  return { seq: 0, nowMs: 0, assets: new Set(), accounts: new Map(), transfers: new Map(), refusals: new Map(), holds: new Map(), keyed: new Map() };
+  return { seq: 0n, nowMs: 0, assets: new Set(), accounts: new Map(), transfers: new Map(), refusals: new Map(), holds: new Map(), keyed: new Map() };
 }
 
 /** What a batch did, beside its records: the values after it. */
@@ -50,7 +50,7 @@ export class Draft {
   }
 
   get nextSeq(): Seq {
-    return this.base.seq + this.records.length + 1;
+    return this.base.seq + BigInt(this.records.length + 1);
   }
 
   account(id: AccountId): Account | undefined {
@@ -82,7 +82,7 @@ export class Draft {
     const open: Hold[] = [];
     for (const hold of this.base.holds.values()) if (!this.#holds.has(hold.id) && hold.status === 'open') open.push(hold);
     for (const hold of this.#holds.values()) if (hold.status === 'open') open.push(hold);
-    return open.sort((a, b) => a.seq - b.seq);
+    return open.sort((a, b) => (a.seq < b.seq ? -1 : 1));
   }
 
   putAccount(account: Account): void {
@@ -129,7 +129,7 @@ export class Draft {
     for (const [id, refusal] of this.#refusals) this.base.refusals.set(id, refusal);
     for (const [key, record] of this.#keyed) this.base.keyed.set(key, record);
     for (const asset of this.#assets.keys()) this.base.assets.add(asset);
-    this.base.seq += this.records.length;
+    this.base.seq += BigInt(this.records.length);
     this.base.nowMs = this.nowMs;
   }
 

@@ -1,4 +1,4 @@
-import { MAX_AMOUNT, NIL_UUID, type AccountId, type AssetNo, type TransferId } from '#base';
+import { MAX_AMOUNT, NIL_UUID, type AccountId, type AssetNo, type TransferId, type Uuid } from '#base';
 import { MAX_UUID } from './registry.ts';
 import { evidenceOf, sameEvidence } from './keys.ts';
 import {
@@ -35,7 +35,7 @@ export function askedBody(command: TransferCommand): TransferBody {
     flags: command.flags ?? 0,
     timeoutS: command.timeoutS ?? 0,
     effectiveMs: command.effectiveMs ?? 0,
-    reference: command.reference ?? NIL_UUID,
+    reference: command.reference ?? (NIL_UUID as Uuid<string>),
   };
 }
 

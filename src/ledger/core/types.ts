@@ -1,7 +1,7 @@
 import type { AccountId, AssetNo, Hex, MerchantId, OrderId, PayeeId, TimeMs, TransferId, Uuid, WindowId } from '#base';
 
 /** The place of a record in its book: 1, 2, 3, ... without gaps. */
-export type Seq = number;
+export type Seq = bigint;
 
 /** The slots of evidence beside a record, in the order of docs/formats.md (slot 0 is `order`); 12 to 15 are reserved. */
 export const FIELD_NAMES = [
@@ -25,8 +25,8 @@ export type Fields = Readonly<Partial<Record<FieldName, string>>>;
 
 export interface Evidence {
   readonly fields?: Fields;
-  /** Whose key salts the fields: a payee, a merchant. */
-  readonly subject?: string;
+  /** Whose key salts the fields: a payee, a merchant. There are no fields without it. */
+  readonly subject?: Uuid<string>;
 }
 
 interface Appended extends Evidence {
@@ -55,7 +55,7 @@ export interface AccountBody {
   readonly flags: number;
   /** Minor units by which the limited side may exceed the other. */
   readonly overdraft: bigint;
-  readonly owner: string;
+  readonly owner: Uuid<string>;
 }
 
 export interface TransferBody {
@@ -74,7 +74,7 @@ export interface TransferBody {
   /** The date it counts for; 0 when that is the date it was booked. */
   readonly effectiveMs: TimeMs;
   /** What it belongs to (a payment), or nil. */
-  readonly reference: string;
+  readonly reference: Uuid<string>;
 }
 
 export interface RefusalBody {
@@ -85,28 +85,29 @@ export interface RefusalBody {
 
 export interface ExpiryBody {
   readonly kind: 'expiry';
-  readonly pending: TransferId;
+  /** The pending transfer. */
+  readonly transfer: TransferId;
 }
 
 export interface MerchantBody {
   readonly kind: 'merchant';
   readonly merchant: MerchantId;
   readonly key: Hex;
-  readonly digest: Hex;
+  readonly authorisation: Hex;
 }
 
 export interface PayeeBody {
   readonly kind: 'payee';
   readonly payee: PayeeId;
   readonly merchant: MerchantId;
-  readonly digest: Hex;
+  readonly authorisation: Hex;
 }
 
 export interface OrderBody {
   readonly kind: 'order';
   readonly order: OrderId;
   readonly merchant: MerchantId;
-  readonly digest: Hex;
+  readonly authorisation: Hex;
   readonly count: number;
 }
 
@@ -131,7 +132,7 @@ export interface InstructionBody {
 
 export interface TariffBody {
   readonly kind: 'tariff';
-  readonly tariff: Uuid<'tariff'>;
+  readonly tariff: Uuid<string>;
   /** Canonical JSON of the fee and FX schedule. */
   readonly schedule: string;
 }
@@ -140,12 +141,13 @@ export interface WalletBody {
   readonly kind: 'wallet';
   readonly merchant: MerchantId;
   readonly wallet: Hex;
-  readonly digest: Hex;
+  readonly authorisation: Hex;
 }
 
 export interface ReleaseBody {
   readonly kind: 'release';
-  readonly pending: TransferId;
+  /** The pending transfer. */
+  readonly transfer: TransferId;
   /** hashStruct of the instruction that did not pay it. */
   readonly instruction: Hex;
   readonly index: number;
@@ -155,7 +157,8 @@ export interface ReleaseBody {
 
 export interface ErasureBody {
   readonly kind: 'erasure';
-  readonly subject: string;
+  /** The subject whose key is deleted. */
+  readonly erased: Uuid<string>;
 }
 
 export interface LiabilityBody {
@@ -213,7 +216,7 @@ export interface OpenAccount extends Evidence {
   readonly code: number;
   readonly flags?: number;
   readonly overdraft?: bigint;
-  readonly owner?: string;
+  readonly owner?: Uuid<string>;
 }
 
 /** Appends the account once more with the flag `closed`: from then on its holds can only be voided or expire. */
@@ -236,12 +239,13 @@ export interface TransferCommand extends Evidence {
   readonly flags?: number;
   readonly timeoutS?: number;
   readonly effectiveMs?: TimeMs;
-  readonly reference?: string;
+  readonly reference?: Uuid<string>;
 }
 
 export interface Expire extends Evidence, Linkable {
   readonly kind: 'expire';
-  readonly pending: TransferId;
+  /** The pending transfer. */
+  readonly transfer: TransferId;
 }
 
 /** Takes every open hold that settles, from `fromSeq` (1 when absent) to the record just before it. */
@@ -265,7 +269,7 @@ export interface Account {
   readonly code: number;
   readonly flags: number;
   readonly overdraft: bigint;
-  readonly owner: string;
+  readonly owner: Uuid<string>;
   readonly debitsPending: bigint;
   readonly debitsPosted: bigint;
   readonly creditsPending: bigint;
@@ -285,7 +289,7 @@ export interface Hold {
   readonly asset: AssetNo;
   readonly amount: bigint;
   readonly code: number;
-  readonly reference: string;
+  readonly reference: Uuid<string>;
   readonly settles: boolean;
   /** When it may expire; 0 for never. */
   readonly expiresMs: TimeMs;

@@ -9,6 +9,10 @@ function isUint(value: number, max: number): boolean {
   return Number.isSafeInteger(value) && value >= 0 && value <= max;
 }
 
+function isSeq(value: bigint): boolean {
+  return value >= 0n && value < 2n ** 63n;
+}
+
 function isAmount(value: bigint): boolean {
   return value >= 0n && value <= MAX_AMOUNT;
 }
@@ -21,6 +25,8 @@ function isText(text: string, maxBytes: number): boolean {
 function evidenceFits(evidence: Evidence): boolean {
   if (evidence.subject !== undefined && !isUuid(evidence.subject)) return false;
   if (evidence.fields === undefined) return true;
+  // Without a subject there is no key to salt them with.
+  if (evidence.subject === undefined) return false;
   const names: readonly string[] = FIELD_NAMES;
   return Object.entries(evidence.fields).every(([name, value]) => names.includes(name) && isText(value, 2 ** 20));
 }
@@ -61,19 +67,19 @@ function bodyFits(command: Command): boolean {
     case 'closeAccount':
       return isUuid(command.id);
     case 'expire':
-      return isUuid(command.pending);
+      return isUuid(command.transfer);
     case 'window':
-      return isUuid(command.window) && isUint(command.fromSeq ?? 1, Number.MAX_SAFE_INTEGER);
+      return isUuid(command.window) && isSeq(command.fromSeq ?? 1n);
     case 'release':
-      return isUuid(command.pending) && isHex(command.instruction, 32) && isUint(command.index, U8) && (command.reason === 1 || command.reason === 2);
+      return isUuid(command.transfer) && isHex(command.instruction, 32) && isUint(command.index, U8) && (command.reason === 1 || command.reason === 2);
     case 'merchant':
-      return isUuid(command.merchant) && isHex(command.key, 20) && isHex(command.digest, 32);
+      return isUuid(command.merchant) && isHex(command.key, 20) && isHex(command.authorisation, 32);
     case 'payee':
-      return isUuid(command.payee) && isUuid(command.merchant) && isHex(command.digest, 32);
+      return isUuid(command.payee) && isUuid(command.merchant) && isHex(command.authorisation, 32);
     case 'order':
-      return isUuid(command.order) && isUuid(command.merchant) && isHex(command.digest, 32) && isUint(command.count, U32);
+      return isUuid(command.order) && isUuid(command.merchant) && isHex(command.authorisation, 32) && isUint(command.count, U32);
     case 'wallet':
-      return isUuid(command.merchant) && isHex(command.wallet, 20) && isHex(command.digest, 32);
+      return isUuid(command.merchant) && isHex(command.wallet, 20) && isHex(command.authorisation, 32);
     case 'instruction':
       return (
         isHex(command.vault, 20) &&
@@ -88,7 +94,7 @@ function bodyFits(command: Command): boolean {
     case 'tariff':
       return isUuid(command.tariff) && isText(command.schedule, 2 ** 20);
     case 'erasure':
-      return isUuid(command.subject);
+      return isUuid(command.erased);
     case 'liability':
       return isHex(command.root, 32) && isUint(command.asset, U32) && isAmount(command.total);
   }
