@@ -1,3 +1,191 @@
 import type { ProblemDefinition } from './problems.ts';
 
-export const HTTP_PROBLEMS = {} as const satisfies Record<string, ProblemDefinition>;
+export const HTTP_PROBLEMS = {
+  'http/malformed-request': {
+    status: 400,
+    title: 'The request is not well-formed HTTP',
+    retry: 'never',
+    howToSolve: 'Send HTTP/1.1 with a complete request line, a percent-encoded path, complete headers and a body as long as its Content-Length.',
+  },
+  'http/malformed-json': {
+    status: 400,
+    title: 'The body is not JSON',
+    retry: 'never',
+    howToSolve: 'Send one JSON value in UTF-8. The detail names where reading stopped.',
+  },
+  'http/invalid-request': {
+    status: 400,
+    title: 'The request does not have the shape this endpoint takes',
+    retry: 'never',
+    howToSolve:
+      'Correct every field listed in facts.errors; /openapi.json states the shape. Amounts are minor units as decimal strings, ids are lower-case UUIDs.',
+  },
+  'http/bad-cursor': {
+    status: 400,
+    title: 'The cursor was not made by this list',
+    retry: 'never',
+    howToSolve: 'Use the nextCursor of the page before, unchanged and on the same list, or leave the cursor out to start at the beginning.',
+  },
+  'http/unknown-version': {
+    status: 400,
+    title: 'The Cairn-Version asked for does not exist',
+    retry: 'never',
+    howToSolve: 'Send one of the versions in facts.versions as Cairn-Version, or leave the header out.',
+  },
+  'http/idempotency-key-missing': {
+    status: 400,
+    title: 'The request needs an Idempotency-Key',
+    retry: 'never',
+    howToSolve: 'Send an Idempotency-Key header, for example a random UUID: one key for one intended effect, kept over every retry of it.',
+  },
+  'http/idempotency-key-malformed': {
+    status: 400,
+    title: 'The Idempotency-Key cannot be read',
+    retry: 'never',
+    howToSolve: 'Send 1 to 255 of the characters A-Z a-z 0-9 . _ : - as the key, bare or between double quotes, in a single header.',
+  },
+  'http/api-key-missing': {
+    status: 401,
+    title: 'The request carries no API key',
+    retry: 'never',
+    howToSolve: 'Send "Authorization: Bearer cairn_..." with a key the operator issued to you.',
+  },
+  'http/api-key-refused': {
+    status: 401,
+    title: 'The API key is not valid',
+    retry: 'never',
+    howToSolve: 'Check that the key is complete, belongs to this deployment and has been neither revoked nor left to expire; the operator can issue another.',
+  },
+  'http/scope-missing': {
+    status: 403,
+    title: 'The API key may not do this',
+    retry: 'never',
+    howToSolve: 'Use a key that has the scope in facts.scope; only the operator can issue one.',
+  },
+  'http/operator-only': {
+    status: 403,
+    title: 'Only the operator may do this',
+    retry: 'never',
+    howToSolve: 'Use a key of the operator. A merchant’s key sees and moves only what belongs to its merchant.',
+  },
+  'http/merchant-only': {
+    status: 403,
+    title: 'Only a merchant may do this',
+    retry: 'never',
+    howToSolve: 'Use a key of the merchant concerned: orders, payees and quotes belong to a merchant, and the operator cannot make them.',
+  },
+  'http/not-allowed-here': {
+    status: 403,
+    title: 'A merchant may not ask for this',
+    retry: 'never',
+    howToSolve: 'Leave out what the detail names: only the operator may set it.',
+  },
+  'http/unknown-route': {
+    status: 404,
+    title: 'There is nothing at this path',
+    retry: 'never',
+    howToSolve: 'Compare the path with /openapi.json, which lists every one.',
+  },
+  'http/not-found': {
+    status: 404,
+    title: 'There is no such thing, or it is not yours',
+    retry: 'never',
+    howToSolve: 'Check the id, and that the key belongs to the merchant who owns it. What belongs to others looks the same as what does not exist.',
+  },
+  'http/wrong-method': {
+    status: 405,
+    title: 'The path does not take this method',
+    retry: 'never',
+    howToSolve: 'Use one of the methods in the Allow header.',
+  },
+  'http/request-timeout': {
+    status: 408,
+    title: 'The request did not arrive in time',
+    retry: 'now',
+    howToSolve: 'Send it again over a new connection, with the same Idempotency-Key.',
+  },
+  'http/key-exists': {
+    status: 409,
+    title: 'Another API key has this id',
+    retry: 'never',
+    howToSolve: 'Make a new key with a new random id. A key never changes; revoke it and issue another.',
+  },
+  'http/receipt-not-ready': {
+    status: 409,
+    title: 'The receipt does not exist yet',
+    retry: 'later',
+    howToSolve: 'Wait for Retry-After and ask again: a payment has a receipt once the batch of its records is anchored in a final block.',
+  },
+  'http/idempotency-in-flight': {
+    status: 409,
+    title: 'The first request with this Idempotency-Key is still being worked on',
+    retry: 'later',
+    howToSolve: 'Wait for Retry-After and send the same request with the same key: it then answers what the first one did.',
+  },
+  'http/body-too-large': {
+    status: 413,
+    title: 'The body is larger than this endpoint takes',
+    retry: 'never',
+    howToSolve: 'Split the request; facts.limitBytes is the most one may have.',
+  },
+  'http/wrong-content-type': {
+    status: 415,
+    title: 'The body is of a type this endpoint does not take',
+    retry: 'never',
+    howToSolve: 'Send the Content-Type that /openapi.json names for this endpoint, in UTF-8 and without a Content-Encoding.',
+  },
+  'http/idempotency-key-reused': {
+    status: 422,
+    title: 'This Idempotency-Key was used for another request',
+    retry: 'never',
+    howToSolve: 'Repeat the first request exactly, or use a new key for a new effect. Nothing was done this time.',
+  },
+  'http/transfer-refused': {
+    status: 422,
+    title: 'The ledger refused the transfer',
+    retry: 'never',
+    howToSolve: 'facts.code names the ledger’s reason. Correct it and send the transfer with a new id: a refused id stays refused.',
+  },
+  'http/account-refused': {
+    status: 422,
+    title: 'The ledger refused the account',
+    retry: 'never',
+    howToSolve: 'facts.code names the ledger’s reason. Correct it and send the account again with a new Idempotency-Key.',
+  },
+  'http/rate-limited': {
+    status: 429,
+    title: 'Too many requests',
+    retry: 'later',
+    howToSolve: 'Wait for Retry-After. RateLimit says what is left, RateLimit-Policy what a key may use.',
+  },
+  'http/headers-too-large': {
+    status: 431,
+    title: 'The headers are larger than the server takes',
+    retry: 'never',
+    howToSolve: 'Send at most 16 KiB of headers.',
+  },
+  'http/internal': {
+    status: 500,
+    title: 'The server failed',
+    retry: 'later',
+    howToSolve: 'Repeat the request with the same Idempotency-Key. If it goes on, give the operator the instance of this answer: it finds the log line.',
+  },
+  'http/not-ready': {
+    status: 503,
+    title: 'The server is not ready',
+    retry: 'later',
+    howToSolve: 'facts.checks says which part is not. The process is alive and becomes ready by itself once that part is.',
+  },
+  'http/address-in-use': {
+    status: 500,
+    title: 'The address the API should listen on is taken',
+    retry: 'never',
+    howToSolve: 'Stop the other process, or choose another port with --port (0 takes a free one).',
+  },
+  'http/address-refused': {
+    status: 500,
+    title: 'The API may not listen on this address',
+    retry: 'never',
+    howToSolve: 'Choose an address of this machine and a port above 1023, or give the process the right to a lower one.',
+  },
+} as const satisfies Record<string, ProblemDefinition>;
