@@ -81,11 +81,11 @@ export function sampleRecords(): readonly LogRecord[] {
       reference: NIL_UUID as never,
     },
     { kind: 'refusal', transfer: id(0x32), code: 'exceeds_credits' },
-    { kind: 'expiry', transfer: id(0x30) },
-    { kind: 'merchant', merchant: id(0x20), key: address(2), authorisation: word('merchant key') },
-    { kind: 'payee', payee: id(0x21), merchant: id(0x20), authorisation: word('payee'), subject: id(0x21), fields: { payee: EVIDENCE.payee! } },
-    { kind: 'order', order: id(0x22), merchant: id(0x20), authorisation: word('order'), count: 24 },
-    { kind: 'window', window: id(0x50), fromSeq: 1n, toSeq: 10n },
+    { kind: 'expiry', pending: id(0x30) },
+    { kind: 'merchant', merchant: id(0x20), key: address(2), digest: word('merchant key') },
+    { kind: 'payee', payee: id(0x21), merchant: id(0x20), digest: word('payee'), subject: id(0x21), fields: { payee: EVIDENCE.payee! } },
+    { kind: 'order', order: id(0x22), merchant: id(0x20), digest: word('order'), count: 24 },
+    { kind: 'window', window: id(0x50), fromSeq: 1, toSeq: 10 },
     {
       kind: 'instruction',
       vault: address(3),
@@ -98,12 +98,12 @@ export function sampleRecords(): readonly LogRecord[] {
       notAfterS: 1_760_086_400,
     },
     { kind: 'tariff', tariff: id(0x60), schedule: canonicalJson({ basisPoints: 25, fixed: '500', maximum: '250000', minimum: '100' }) },
-    { kind: 'wallet', merchant: id(0x20), wallet: address(4), authorisation: word('wallet') },
-    { kind: 'release', transfer: id(0x30), instruction: word('instruction'), index: 2, reason: 1 },
-    { kind: 'erasure', erased: id(0x21) },
+    { kind: 'wallet', merchant: id(0x20), wallet: address(4), digest: word('wallet') },
+    { kind: 'release', pending: id(0x30), instruction: word('instruction'), index: 2, reason: 1 },
+    { kind: 'erasure', subject: id(0x21) },
     { kind: 'liability', root: word('liabilities'), asset: ASSET, total: 10n ** 24n },
   ];
-  return records.map((record, i) => ({ ...record, seq: BigInt(i + 1), nowMs: NOW_MS + i }));
+  return records.map((record, i) => ({ ...record, seq: i + 1, nowMs: NOW_MS + i }));
 }
 
 export function sampleFieldsRoot(record: LogRecord): Uint8Array {
@@ -136,7 +136,7 @@ export function recordVectors(): Record<string, unknown> {
     'fields.json': {
       about:
         'The sixteen field leaves of one record. field leaf = keccak(0x00 || 0x04 || slot || salt || value); the path of a slot has four siblings; an absent field has the empty value.',
-      seq: shown.seq.toString(),
+      seq: shown.seq,
       recordSalt: toHex(salt),
       root: toHex(sampleFieldsRoot(shown)),
       salts: Array.from({ length: 16 }, (_, slot) => toHex(fieldSalt(salt, slot))),

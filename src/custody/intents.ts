@@ -75,7 +75,7 @@ export interface GovernanceIntent {
 /** Everything a key of ours can be asked to sign: structured, so that whoever holds a share can judge it. */
 export type Intent = AnchorIntent | InstructionIntent | CancelIntent | GovernanceIntent;
 
-const ANCHOR: Eip712Struct = {
+export const ANCHOR_STRUCT: Eip712Struct = {
   name: 'Anchor',
   members: [
     ['bytes32', 'previous'],
@@ -83,7 +83,7 @@ const ANCHOR: Eip712Struct = {
   ],
 };
 
-const INSTRUCTION: Eip712Struct = {
+export const INSTRUCTION_STRUCT: Eip712Struct = {
   name: 'Instruction',
   members: [
     ['bytes16', 'book'],
@@ -97,7 +97,7 @@ const INSTRUCTION: Eip712Struct = {
   ],
 };
 
-const CANCEL: Eip712Struct = {
+export const CANCEL_STRUCT: Eip712Struct = {
   name: 'Cancel',
   members: [
     ['bytes32', 'instruction'],
@@ -138,7 +138,7 @@ function instructionMessage(instruction: Instruction): Eip712Message {
 
 /** The id of an instruction, on the chain and in releases: hashStruct(Instruction), 32 bytes. */
 export function instructionId(instruction: Instruction): Hex {
-  return toHex(hashStruct(INSTRUCTION, instructionMessage(instruction)));
+  return toHex(hashStruct(INSTRUCTION_STRUCT, instructionMessage(instruction)));
 }
 
 /** One payment of a list: payee address 20 || amount u96. 32 bytes. */
@@ -188,14 +188,14 @@ function safeTransactionDigest(intent: GovernanceIntent): Uint8Array {
 export function intentDigest(intent: Intent): Uint8Array {
   switch (intent.kind) {
     case 'anchor':
-      return hashTypedData({ name: 'CairnLedgerAnchor', version: '1', chainId: intent.chainId, verifyingContract: intent.anchor }, ANCHOR, {
+      return hashTypedData({ name: 'CairnLedgerAnchor', version: '1', chainId: intent.chainId, verifyingContract: intent.anchor }, ANCHOR_STRUCT, {
         previous: intent.previous,
         leaf: intent.leaf,
       });
     case 'instruction':
-      return hashTypedData(vaultDomain(intent), INSTRUCTION, instructionMessage(intent.instruction));
+      return hashTypedData(vaultDomain(intent), INSTRUCTION_STRUCT, instructionMessage(intent.instruction));
     case 'cancel':
-      return hashTypedData(vaultDomain(intent), CANCEL, { instruction: intent.instruction, index: BigInt(intent.index) });
+      return hashTypedData(vaultDomain(intent), CANCEL_STRUCT, { instruction: intent.instruction, index: BigInt(intent.index) });
     case 'governance':
       return safeTransactionDigest(intent);
   }

@@ -41,7 +41,7 @@ export interface FieldProof {
 }
 
 /** recordSalt = HMAC-SHA256(subjectKey, book || seq u64): gone with the subject's key. */
-export function recordSalt(subjectKey: Uint8Array, book: BookId, seq: bigint): Hash {
+export function recordSalt(subjectKey: Uint8Array, book: BookId, seq: number): Hash {
   assert(subjectKey.length === 32, 'a subject key has 32 bytes');
   return hmac(sha256, subjectKey, concat(uuidBytes(book), uintBytes(seq, 8)));
 }

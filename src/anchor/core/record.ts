@@ -57,13 +57,13 @@ export const BODIES: Readonly<Record<LogRecord['kind'], BodyFormat>> = {
       ['code', 'text'],
     ],
   },
-  expiry: { no: 5, members: [['transfer', 'uuid']] },
+  expiry: { no: 5, members: [['pending', 'uuid']] },
   merchant: {
     no: 6,
     members: [
       ['merchant', 'uuid'],
       ['key', 'address'],
-      ['authorisation', 'bytes32'],
+      ['digest', 'bytes32'],
     ],
   },
   payee: {
@@ -71,7 +71,7 @@ export const BODIES: Readonly<Record<LogRecord['kind'], BodyFormat>> = {
     members: [
       ['payee', 'uuid'],
       ['merchant', 'uuid'],
-      ['authorisation', 'bytes32'],
+      ['digest', 'bytes32'],
     ],
   },
   order: {
@@ -79,7 +79,7 @@ export const BODIES: Readonly<Record<LogRecord['kind'], BodyFormat>> = {
     members: [
       ['order', 'uuid'],
       ['merchant', 'uuid'],
-      ['authorisation', 'bytes32'],
+      ['digest', 'bytes32'],
       ['count', 'u32'],
     ],
   },
@@ -116,19 +116,19 @@ export const BODIES: Readonly<Record<LogRecord['kind'], BodyFormat>> = {
     members: [
       ['merchant', 'uuid'],
       ['wallet', 'address'],
-      ['authorisation', 'bytes32'],
+      ['digest', 'bytes32'],
     ],
   },
   release: {
     no: 13,
     members: [
-      ['transfer', 'uuid'],
+      ['pending', 'uuid'],
       ['instruction', 'bytes32'],
       ['index', 'u8'],
       ['reason', 'u8'],
     ],
   },
-  erasure: { no: 14, members: [['erased', 'uuid']] },
+  erasure: { no: 14, members: [['subject', 'uuid']] },
   liability: {
     no: 15,
     members: [

@@ -3,7 +3,7 @@ import type { FieldName } from './fields.ts';
 
 /** What every record has beside its body. `seq` starts at 1 and has no gaps inside a book. */
 export interface RecordHeader {
-  readonly seq: bigint;
+  readonly seq: number;
   readonly nowMs: number;
   /** Whose key salts the fields: a payee or a merchant. A record with fields has a subject. */
   readonly subject?: Uuid<string>;
@@ -45,11 +45,11 @@ export type RecordBody =
       readonly reference: Uuid<string>;
     }
   | { readonly kind: 'refusal'; readonly transfer: TransferId; readonly code: string }
-  | { readonly kind: 'expiry'; readonly transfer: TransferId }
-  | { readonly kind: 'merchant'; readonly merchant: MerchantId; readonly key: Hex; readonly authorisation: Hex }
-  | { readonly kind: 'payee'; readonly payee: PayeeId; readonly merchant: MerchantId; readonly authorisation: Hex }
-  | { readonly kind: 'order'; readonly order: OrderId; readonly merchant: MerchantId; readonly authorisation: Hex; readonly count: number }
-  | { readonly kind: 'window'; readonly window: WindowId; readonly fromSeq: bigint; readonly toSeq: bigint }
+  | { readonly kind: 'expiry'; readonly pending: TransferId }
+  | { readonly kind: 'merchant'; readonly merchant: MerchantId; readonly key: Hex; readonly digest: Hex }
+  | { readonly kind: 'payee'; readonly payee: PayeeId; readonly merchant: MerchantId; readonly digest: Hex }
+  | { readonly kind: 'order'; readonly order: OrderId; readonly merchant: MerchantId; readonly digest: Hex; readonly count: number }
+  | { readonly kind: 'window'; readonly window: WindowId; readonly fromSeq: number; readonly toSeq: number }
   | {
       readonly kind: 'instruction';
       readonly vault: Hex;
@@ -63,9 +63,9 @@ export type RecordBody =
       readonly notAfterS: number;
     }
   | { readonly kind: 'tariff'; readonly tariff: Uuid<string>; /** Canonical JSON. */ readonly schedule: string }
-  | { readonly kind: 'wallet'; readonly merchant: MerchantId; readonly wallet: Hex; readonly authorisation: Hex }
-  | { readonly kind: 'release'; readonly transfer: TransferId; readonly instruction: Hex; readonly index: number; readonly reason: number }
-  | { readonly kind: 'erasure'; readonly erased: Uuid<string> }
+  | { readonly kind: 'wallet'; readonly merchant: MerchantId; readonly wallet: Hex; readonly digest: Hex }
+  | { readonly kind: 'release'; readonly pending: TransferId; readonly instruction: Hex; readonly index: number; readonly reason: number }
+  | { readonly kind: 'erasure'; readonly subject: Uuid<string> }
   | { readonly kind: 'liability'; readonly root: Hex; readonly asset: AssetNo; readonly total: bigint };
 
 /** One record of a book. */

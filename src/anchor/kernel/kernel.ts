@@ -1,0 +1,75 @@
+import { assert } from '#base';
+import { KERNEL_WASM } from './wasm.ts';
+
+/** The functions of keccak.as: addresses and counts are of WebAssembly memory. */
+interface KernelExports {
+  readonly memory: WebAssembly.Memory;
+  heapStart(): number;
+  hashTree(leaves: number, count: number): number;
+  hashMessages(messages: number, ends: number, count: number, out: number): void;
+}
+
+const PAGE_BYTES = 65_536;
+/** A kernel that has grown beyond this is given back to the garbage collector after use: WebAssembly memory never shrinks. */
+const KEPT_BYTES = 32 * 1024 * 1024;
+const HASH_BYTES = 32;
+
+let compiled: WebAssembly.Module | undefined;
+let kept: KernelExports | undefined;
+
+function instantiate(): KernelExports {
+  compiled ??= new WebAssembly.Module(Buffer.from(KERNEL_WASM, 'base64'));
+  return new WebAssembly.Instance(compiled).exports as unknown as KernelExports;
+}
+
+/** Lends a kernel with room for `bytes` behind its own data; whatever comes out of it has to be copied. */
+function withKernel<T>(bytes: number, work: (kernel: KernelExports, heap: number) => T): T {
+  const kernel = kept ?? instantiate();
+  kept = undefined;
+  const heap = kernel.heapStart();
+  const missing = heap + bytes - kernel.memory.buffer.byteLength;
+  if (missing > 0) kernel.memory.grow(Math.ceil(missing / PAGE_BYTES));
+  const result = work(kernel, heap);
+  if (kernel.memory.buffer.byteLength <= KEPT_BYTES) kept = kernel;
+  return result;
+}
+
+/** How many hashes a tree over `count` leaves has, all levels from the leaves up, one behind the other. */
+export function nodeCount(count: number): number {
+  let total = count;
+  for (let level = count; level > 1;) total += level = Math.ceil(level / 2);
+  return total;
+}
+
+function bytesAt(kernel: KernelExports, from: number, count: number): Uint8Array {
+  return new Uint8Array(kernel.memory.buffer, from, count * HASH_BYTES);
+}
+
+/** All nodes of the tree over these leaf hashes (32 bytes each, flat): the levels one behind the other, leaves first, root last. */
+export function treeNodes(leaves: Uint8Array): Uint8Array {
+  const count = leaves.length / HASH_BYTES;
+  assert(Number.isInteger(count) && count >= 1, 'leaf hashes have 32 bytes each, and a tree at least one');
+  const total = nodeCount(count);
+  return withKernel((total + 1) * HASH_BYTES, (kernel, heap) => {
+    bytesAt(kernel, heap, count).set(leaves);
+    kernel.hashTree(heap, count);
+    return bytesAt(kernel, heap, total).slice();
+  });
+}
+
+/** keccak of each message, flat, 32 bytes each. */
+export function messageHashes(messages: readonly Uint8Array[]): Uint8Array {
+  const text = messages.reduce((total, message) => total + message.length, 0);
+  const out = (messages.length + 1) * HASH_BYTES;
+  const table = messages.length * 4;
+  return withKernel(out + table + text, (kernel, heap) => {
+    const ends = new Uint32Array(kernel.memory.buffer, heap + out, messages.length);
+    const bytes = new Uint8Array(kernel.memory.buffer, heap + out + table, text);
+    messages.reduce((start, message, i) => {
+      bytes.set(message, start);
+      return (ends[i] = start + message.length);
+    }, 0);
+    kernel.hashMessages(heap + out + table, heap + out, messages.length, heap);
+    return bytesAt(kernel, heap, messages.length).slice();
+  });
+}

@@ -1,0 +1,51 @@
+import { chmod, link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { secp256k1 } from '@noble/curves/secp256k1.js';
+import { fromHex, isHex, Problem, toHex, type RandomBytes } from '#base';
+import type { Role } from './intents.ts';
+
+/** Reads the development key of a role, or makes it: 32 bytes as hexadecimal, for its owner alone (0600 in a 0700 folder). */
+export async function loadOrCreateKey(folder: string, role: Role, random: RandomBytes): Promise<Uint8Array> {
+  const file = join(folder, `${role}.key`);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await createIfAbsent(file, random);
+  return readKey(file);
+}
+
+/** Whole or not at all: the key is written beside its place, made durable, and linked into it; a key that is there already stays. */
+async function createIfAbsent(file: string, random: RandomBytes): Promise<void> {
+  if (await exists(file)) return;
+  const key = toHex(secp256k1.utils.randomSecretKey(random(48)));
+  const draft = `${file}.${Buffer.from(random(8)).toString('hex')}.new`;
+  const handle = await open(draft, 'wx', 0o600);
+  try {
+    await handle.writeFile(`${key}\n`);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await chmod(draft, 0o600);
+  await link(draft, file).catch((error: NodeJS.ErrnoException) => {
+    // Another process was first: its key is the key.
+    if (error.code !== 'EEXIST') throw error;
+  });
+  await rm(draft);
+}
+
+async function exists(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false;
+      throw error;
+    },
+  );
+}
+
+async function readKey(file: string): Promise<Uint8Array> {
+  const { mode } = await stat(file);
+  if ((mode & 0o077) !== 0) throw new Problem('custody/bad-key-file', `${file} can be read by others than its owner.`);
+  const text = (await readFile(file, 'utf8')).trim();
+  if (!isHex(text, 32) || !secp256k1.utils.isValidSecretKey(fromHex(text))) throw new Problem('custody/bad-key-file', `${file} holds no key.`);
+  return fromHex(text);
+}
