@@ -36,7 +36,7 @@ describe('intents', () => {
   it('hash as another library hashes the same typed data', () => {
     const anchorDomain = { name: 'CairnLedgerAnchor', version: '1', chainId: 31337, verifyingContract: A(1) } as const;
     const vaultDomain = { ...anchorDomain, name: 'CairnSettlementVault' } as const;
-    const bytes32 = (name: string) => ({ name, type: 'bytes32' }) as const;
+    const bytes32 = <const Name extends string>(name: Name) => ({ name, type: 'bytes32' }) as const;
     assert.equal(
       toHex(intentDigest({ kind: 'anchor', chainId: 31337n, anchor: A(1), previous: B(2), leaf: B(3) })),
       viemHash({
@@ -84,8 +84,8 @@ describe('intents', () => {
         message: { instruction: B(4), index: 5 },
       }),
     );
-    const uint = (name: string) => ({ name, type: 'uint256' }) as const;
-    const address = (name: string) => ({ name, type: 'address' }) as const;
+    const uint = <const Name extends string>(name: Name) => ({ name, type: 'uint256' }) as const;
+    const address = <const Name extends string>(name: Name) => ({ name, type: 'address' }) as const;
     assert.equal(
       toHex(intentDigest({ kind: 'governance', chainId: 31337n, safe: A(1), to: A(2), value: 3n, data: '0x0405', nonce: 6n })),
       viemHash({
