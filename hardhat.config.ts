@@ -7,4 +7,10 @@ export default defineConfig({
     compilers: [{ version: SOLC_VERSION, path: SOLC_PATH, settings: SOLC_SETTINGS }],
   },
   paths: { tests: { solidity: './test/contracts' } },
+  test: {
+    solidity: {
+      fsPermissions: { readDirectory: ['test/vectors'] },
+      invariant: { runs: 32, depth: 64 },
+    },
+  },
 });
