@@ -264,6 +264,12 @@ const IDENTITY_PROBLEMS = {
     retry: 'never',
     howToSolve: 'Sign for the account the order is to be paid from.',
   },
+  'identity/test-key-elsewhere': {
+    status: 403,
+    title: 'A public test key was asked to sign for a chain that is not local',
+    retry: 'never',
+    howToSolve: 'Sign with keys of your own; the example’s are printed in this repository and sign for chain 31337 only.',
+  },
   'identity/nonce-used': {
     status: 409,
     title: 'The nonce was used by another message',
