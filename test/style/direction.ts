@@ -23,12 +23,12 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'src/ledger': { doors: ['#base', '#db', '#ledger/core'], packages: NOBLE },
 
   'src/identity/core': { doors: ['#base'], packages: NOBLE, pure: true },
-  'src/identity': { doors: ['#base', '#db', '#identity/core'], packages: NOBLE },
+  'src/identity': { doors: ['#base', '#db', '#ledger', '#ledger/core', '#anchor/core', '#identity/core'], packages: NOBLE },
   'src/risk': { doors: ['#base', '#db'], packages: [...NOBLE, 'fast-xml-parser'] },
 
-  'src/payments/core': { doors: ['#base', '#ledger/core', '#identity/core'], packages: [...NOBLE, 'fast-xml-parser', 'ibantools'], pure: true },
+  'src/payments/core': { doors: ['#base', '#ledger/core', '#anchor/core', '#identity/core'], packages: [...NOBLE, 'fast-xml-parser', 'ibantools'], pure: true },
   'src/payments': {
-    doors: ['#base', '#db', '#ledger', '#ledger/core', '#identity', '#identity/core', '#risk', '#payments/core'],
+    doors: ['#base', '#db', '#ledger', '#ledger/core', '#identity', '#identity/core', '#risk', '#anchor/core', '#payments/core'],
     packages: [...NOBLE, 'fast-xml-parser', 'ibantools', 'libxml2-wasm'],
   },
 
@@ -38,6 +38,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'src/chain': { doors: ['#base', '#db', '#supervisor', '#custody', '#custody/intents'], packages: [...NOBLE, 'viem'] },
 
   // Anchor and settlement pull sealed rows from the ledger, and go through chain and custody.
+  'src/anchor/kernel': { doors: ['#base'], packages: [], pure: true },
   'src/anchor/core': { doors: ['#base'], packages: NOBLE, pure: true },
   'src/anchor': { doors: ['#base', '#db', '#ledger', '#ledger/core', '#anchor/core', '#chain', '#custody', '#custody/intents'], packages: NOBLE },
   'src/settlement/core': { doors: ['#base', '#anchor/core', '#ledger/core', '#custody/intents'], packages: NOBLE, pure: true },

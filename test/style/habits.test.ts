@@ -19,7 +19,11 @@ const HABITS: readonly Habit[] = [
     forbidden: /\bnew (?:Aggregate|Range|Reference|Syntax|Type)?Error\(/,
     where: inProduct,
   },
-  { rule: 'error classes are born in one place', forbidden: /\bextends \w*Error\b/, where: (file) => inProduct(file) && !BIRTHPLACES.includes(file.path) },
+  {
+    rule: 'error classes are born in one place',
+    forbidden: /\bclass \w+ extends \w*Error\b/,
+    where: (file) => inProduct(file) && !BIRTHPLACES.includes(file.path),
+  },
   { rule: 'nothing but errors is thrown', forbidden: /\bthrow\s+['"`{[\d]/, where: inProduct },
   { rule: 'money is bigint: no floating-point parsing', forbidden: /\bparseFloat\(/, where: (file) => file.path.startsWith('src/') },
   { rule: 'nothing is left to be done later', forbidden: /\b(?:TODO|FIXME|HACK)\b/, where: () => true },
