@@ -1,6 +1,9 @@
 /** The door of chain: the client, the outbox, deposits, reads and the deployment. viem stays behind it. */
+export { connectChain, type ConnectOptions } from './client/client.ts';
 export type { BlockRef, ChainClient, ChainLog, Finality, SendResult } from './client/types.ts';
 export type { Deposit, DepositChange, DepositIdentity, DepositScanner, DepositState, ScanReport } from './deposits/types.ts';
+export { createOutbox, type OutboxOptions } from './outbox/outbox.ts';
+export type { OutboxPoint, OutboxPolicy } from './outbox/send.ts';
 export { OUTBOX_TRANSITIONS, type OutboxState } from './outbox/states.ts';
 export type {
   Attempt,

@@ -1,5 +1,6 @@
 import type { ChainLog } from '../client/types.ts';
 import type { Hex, TimeMs, Uuid } from '#base';
+import type { Queryable } from '#db';
 import type { OutboxState } from './states.ts';
 
 export type OutboxId = Uuid<'outbox'>;
@@ -47,9 +48,9 @@ export interface MinedReceipt {
   readonly logs: readonly ChainLog[];
 }
 
-/** Why a transaction failed. `reverted`: the contract refused it (on the chain, or in the estimate before it was sent). `deadline`: its time passed. */
+/** Why a transaction failed. `reverted`: the contract refused it (on the chain, or in the estimate before it was sent). `outOfGas`: it ran, but not to its end, with the gas it was given. `deadline`: its time passed. */
 export interface TransactionFailure {
-  readonly reason: 'reverted' | 'deadline';
+  readonly reason: 'reverted' | 'outOfGas' | 'deadline';
   /** The contract's custom error where it is known; arguments as decimal or hexadecimal strings. */
   readonly error: { readonly name: string; readonly args: readonly string[] } | null;
   readonly revertData: Hex;
@@ -102,8 +103,11 @@ export interface TickReport {
 
 export interface Outbox {
   readonly relayer: Hex;
-  /** Stored when this resolves. The same id with the same content is the same transaction ('exists'); with another content chain/transaction-differs. */
-  enqueue(request: TransactionRequest): Promise<'created' | 'exists'>;
+  /**
+   * Stored when this resolves, or with the transaction of the database that it is stored within: nothing that was decided is lost and nothing that was not is sent.
+   * The same id with the same purpose, target, value and payload is the same transaction ('exists'); with another content chain/transaction-differs.
+   */
+  enqueue(request: TransactionRequest, within?: Queryable): Promise<'created' | 'exists'>;
   /** chain/transaction-unknown where there is none. */
   transaction(id: OutboxId): Promise<OutboxTransaction>;
   /** Observes, sends, replaces, finishes; safe to call at any time, one pass at a time. Throws chain/... problems that stop all of it (unreachable, out of funds, busy); the loop reports them and calls again. */

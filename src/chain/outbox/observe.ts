@@ -1,0 +1,79 @@
+import { estimateGas, getTransactionReceipt } from 'viem/actions';
+import { TransactionReceiptNotFoundError } from 'viem';
+import { Problem, type Hex } from '#base';
+import { revertDataOf } from '../client/failures.ts';
+import { toChainLog } from '../client/logs.ts';
+import type { ChainClient } from '../client/types.ts';
+import type { FeeMarket } from './fees.ts';
+import type { MinedReceipt, OutboxTransaction } from './types.ts';
+
+export async function receiptOf(client: ChainClient, hash: Hex): Promise<MinedReceipt | null> {
+  const receipt = await client.read(`the receipt of ${hash}`, (viem) =>
+    getTransactionReceipt(viem, { hash }).catch((error: unknown) => {
+      if (error instanceof TransactionReceiptNotFoundError) return null;
+      throw error;
+    }),
+  );
+  if (!receipt?.blockHash) return null;
+  return {
+    hash,
+    blockNumber: receipt.blockNumber,
+    blockHash: receipt.blockHash,
+    status: receipt.status,
+    gasUsed: receipt.gasUsed,
+    effectiveGasPrice: receipt.effectiveGasPrice,
+    contractAddress: (receipt.contractAddress?.toLowerCase() as Hex | undefined) ?? null,
+    logs: receipt.logs.map(toChainLog),
+  };
+}
+
+/** Mined transactions of the relayer so far, as of a block: the next nonce. */
+export async function nonceAt(client: ChainClient, relayer: Hex, block: bigint | 'latest'): Promise<bigint> {
+  const at = block === 'latest' ? ({ blockTag: 'latest' } as const) : { blockNumber: block };
+  return BigInt(await client.read(`the nonce of ${relayer}`, (viem) => viem.getTransactionCount({ address: relayer, ...at })));
+}
+
+/** Does the node still have this transaction, mined or waiting? */
+export async function isKnown(client: ChainClient, hash: Hex): Promise<boolean> {
+  const found = await client.read(`transaction ${hash}`, (viem) => viem.request({ method: 'eth_getTransactionByHash', params: [hash] }));
+  return found !== null;
+}
+
+export async function feeMarket(client: ChainClient): Promise<FeeMarket> {
+  const block = await client.read('the base fee', (viem) => viem.getBlock({ blockTag: 'latest' }));
+  const tip = await client.read('the priority fee', (viem) => viem.estimateMaxPriorityFeePerGas());
+  return { baseFee: block.baseFeePerGas ?? 0n, tip };
+}
+
+type Call = Pick<OutboxTransaction, 'to' | 'data' | 'value'>;
+
+function asRequest(relayer: Hex, call: Call): { account: Hex; to?: Hex; data: Hex; value: bigint } {
+  return { account: relayer, data: call.data, value: call.value, ...(call.to === null ? {} : { to: call.to }) };
+}
+
+/** Units of gas it would take on the newest block, or the contract's refusal. Not on what waits in the node: that may never be mined, and a first write costs more than a second. */
+export async function estimate(client: ChainClient, relayer: Hex, call: Call): Promise<{ gas: bigint } | { revertData: Hex }> {
+  try {
+    return { gas: await client.read('an estimate of gas', (viem) => estimateGas(viem, { ...asRequest(relayer, call), blockTag: 'latest' })) };
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'chain/reverted') return { revertData: error.facts['revertData'] as Hex };
+    if (error instanceof Problem && /insufficient funds/i.test(error.detail)) {
+      throw new Problem('chain/relayer-out-of-funds', `${relayer} cannot pay for its next transaction.`, { relayer }, error);
+    }
+    throw error;
+  }
+}
+
+/** Why a mined transaction reverted: a receipt does not say, so the call is made again on the state before its block. Null where the call itself is fine there: its gas did not suffice. */
+export async function revertDataAt(client: ChainClient, relayer: Hex, call: Call, block: bigint): Promise<Hex | null> {
+  return client.read('a revert', async (viem) => {
+    try {
+      await viem.call({ ...asRequest(relayer, call), blockNumber: block - 1n });
+      return null;
+    } catch (error) {
+      const revertData = revertDataOf(error);
+      if (revertData === undefined) throw error;
+      return revertData;
+    }
+  });
+}
