@@ -60,7 +60,7 @@ function wholeProof() {
   const records = sampleRecords();
   const leaves = records.map((record) => recordLeaf({ chainId: CHAIN_ID, book: BOOK }, record, sampleFieldsRoot(record)));
   const at = records.findIndex(({ kind }) => kind === 'instruction');
-  const record: BookRecord = { book: BOOK, firstSeq: 1, lastSeq: records.length, previousHead: NO_HEAD, batchRoot: mth(leaves) };
+  const record: BookRecord = { book: BOOK, firstSeq: 1n, lastSeq: BigInt(records.length), previousHead: NO_HEAD, batchRoot: mth(leaves) };
   const others: BookRecord[] = [1, 0xffffff].map((n) => ({ ...record, book: id(n), batchRoot: fromHex(word(`other book ${n}`)) }));
   const tree = anchorTree([record, ...others]);
   const bookAt = tree.books.indexOf(record);
@@ -69,12 +69,12 @@ function wholeProof() {
   return {
     about:
       'Record leaf -> batchRoot -> book record -> anchor leaf -> peak -> commitment. batch.index = seq - firstSeq of batch.size = lastSeq - firstSeq + 1; log.path ends at log.peaks[log.peak].',
-    record: { seq: records[at]!.seq, leaf: toHex(leaves[at]!), nowMs: records[at]!.nowMs, fieldsRoot: toHex(sampleFieldsRoot(records[at]!)) },
+    record: { seq: records[at]!.seq.toString(), leaf: toHex(leaves[at]!), nowMs: records[at]!.nowMs, fieldsRoot: toHex(sampleFieldsRoot(records[at]!)) },
     batch: { index: at, size: leaves.length, path: inclusionPath(leaves, at).map(toHex), root: toHex(record.batchRoot) },
     book: {
       book: BOOK,
-      firstSeq: 1,
-      lastSeq: record.lastSeq,
+      firstSeq: '1',
+      lastSeq: record.lastSeq.toString(),
       previousHead: toHex(NO_HEAD),
       recordHash: toHex(bookRecordHash(record)),
       index: bookAt,

@@ -1,21 +1,7 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
-import {
-  BODIES,
-  canonicalJson,
-  encodeRecord,
-  FIELD_NAMES,
-  fieldProof,
-  fieldSalt,
-  recordFieldsRoot,
-  recordLeaf,
-  recordSalt,
-  type Fields,
-  type JsonValue,
-  type LogRecord,
-  type RecordBody,
-  type RecordHeader,
-} from '#anchor/core';
+import { canonicalJson, encodeRecord, fieldProof, fieldSalt, recordFieldsRoot, recordLeaf, recordSalt, type JsonValue } from '#anchor/core';
 import { NIL_UUID, toHex, uintBytes, utf8, type AssetNo, type BookId, type Hex, type Uuid } from '#base';
+import { FIELD_NAMES, KIND_NUMBERS, type Evidence, type Fields, type LedgerRecord, type RecordBody } from '#ledger/core';
 
 export const CHAIN_ID = 31337n;
 export const BOOK = '018f0000-0000-7000-8000-00000000b00c' as BookId;
@@ -45,8 +31,8 @@ const EVIDENCE: Fields = {
 };
 
 /** One record of each kind, a transfer with and without evidence, and the two ends of the integers. */
-export function sampleRecords(): readonly LogRecord[] {
-  const records: readonly (RecordBody & Pick<RecordHeader, 'subject' | 'fields'>)[] = [
+export function sampleRecords(): readonly LedgerRecord[] {
+  const records: readonly (RecordBody & Evidence)[] = [
     { kind: 'asset', asset: ASSET, decimals: 6, caip19: `eip155:31337/erc20:${address(1)}`, peg: 'USD', symbol: 'tUSD' },
     { kind: 'asset', asset: 2 as AssetNo, decimals: 0, caip19: null, peg: 'JPY', symbol: 'JPY¥' },
     { kind: 'account', id: id(0x10), asset: ASSET, code: 20, flags: 2, overdraft: 0n, owner: id(0x20) },
@@ -81,11 +67,11 @@ export function sampleRecords(): readonly LogRecord[] {
       reference: NIL_UUID as never,
     },
     { kind: 'refusal', transfer: id(0x32), code: 'exceeds_credits' },
-    { kind: 'expiry', pending: id(0x30) },
-    { kind: 'merchant', merchant: id(0x20), key: address(2), digest: word('merchant key') },
-    { kind: 'payee', payee: id(0x21), merchant: id(0x20), digest: word('payee'), subject: id(0x21), fields: { payee: EVIDENCE.payee! } },
-    { kind: 'order', order: id(0x22), merchant: id(0x20), digest: word('order'), count: 24 },
-    { kind: 'window', window: id(0x50), fromSeq: 1, toSeq: 10 },
+    { kind: 'expiry', transfer: id(0x30) },
+    { kind: 'merchant', merchant: id(0x20), key: address(2), authorisation: word('merchant key') },
+    { kind: 'payee', payee: id(0x21), merchant: id(0x20), authorisation: word('payee'), subject: id(0x21), fields: { payee: EVIDENCE.payee! } },
+    { kind: 'order', order: id(0x22), merchant: id(0x20), authorisation: word('order'), count: 24 },
+    { kind: 'window', window: id(0x50), fromSeq: 1n, toSeq: 10n },
     {
       kind: 'instruction',
       vault: address(3),
@@ -98,19 +84,19 @@ export function sampleRecords(): readonly LogRecord[] {
       notAfterS: 1_760_086_400,
     },
     { kind: 'tariff', tariff: id(0x60), schedule: canonicalJson({ basisPoints: 25, fixed: '500', maximum: '250000', minimum: '100' }) },
-    { kind: 'wallet', merchant: id(0x20), wallet: address(4), digest: word('wallet') },
-    { kind: 'release', pending: id(0x30), instruction: word('instruction'), index: 2, reason: 1 },
-    { kind: 'erasure', subject: id(0x21) },
+    { kind: 'wallet', merchant: id(0x20), wallet: address(4), authorisation: word('wallet') },
+    { kind: 'release', transfer: id(0x30), instruction: word('instruction'), index: 2, reason: 1 },
+    { kind: 'erasure', erased: id(0x21) },
     { kind: 'liability', root: word('liabilities'), asset: ASSET, total: 10n ** 24n },
   ];
-  return records.map((record, i) => ({ ...record, seq: i + 1, nowMs: NOW_MS + i }));
+  return records.map((record, i) => ({ ...record, seq: BigInt(i + 1), nowMs: NOW_MS + i }));
 }
 
-export function sampleFieldsRoot(record: LogRecord): Uint8Array {
+export function sampleFieldsRoot(record: LedgerRecord): Uint8Array {
   return recordFieldsRoot(record, record.fields ? recordSalt(SUBJECT_KEY, BOOK, record.seq) : null);
 }
 
-function asJson(record: LogRecord): JsonValue {
+function asJson(record: LedgerRecord): JsonValue {
   return JSON.parse(JSON.stringify(record, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value))) as JsonValue;
 }
 
@@ -127,7 +113,7 @@ export function recordVectors(): Record<string, unknown> {
       chainId: CHAIN_ID.toString(),
       book: BOOK,
       subjectKey: toHex(SUBJECT_KEY),
-      kinds: records.map(({ kind }) => BODIES[kind].no),
+      kinds: records.map(({ kind }) => KIND_NUMBERS[kind]),
       fieldsRoots: records.map((record) => toHex(sampleFieldsRoot(record))),
       preimages: records.map((record) => toHex(encodeRecord(context, record, sampleFieldsRoot(record)))),
       leaves: records.map((record) => toHex(recordLeaf(context, record, sampleFieldsRoot(record)))),
@@ -136,7 +122,7 @@ export function recordVectors(): Record<string, unknown> {
     'fields.json': {
       about:
         'The sixteen field leaves of one record. field leaf = keccak(0x00 || 0x04 || slot || salt || value); the path of a slot has four siblings; an absent field has the empty value.',
-      seq: shown.seq,
+      seq: shown.seq.toString(),
       recordSalt: toHex(salt),
       root: toHex(sampleFieldsRoot(shown)),
       salts: Array.from({ length: 16 }, (_, slot) => toHex(fieldSalt(salt, slot))),

@@ -5,8 +5,8 @@ import { inclusionPath, mth, type Hash } from './merkle.ts';
 /** What one anchor says about one book: this gapless range of its records has this root, and follows that record. */
 export interface BookRecord {
   readonly book: BookId;
-  readonly firstSeq: number;
-  readonly lastSeq: number;
+  readonly firstSeq: bigint;
+  readonly lastSeq: bigint;
   /** Hash of the same book's record before it; 32 zero bytes for the first. */
   readonly previousHead: Hash;
   readonly batchRoot: Hash;
@@ -19,7 +19,7 @@ export const NO_HEAD: Hash = new Uint8Array(32);
 
 /** keccak(0x00 || 0x02 || version || book || firstSeq u64 || lastSeq u64 || previousHead || batchRoot), docs/formats.md. */
 export function bookRecordHash({ book, firstSeq, lastSeq, previousHead, batchRoot }: BookRecord): Hash {
-  assert(firstSeq >= 1 && firstSeq <= lastSeq, `no batch runs from ${firstSeq} to ${lastSeq}`);
+  assert(firstSeq >= 1n && firstSeq <= lastSeq, `no batch runs from ${firstSeq} to ${lastSeq}`);
   assert(previousHead.length === 32 && batchRoot.length === 32, 'heads and roots have 32 bytes');
   return keccak_256(concat(BOOK_RECORD, uuidBytes(book), uintBytes(firstSeq, 8), uintBytes(lastSeq, 8), previousHead, batchRoot));
 }

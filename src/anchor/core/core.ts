@@ -7,4 +7,3 @@ export * from './log.ts';
 export * from './merkle.ts';
 export * from './record.ts';
 export * from './tree.ts';
-export * from './types.ts';

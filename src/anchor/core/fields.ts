@@ -2,28 +2,8 @@ import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { assert, concat, uintBytes, utf8, uuidBytes, type BookId } from '#base';
+import { FIELD_NAMES, type FieldName, type Fields } from '#ledger/core';
 import { inclusionPath, mth, verifyInclusion, type Hash } from './merkle.ts';
-
-/** The named slots of the evidence tree, in the order of their numbers; 12..15 are reserved and stay empty. */
-export const FIELD_NAMES = [
-  'order',
-  'payee',
-  'screening',
-  'quote',
-  'authorisation',
-  'risk',
-  'isoMessage',
-  'travelRule',
-  'deposit',
-  'settlement',
-  'metadata',
-  'reason',
-] as const;
-
-export type FieldName = (typeof FIELD_NAMES)[number];
-
-/** Canonical JSON by name; an absent field hashes as the empty value. */
-export type Fields = Readonly<Partial<Record<FieldName, string>>>;
 
 const SLOTS = 16;
 const FIELD_LEAF = Uint8Array.of(0x00, 0x04);
@@ -41,7 +21,7 @@ export interface FieldProof {
 }
 
 /** recordSalt = HMAC-SHA256(subjectKey, book || seq u64): gone with the subject's key. */
-export function recordSalt(subjectKey: Uint8Array, book: BookId, seq: number): Hash {
+export function recordSalt(subjectKey: Uint8Array, book: BookId, seq: bigint): Hash {
   assert(subjectKey.length === 32, 'a subject key has 32 bytes');
   return hmac(sha256, subjectKey, concat(uuidBytes(book), uintBytes(seq, 8)));
 }
