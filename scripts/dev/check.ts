@@ -34,7 +34,12 @@ const CHECKS: readonly Check[] = [
     program: 'node_modules/prettier/bin/prettier.cjs',
     args: ['--check', '--log-level', 'warn', '.'],
   },
-  { name: 'solidity', what: 'solhint', program: 'node_modules/solhint/solhint.js', args: ['--max-warnings', '0', 'contracts/**/*.sol'] },
+  {
+    name: 'solidity',
+    what: 'solhint',
+    program: 'node_modules/solhint/solhint.js',
+    args: ['--disc', '--noPoster', '--max-warnings', '0', 'contracts/**/*.sol'],
+  },
   { name: 'unused', what: 'knip: files, exports and dependencies that nothing uses', program: 'node_modules/knip/bin/knip.js', args: [] },
 ];
 

@@ -43,7 +43,7 @@ export function packagesPresent(root) {
 }
 
 /** Says that the packages are whole: written last, in one step. @param {string} root */
-export function stampPackages(root) {
+function stampPackages(root) {
   const { stamp } = paths(root);
   writeFileSync(`${stamp}.new`, JSON.stringify(fingerprint(root)));
   renameSync(`${stamp}.new`, stamp);

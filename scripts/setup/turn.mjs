@@ -31,7 +31,7 @@ function bornAt(pid) {
 }
 
 /** @param {number} pid @returns {Identity} */
-export function identify(pid) {
+function identify(pid) {
   return { pid, born: bornAt(pid) ?? 'gone' };
 }
 
