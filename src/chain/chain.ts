@@ -2,6 +2,7 @@
 export { connectChain, type ConnectOptions } from './client/client.ts';
 export type { BlockRef, ChainClient, ChainLog, Finality, SendResult } from './client/types.ts';
 export type { Deposit, DepositChange, DepositIdentity, DepositScanner, DepositState, ScanReport } from './deposits/types.ts';
+export { startLocalChain, type LocalChain, type LocalChainEvent, type LocalChainOptions } from './local/local.ts';
 export { createOutbox, type OutboxOptions } from './outbox/outbox.ts';
 export type { OutboxPoint, OutboxPolicy } from './outbox/send.ts';
 export { OUTBOX_TRANSITIONS, type OutboxState } from './outbox/states.ts';

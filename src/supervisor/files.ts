@@ -1,5 +1,6 @@
 import { open, rename, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { Problem } from '#base';
 
 /**
  * Replaces a file so that after a crash at any instant the old content is there or the new, whole: written beside it, fsync, renamed, and the folder
@@ -21,4 +22,12 @@ async function withFile(file: FileHandle, work: (file: FileHandle) => Promise<vo
   } finally {
     await file.close();
   }
+}
+
+/** An error of the file system as a Problem; anything else as it is. */
+export function fileProblem(error: unknown, path: string): unknown {
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  if (code === 'ENOSPC' || code === 'EDQUOT') return new Problem('store/disk-full', `There is no space left to write ${path}.`, { path }, error);
+  if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') return new Problem('store/read-only', `${path} cannot be written (${code}).`, { path }, error);
+  return error;
 }

@@ -2,13 +2,14 @@
  * A process beside the test runs, started by the first that needs it: it owns the servers the tests use, so that several mocha processes share one
  * PostgreSQL and none leaves anything running however it ends. A run holds a connection (lease.ts); the kernel closes that even after a SIGKILL.
  */
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startPostgres, type EmbeddedPostgres } from '#db';
-import { acquireLock, type Lock } from '#supervisor';
+import { acquireLock, findFreePort, type Lock } from '#supervisor';
+import { endNode, launchNode, rpcUrlOf, type Node } from '../../src/chain/local/node.ts';
 import { keeperFolder, type Wanted } from './lease.ts';
 
 /** Long enough for the next of several short runs, short enough that nothing is left when a build ends. */
@@ -38,8 +39,30 @@ async function keep(held: Lock): Promise<void> {
   // What a test writes need not survive a power cut; tests of exactly that start a server of their own.
   const start = () => startPostgres({ stateDir, settings: { fsync: 'off', full_page_writes: 'off' } });
 
-  const answers: Record<Wanted, () => Promise<string>> = {
+  // A chain belongs to one run, because tests take it back and forth; it ends with the run that asked for it.
+  const chains = new Map<Socket, Promise<Node>>();
+  const startChain = async (folderOfChain: string, port: number) => {
+    mkdirSync(folderOfChain, { recursive: true });
+    const node = await launchNode(folderOfChain, port, undefined);
+    await node.rpc('evm_setAutomine', true);
+    return node;
+  };
+
+  const answers: Record<Wanted, (run: Socket) => Promise<string>> = {
     postgres: async () => (await (postgres ??= start())).url,
+    chain: async (run) => {
+      const port = await findFreePort();
+      const node = startChain(join(stateDir, `chain-${port}`), port);
+      chains.set(run, node);
+      await node;
+      return rpcUrlOf(port);
+    },
+  };
+
+  const endChain = async (run: Socket) => {
+    const node = await chains.get(run)?.catch(() => undefined);
+    chains.delete(run);
+    if (node) await endNode(node.identity);
   };
 
   const server = createServer((run) => {
@@ -48,10 +71,11 @@ async function keep(held: Lock): Promise<void> {
     run.on('error', () => undefined);
     run.on('close', () => {
       runs.delete(run);
+      void endChain(run);
       if (runs.size === 0) ending = setTimeout(() => void end(), LINGER_MS);
     });
     createInterface({ input: run }).on('line', (wanted) => {
-      answers[wanted as Wanted]().then(
+      answers[wanted as Wanted](run).then(
         (url) => run.write(`${JSON.stringify({ url })}\n`),
         (error: unknown) => run.write(`${JSON.stringify({ error: String(error) })}\n`),
       );
@@ -62,6 +86,7 @@ async function keep(held: Lock): Promise<void> {
     server.close();
     rmSync(join(folder, 'keeper.json'), { force: true });
     for (const run of runs) run.destroy();
+    await Promise.all([...chains.keys()].map(endChain));
     await (await postgres)?.stop();
     rmSync(stateDir, { recursive: true, force: true });
     held.release();

@@ -9,7 +9,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { assert } from '#base';
 
-export type Wanted = 'postgres';
+/** One PostgreSQL for all runs, or a chain for this run alone. */
+export type Wanted = 'postgres' | 'chain';
 
 /** One folder a clone and user, so that clones never share a server and a run finds the keeper of the run beside it. */
 export function keeperFolder(): string {

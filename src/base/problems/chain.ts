@@ -75,4 +75,28 @@ export const CHAIN_PROBLEMS = {
     howToSolve:
       'Addresses pin the book, the signers and the delay for ever: go on with the recorded parameters, or make a new deployment in an empty database.',
   },
+  'chain/local-already-running': {
+    status: 503,
+    title: 'Another process already runs this local chain',
+    retry: 'never',
+    howToSolve: 'Stop the other Cairn that uses the same state directory, or give this one a directory of its own.',
+  },
+  'chain/local-port-busy': {
+    status: 503,
+    title: 'The port wanted for the local chain is taken',
+    retry: 'never',
+    howToSolve: 'Choose another port, or none: then a free one is found.',
+  },
+  'chain/local-no-binary': {
+    status: 503,
+    title: 'There is no local chain for this platform',
+    retry: 'never',
+    howToSolve: 'Run npm ci with optional dependencies, or set RPC_URL to a node of your own.',
+  },
+  'chain/local-start-failed': {
+    status: 503,
+    title: 'The local chain does not start',
+    retry: 'later',
+    howToSolve: 'Read anvil.log in the state directory; or set RPC_URL to a node of your own.',
+  },
 } as const satisfies Record<string, ProblemDefinition>;

@@ -51,15 +51,15 @@ export const STORE_PROBLEMS = {
   },
   'store/disk-full': {
     status: 507,
-    title: 'The disk of the database is full',
+    title: 'The disk is full',
     retry: 'later',
-    howToSolve: 'Free space on the disk that holds the database; nothing was half done.',
+    howToSolve: 'Free space on the disk that holds the database or the state directory; nothing was half done.',
   },
   'store/read-only': {
     status: 503,
-    title: 'The database or its disk cannot be written',
+    title: 'The database or the state directory cannot be written',
     retry: 'later',
-    howToSolve: 'Point DATABASE_URL at the primary, not a standby; for the embedded database, make the state directory writable.',
+    howToSolve: 'Point DATABASE_URL at the primary, not a standby; for a state directory, make it writable for this user.',
   },
   'store/forbidden': {
     status: 500,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { Problem } from '#base';
-import { fileProblem } from './diagnose.ts';
+import { fileProblem } from '#supervisor';
 import { isReachable, type OsUser } from './osUser.ts';
 
 /** Where a service that runs as root keeps what its own OS user must reach (Filesystem Hierarchy Standard 3.0, section 5.8). */

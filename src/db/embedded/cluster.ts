@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { assert, Problem } from '#base';
-import { endProcess, findProcess, launchDetached } from '#supervisor';
-import { fileProblem, isStillEnding, startProblem } from './diagnose.ts';
+import { endProcess, fileProblem, findProcess, launchDetached } from '#supervisor';
+import { isStillEnding, startProblem } from './diagnose.ts';
 import type { OsUser } from './osUser.ts';
 import { DATABASE, dataOf, logOf, OWNER, urlOf, type Place } from './place.ts';
 

@@ -23,11 +23,3 @@ export function startProblem(output: string, logFile: string): Problem {
 export function isStillEnding(output: string): boolean {
   return /pre-existing shared memory block|lock file "postmaster\.pid" already exists/i.test(output);
 }
-
-/** An error of the file system as a Problem; anything else as it is. */
-export function fileProblem(error: unknown, path: string): unknown {
-  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new Problem('store/disk-full', `There is no space left to write ${path}.`, { path }, error);
-  if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') return new Problem('store/read-only', `${path} cannot be written (${code}).`, { path }, error);
-  return error;
-}

@@ -2,10 +2,9 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { Problem } from '#base';
-import { acquireLock, findFreePort, isPortFree, type Lock } from '#supervisor';
+import { acquireLock, fileProblem, findFreePort, isPortFree, type Lock } from '#supervisor';
 import { locateBinaries } from './binaries.ts';
 import { ensureData, launch, stop, stopOrphan, type Cluster } from './cluster.ts';
-import { fileProblem } from './diagnose.ts';
 import { unprivilegedUser } from './osUser.ts';
 import { findPlace, savePlace, urlOf, type Place } from './place.ts';
 

@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { assert } from '#base';
-import { writeFileDurably } from '#supervisor';
+import { fileProblem, writeFileDurably } from '#supervisor';
 import { SYSTEM_STATE } from './binaries.ts';
-import { fileProblem } from './diagnose.ts';
 import { isReachable, type OsUser } from './osUser.ts';
 
 /** Where one embedded server lives and how to log in to it: the file postgres.json of the state directory, readable by its owner only. */
