@@ -13,13 +13,15 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** What a first set-up writes, with room to work. */
 const NEEDED_BYTES = 1_200_000_000;
 
-const DEV_COMMANDS = /** @type {Record<string, string>} */ ({
-  test: 'the test suites, ending in "N passed, N failed" (--long: the long ones)',
-  check: 'types, lint, format, unused code',
-  bench: 'the benchmarks, into docs/benchmarks.md (one section by its name)',
-  pack: 'the packages that others install, as plain JavaScript, into dist/',
-  errors: 'write docs/errors.md from the registry of problems',
-  schema: 'write docs/schema.sql from a freshly migrated database',
+/** A developer's commands: what each does, and its program. */
+const DEV_COMMANDS = /** @type {Record<string, readonly [string, string]>} */ ({
+  test: ['the test suites, ending in "N passed, N failed" (--long: the long ones)', 'scripts/dev/test.ts'],
+  check: ['types, lint, format, unused code', 'scripts/dev/check.ts'],
+  bench: ['the benchmarks, into docs/benchmarks.md (one section by its name)', 'scripts/bench/bench.ts'],
+  pack: ['the packages that others install, as plain JavaScript, into dist/', 'scripts/pack/pack.ts'],
+  errors: ['write docs/errors.md from the registry of problems', 'scripts/dev/errors.ts'],
+  schema: ['write docs/schema.sql from a freshly migrated database', 'scripts/dev/schema.ts'],
+  lock: ['complete package-lock.json after it was written by npm', 'scripts/dev/lock.ts'],
 });
 
 const SETUP_HELP = `cairn setup: brings what the clone needs and stops.
@@ -31,7 +33,7 @@ const SETUP_HELP = `cairn setup: brings what the clone needs and stops.
 const DEV_HELP = `cairn dev NAME: a developer's command.
 
 ${Object.entries(DEV_COMMANDS)
-  .map(([name, what]) => `  ${name.padEnd(8)}${what}`)
+  .map(([name, [what]]) => `  ${name.padEnd(8)}${what}`)
   .join('\n')}
 `;
 
@@ -91,12 +93,13 @@ export async function launch(args) {
   if (command === 'setup' && asksHelp(name)) return tell(SETUP_HELP);
   if (command === 'dev') {
     if (asksHelp(name) || name === '') return tell(DEV_HELP);
-    if (!Object.hasOwn(DEV_COMMANDS, name)) return complain(`cairn dev has no command "${name}": it knows ${Object.keys(DEV_COMMANDS).join(', ')}.`);
+    if (!DEV_COMMANDS[name]) return complain(`cairn dev has no command "${name}": it knows ${Object.keys(DEV_COMMANDS).join(', ')}.`);
   }
   try {
     const node = await setUp();
     if (command === 'setup') return tell('cairn is set up.\n');
-    return command === 'dev' ? await run(node, join('scripts', 'dev', `${name}.ts`), args.slice(2)) : await run(node, join('src', 'cli.ts'), args);
+    const [, program] = (command === 'dev' && DEV_COMMANDS[name]) || [];
+    return program ? await run(node, program, args.slice(2)) : await run(node, 'src/cli.ts', args);
   } catch (error) {
     const refusal = error instanceof Refusal ? error : explain(String(error), ROOT);
     if (!refusal) throw error;

@@ -6,7 +6,7 @@ import { basename, delimiter, dirname, join } from 'node:path';
 import { Refusal, explain } from './refusal.mjs';
 
 /** Where npm's own JavaScript is. `npm start` and `npx` say it in npm_execpath; otherwise it is found beside node, or behind the `npm` on the PATH. */
-function npmCli() {
+export function npmCli() {
   const told = process.env.npm_execpath;
   const candidates = [
     told && /^np[mx]-cli\.js$/.test(basename(told)) ? join(dirname(told), 'npm-cli.js') : '',

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildPackage, type PackageSpec } from '../../scripts/pack/build.ts';
+import { npmCli } from '../../scripts/setup/npm.mjs';
+
+const SPEC: PackageSpec = {
+  name: '@cairn-ledger/under-test',
+  description: 'The pure core of the anchored log, packed to see that packing works.',
+  entries: { '.': 'src/anchor/core/core.ts', './base': 'src/base/base.ts' },
+  allowed: ['@noble/hashes'],
+  readme: 'Only for a test.',
+};
+
+const USE = `
+import { mth } from '@cairn-ledger/under-test';
+import { utf8, toHex, Problem } from '@cairn-ledger/under-test/base';
+console.log(toHex(mth([utf8('a'.repeat(32)), utf8('b'.repeat(32))])), new Problem('base/bad-amount', 'x').definition.status);
+`;
+
+function run(folder: string, program: string, ...args: string[]): string {
+  return execFileSync(process.execPath, [program, ...args], { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+describe('a packed package', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'cairn-pack-'));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('is plain JavaScript with types, exact dependencies and only the doors it needs', function () {
+    this.timeout(60_000);
+    const { dependencies } = buildPackage(SPEC, join(folder, 'under-test'));
+    const manifest = JSON.parse(readFileSync(join(folder, 'under-test', 'package.json'), 'utf8')) as {
+      imports: Record<string, unknown>;
+      dependencies: Record<string, string>;
+    };
+    assert.match(dependencies['@noble/hashes'] ?? '', /^\d+\.\d+\.\d+$/);
+    assert.ok('#base' in manifest.imports);
+    assert.ok(!('#http' in manifest.imports));
+    assert.deepEqual(Object.keys(manifest.dependencies), ['@noble/hashes']);
+  });
+
+  it('works where it is installed in an empty folder', function () {
+    this.timeout(60_000);
+    const { tarball } = buildPackage(SPEC, join(folder, 'under-test'));
+    const empty = mkdtempSync(join(folder, 'empty-'));
+    writeFileSync(join(empty, 'package.json'), '{ "private": true, "type": "module" }');
+    writeFileSync(join(empty, 'use.js'), USE);
+    try {
+      run(empty, npmCli(), 'install', tarball, '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', '--fetch-retries=0');
+    } catch (error) {
+      // A machine that was set up and has no network since cannot install anything.
+      if (!/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENOTCACHED|ETIMEDOUT/.test((error as { stderr: string }).stderr)) throw error;
+      console.log('left out: installing a package in an empty folder, because the npm registry cannot be reached');
+      return;
+    }
+    assert.match(run(empty, 'use.js'), /^0x[0-9a-f]{64} 400\n$/);
+  });
+
+  it('refuses a dependency that it must not have', function () {
+    this.timeout(60_000);
+    assert.throws(() => buildPackage({ ...SPEC, allowed: [] }, join(folder, 'refused')), /would depend on @noble\/hashes/);
+  });
+});
