@@ -13,4 +13,23 @@ export const ANCHOR_PROBLEMS = {
     retry: 'never',
     howToSolve: 'Ask for a record or a head that the log has.',
   },
+  'anchor/not-yet': {
+    status: 409,
+    title: 'The record is not in the anchored log yet',
+    retry: 'later',
+    howToSolve: 'Wait until its batch is sealed and anchored: the greatest unanchored age says how long that takes.',
+  },
+  'anchor/log-diverged': {
+    status: 500,
+    title: 'The log on the chain is not the log in the database',
+    retry: 'never',
+    howToSolve:
+      'Stop: the database was restored from an old copy, it belongs to another deployment, or somebody else has the poster key. Compare the Anchored events with table cairn.anchor.',
+  },
+  'anchor/too-old': {
+    status: 503,
+    title: 'Records have waited too long for their anchor',
+    retry: 'later',
+    howToSolve: 'See why batches are not sealed, signed or mined; until they are, nothing new is taken.',
+  },
 } as const satisfies Record<string, ProblemDefinition>;

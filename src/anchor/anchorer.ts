@@ -1,0 +1,164 @@
+import { keccak_256 } from '@noble/hashes/sha3.js';
+import { concat, derivedId, fromHex, Problem, toHex, uintBytes, utf8, type Clock, type Uuid } from '#base';
+import { signatureOf, type Custody } from '#custody';
+import { inTransaction, violatedConstraint, type Database } from '#db';
+import { anchorTree, appendLeaf, commitment, EMPTY_LOG } from './core/core.ts';
+import {
+  anchorOrphaned,
+  anchorSeen,
+  anchorSent,
+  anchorSigned,
+  batchesToAnchor,
+  headBefore,
+  insertAnchor,
+  lastAnchor,
+  openAnchors,
+  type AnchorRow,
+} from './logStore.ts';
+import type { AnchorChain, AnchoredEvent, AnchorOutbox, AnchorProgress, AnchorState } from './types.ts';
+
+export interface AnchorerOptions {
+  readonly database: Database;
+  readonly chain: AnchorChain;
+  readonly outbox: AnchorOutbox;
+  readonly custody: Custody;
+  readonly clock: Clock;
+  /** Milliseconds to wait for the poster's signature in one pass; the next pass asks for the same one again. */
+  readonly signingPatienceMs: number;
+}
+
+export interface Anchorer {
+  /** One pass: what the chain has, what is to be signed or sent, and the next leaf. Safe to call at any time and after any crash. Returns what changed. */
+  tick(): Promise<readonly AnchorProgress[]>;
+}
+
+export const ANCHOR_PURPOSE = 'anchor';
+const RETRY_AFTER_MS = 1_000;
+
+/** Brings sealed batches of all books into the deployment's log: one leaf at a time on its way to a block, any number waiting to become final. */
+export function createAnchorer(options: AnchorerOptions): Anchorer {
+  options.outbox.rebuildWith(ANCHOR_PURPOSE, async ({ id }) => {
+    // Refused while the log is not where this leaf belongs: behind it after a reorganisation, or past it because somebody else relayed the same signature.
+    const row = (await openAnchors(options.database.pool)).find(({ outboxId }) => outboxId === id);
+    const isSettled = !row || (await options.chain.anchored(row.index)).some(({ index, isFinal }) => index === row.index && isFinal);
+    return isSettled ? { kind: 'giveUp' } : { kind: 'retry', notBeforeMs: options.clock.nowMs() + RETRY_AFTER_MS };
+  });
+  return {
+    tick: async () => {
+      const seen = await observe(options);
+      const opened = await openNext(options);
+      return [...seen, ...opened, ...(await send(options))];
+    },
+  };
+}
+
+/** Compares the open leaves with the Anchored events: forward to mined and final, back to sent where a reorganisation took the block away. */
+async function observe({ database, chain, clock }: AnchorerOptions): Promise<AnchorProgress[]> {
+  const open = await openAnchors(database.pool);
+  const next = open[0]?.index ?? ((await lastAnchor(database.pool))?.index ?? -1n) + 1n;
+  const events = new Map((await chain.anchored(next)).map((event) => [event.index, event]));
+  for (const event of events.values()) checkEvent(event, open);
+  const changes: AnchorProgress[] = [];
+  for (const row of open) {
+    const event = events.get(row.index);
+    const to = stateOf(row.state, event);
+    if (to === row.state) continue;
+    if (event) await anchorSeen(database.pool, event, to as 'mined' | 'final', clock.nowMs());
+    else await anchorOrphaned(database.pool, row.index);
+    changes.push({ index: row.index, from: row.state, to, transactionHash: event?.transactionHash ?? null });
+  }
+  return changes;
+}
+
+/** Only the poster's key can append: a leaf in the log that this database does not know, or knows otherwise, is an alarm. */
+function checkEvent(event: AnchoredEvent, open: readonly AnchorRow[]): void {
+  const row = open.find(({ index }) => index === event.index);
+  if (!row || row.state === 'intent' || row.state === 'signed') {
+    throw new Problem('anchor/log-diverged', `The chain has leaf ${event.index}, which this database never sent.`, { index: event.index.toString() });
+  }
+  if (toHex(row.leaf) !== event.leaf || toHex(row.commitment) !== event.commitment) {
+    throw new Problem('anchor/log-diverged', `Leaf ${event.index} of the chain is not that of this database.`, { index: event.index.toString() });
+  }
+}
+
+/** What the chain says about a leaf that was `state` before. */
+export function stateOf(state: AnchorState, event: AnchoredEvent | undefined): AnchorState {
+  if (event) return event.isFinal ? 'final' : 'mined';
+  return state === 'mined' ? 'sent' : state;
+}
+
+/** Takes the oldest waiting batch of every book into the next leaf, unless a leaf before it is still on its way to a block. */
+async function openNext({ database, clock }: AnchorerOptions): Promise<AnchorProgress[]> {
+  const last = await lastAnchor(database.pool);
+  if (last && last.state !== 'mined' && last.state !== 'final') return [];
+  try {
+    return await inTransaction(database.pool, async (client) => {
+      const waiting = await batchesToAnchor(client);
+      if (waiting.length === 0) return [];
+      const tree = anchorTree(waiting);
+      const before = last?.head ?? EMPTY_LOG;
+      const head = appendLeaf(before, tree.leaf);
+      await insertAnchor(client, {
+        index: before.count,
+        leaf: tree.leaf,
+        previous: commitment(before),
+        commitment: commitment(head),
+        head,
+        batches: waiting,
+        createdMs: clock.nowMs(),
+      });
+      return [{ index: before.count, from: null, to: 'intent', transactionHash: null }];
+    });
+  } catch (error) {
+    // Another process opened the same leaf: that one counts.
+    if (violatedConstraint(error) === 'anchor_pk') return [];
+    throw error;
+  }
+}
+
+async function send(options: AnchorerOptions): Promise<AnchorProgress[]> {
+  const changes: AnchorProgress[] = [];
+  for (const row of await openAnchors(options.database.pool)) {
+    if (row.state === 'intent' && !(await sign(options, row))) break;
+    if (row.state === 'mined' || (row.state === 'sent' && !(await hasFailed(options, row)))) continue;
+    await enqueue(options, row);
+    if (row.state !== 'sent') changes.push({ index: row.index, from: row.state, to: 'sent', transactionHash: null });
+  }
+  return changes;
+}
+
+/** False while the signers have not answered: the next pass asks for the same signature. */
+async function sign({ database, chain, custody, signingPatienceMs }: AnchorerOptions, row: AnchorRow): Promise<boolean> {
+  try {
+    const signature = await signatureOf(
+      custody,
+      'poster',
+      { kind: 'anchor', chainId: chain.chainId, anchor: chain.anchorAddress, previous: toHex(row.previous), leaf: toHex(row.leaf) },
+      { patienceMs: signingPatienceMs },
+    );
+    await anchorSigned(database.pool, row.index, signature);
+    return true;
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'custody/no-answer') return false;
+    throw error;
+  }
+}
+
+async function hasFailed({ outbox }: AnchorerOptions, row: AnchorRow): Promise<boolean> {
+  return (await outbox.transaction(row.outboxId!)).state === 'failed';
+}
+
+/** The stored leaf, signature and peaks make the same bytes every time. A transaction that failed for good is followed by another with the same bytes. */
+async function enqueue({ database, chain, outbox }: AnchorerOptions, { index }: AnchorRow): Promise<void> {
+  const row = (await openAnchors(database.pool)).find((open) => open.index === index)!;
+  const attempts = row.state === 'sent' ? row.attempts + 1 : row.attempts;
+  const id = outboxIdOf(chain, row, attempts);
+  const before = await headBefore(database.pool, index);
+  const data = chain.encodeAnchor({ leaf: toHex(row.leaf), count: before.count, peaks: before.peaks.map(toHex), signature: row.signature! });
+  await outbox.enqueue({ id, purpose: ANCHOR_PURPOSE, to: chain.anchorAddress, data });
+  await anchorSent(database.pool, index, id, attempts);
+}
+
+function outboxIdOf(chain: AnchorChain, row: AnchorRow, attempts: number): Uuid<'outbox'> {
+  return derivedId(keccak_256(concat(utf8('cairn.anchor'), fromHex(chain.anchorAddress), row.commitment, uintBytes(attempts, 4))));
+}

@@ -1,0 +1,54 @@
+-- Batches and subjects' keys (migration 0020).
+
+-- name: lastBatch
+select batch_no, last_seq, book_record
+  from cairn.batch
+ where book = $1::uuid
+ order by batch_no desc
+ limit 1;
+
+-- A second sealer of the same book fails on batch_first_seq_once, and finds the batch that is there.
+-- name: insertBatch
+insert into cairn.batch (book, batch_no, first_seq, last_seq, previous_head, batch_root, book_record, leaves, fields_roots, oldest_ms, sealed_ms)
+values ($1::uuid, $2::int8, $3::int8, $4::int8, $5::bytea, $6::bytea, $7::bytea, $8::bytea, $9::bytea, $10::int8, $11::int8);
+
+-- In id order, so that two sealers that meet the same new subjects wait for each other instead of deadlocking.
+-- name: addSubjectKeys
+insert into cairn.subject_key (subject, key)
+select s.subject, s.key
+  from unnest($1::uuid[], $2::bytea[]) as s (subject, key)
+ order by s.subject
+    on conflict on constraint subject_key_pk do nothing;
+
+-- name: subjectKeys
+select subject, key
+  from cairn.subject_key
+ where subject = any ($1::uuid[]);
+
+-- name: batchOf
+select b.book, b.batch_no, b.first_seq, b.last_seq, b.previous_head, b.batch_root, b.book_record, b.leaves, b.fields_roots, b.book_index, b.book_count,
+       a.log_index, a.leaf as anchor_leaf, a.peaks, a.state, a.transaction_hash
+  from cairn.batch b
+  left join cairn.anchor a on a.log_index = b.log_index
+ where b.book = $1::uuid and b.first_seq <= $2::int8 and b.last_seq >= $2::int8;
+
+-- name: bookRecordsOf
+select book_record
+  from cairn.batch
+ where log_index = $1::int8
+ order by book_index;
+
+-- name: listBatches
+select b.book, b.batch_no, b.first_seq, b.last_seq, b.batch_root, b.book_record, b.sealed_ms, a.log_index, a.state, a.transaction_hash
+  from cairn.batch b
+  left join cairn.anchor a on a.log_index = b.log_index
+ where b.book = $1::uuid and b.batch_no > $2::int8
+ order by b.batch_no
+ limit $3::int8;
+
+-- name: oldestUnanchored
+select b.book, min(b.oldest_ms) filter (where a.log_index is null) as oldest_ms, max(b.last_seq) as last_seq
+  from cairn.batch b
+  left join cairn.anchor a on a.log_index = b.log_index and a.state in ('mined', 'final')
+ where b.book = any ($1::uuid[])
+ group by b.book;
