@@ -35,9 +35,9 @@ function identify(pid) {
   return { pid, born: bornAt(pid) ?? 'gone' };
 }
 
-/** @param {Identity | undefined} process_ */
-function lives(process_) {
-  return process_ !== undefined && bornAt(process_.pid) === process_.born;
+/** @param {Identity | undefined} identity */
+function lives(identity) {
+  return identity !== undefined && bornAt(identity.pid) === identity.born;
 }
 
 /**
