@@ -13,6 +13,18 @@ export const ANCHOR_PROBLEMS = {
     retry: 'never',
     howToSolve: 'Ask for a record or a head that the log has.',
   },
+  'anchor/bad-receipt': {
+    status: 400,
+    title: 'The file is no receipt',
+    retry: 'never',
+    howToSolve: 'Use the file exactly as it was handed out; the detail names the member that is missing, unknown or misspelled.',
+  },
+  'anchor/receipt-refused': {
+    status: 422,
+    title: 'The receipt contradicts itself',
+    retry: 'never',
+    howToSolve: 'Do not accept it: something in it was changed after it was made. Ask for it again and compare.',
+  },
   'anchor/not-yet': {
     status: 409,
     title: 'The record is not in the anchored log yet',

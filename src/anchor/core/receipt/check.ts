@@ -1,0 +1,116 @@
+import { fromHex, Problem, toHex, type BookId, type Hex, type PaymentId } from '#base';
+import type { LedgerRecord } from '#ledger/core';
+import { parseCanonicalJson } from '../canonical.ts';
+import { verifyField } from '../fields.ts';
+import { checkLogProof } from '../proof.ts';
+import type { AnchorFact, ProvenRecord, Receipt } from './receipt.ts';
+import { storyOf, type ShownValues, type Story } from './story.ts';
+import { recordLeaf } from '../record.ts';
+import { recordFromJson } from '../recordJson.ts';
+
+/** What is left to ask the chain, once the receipt agrees with itself. */
+export interface ReceiptClaims {
+  readonly chainId: bigint;
+  readonly anchor: Hex;
+  readonly vault: Hex;
+  readonly book: BookId;
+  readonly payment: PaymentId;
+  /** The transaction emitted Anchored(index, leaf, ..., commitment) at `anchor`, in a final block. */
+  readonly anchored: readonly AnchoredClaim[];
+  /** The vault's state has the bit of this payment set as settled and not as cancelled, and the transaction emitted Paid(instruction, ...); null while unpaid. */
+  readonly paid: PaidClaim | null;
+  /** What the records say happened. */
+  readonly story: Story;
+}
+
+export interface AnchoredClaim {
+  readonly index: bigint;
+  readonly leaf: Hex;
+  readonly commitment: Hex;
+  readonly transaction: Hex;
+}
+
+export interface PaidClaim {
+  /** hashStruct(Instruction). */
+  readonly instruction: Hex;
+  readonly index: number;
+  readonly token: Hex;
+  readonly payee: Hex;
+  /** Minor units. */
+  readonly amount: bigint;
+  readonly transaction: Hex;
+}
+
+function refuse(where: string, why: string): Problem {
+  return new Problem('anchor/receipt-refused', `${where}: ${why}.`, { where });
+}
+
+/**
+ * Checks everything about a receipt that needs no chain: each leaf from its record, each shown field, each path, the lists, and that the records tell one
+ * story about one payment. Returns what the chain has to confirm; anchor/receipt-refused names the first contradiction.
+ */
+export function checkReceiptOffline(receipt: Receipt): ReceiptClaims {
+  const facts = new Map(receipt.anchors.map((fact) => [fact.index, fact]));
+  if (facts.size !== receipt.anchors.length) throw refuse('anchors', 'one of them stands there twice');
+  const anchored = new Map<string, AnchoredClaim>();
+  const shown: ShownValues = new Map();
+  const records = receipt.records.map((proven, i): LedgerRecord => {
+    const where = `records[${i}]`;
+    const record = recordFromJson(proven.record) as LedgerRecord;
+    const claim = checkRecord(receipt, proven, record, facts.get(proven.anchor), where);
+    const known = anchored.get(proven.anchor);
+    // Two records under one anchor leaf must lead to the same leaf, or one of them is under none.
+    if (known && known.leaf !== claim.leaf) throw refuse(where, 'it leads to another anchor leaf than the records before it');
+    anchored.set(proven.anchor, claim);
+    shown.set(record.seq, checkFields(proven, where));
+    return record;
+  });
+  const unused = receipt.anchors.find(({ index }) => !anchored.has(index));
+  if (unused) throw refuse('anchors', `no record is under anchor ${unused.index}`);
+  const { story, paid } = storyOf(receipt, records, shown);
+  return {
+    chainId: BigInt(receipt.chainId),
+    anchor: receipt.anchor,
+    vault: receipt.vault,
+    book: receipt.book,
+    payment: receipt.payment,
+    anchored: [...anchored.values()],
+    paid,
+    story,
+  };
+}
+
+function checkRecord({ chainId, book }: Receipt, proven: ProvenRecord, record: LedgerRecord, fact: AnchorFact | undefined, where: string): AnchoredClaim {
+  if (!fact) throw refuse(where, `anchor ${proven.anchor} is not in the receipt`);
+  // The head is that of the moment when the leaf was appended: its commitment is in the event.
+  if (BigInt(fact.count) !== BigInt(fact.index) + 1n) throw refuse('anchors', `anchor ${fact.index} was not the last of ${fact.count}`);
+  const leaf = recordLeaf({ chainId: BigInt(chainId), book }, record, fromHex(proven.fieldsRoot));
+  if (toHex(leaf) !== proven.leaf) throw refuse(where, 'its leaf is not the hash of the record');
+  const verdict = checkLogProof(leaf, book, record.seq, {
+    firstSeq: BigInt(proven.batch.firstSeq),
+    lastSeq: BigInt(proven.batch.lastSeq),
+    previousHead: fromHex(proven.batch.previousHead),
+    batchPath: proven.batch.path.map(fromHex),
+    bookIndex: proven.book.index,
+    bookCount: proven.book.count,
+    bookPath: proven.book.path.map(fromHex),
+    anchorIndex: BigInt(fact.index),
+    count: BigInt(fact.count),
+    peaks: fact.peaks.map(fromHex),
+    peakPath: fact.path.map(fromHex),
+  });
+  if (verdict.fault !== null) throw refuse(where, `its proof fails (${verdict.fault})`);
+  return { index: BigInt(fact.index), leaf: toHex(verdict.anchorLeaf), commitment: toHex(verdict.commitment), transaction: fact.transaction };
+}
+
+function checkFields({ shown, fieldsRoot }: ProvenRecord, where: string): ReadonlyMap<string, string> {
+  const values = new Map<string, string>();
+  for (const { name, value, salt, path } of shown) {
+    if (values.has(name)) throw refuse(where, `its field ${name} is shown twice`);
+    if (!verifyField({ name, value, salt: fromHex(salt), path: path.map(fromHex) }, fromHex(fieldsRoot)))
+      throw refuse(where, `its field ${name} is not under its fields root`);
+    if (value !== '') parseCanonicalJson(value);
+    values.set(name, value);
+  }
+  return values;
+}
