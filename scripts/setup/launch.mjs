@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, statfsSync } from 'node:fs';
-import { constants } from 'node:os';
+import { accessSync, constants, existsSync, mkdirSync, statfsSync } from 'node:fs';
+import { constants as osConstants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { bringNode, presentNode } from './node24.mjs';
@@ -43,7 +43,10 @@ async function setUp() {
   if (present && packagesPresent(ROOT)) return present;
 
   const own = join(ROOT, '.cairn');
-  explained(ROOT, () => mkdirSync(own, { recursive: true }));
+  explained(ROOT, () => {
+    mkdirSync(own, { recursive: true });
+    for (const folder of [ROOT, own]) accessSync(folder, constants.W_OK | constants.X_OK);
+  });
   const space = statfsSync(own);
   if (!existsSync(join(ROOT, 'node_modules')) && space.bavail * space.bsize < NEEDED_BYTES) throw explain('ENOSPC', ROOT) ?? new Refusal('no space');
   return await inTurn(
@@ -79,7 +82,7 @@ function run(node, program, args) {
   }
   return new Promise((resolve, reject) => {
     child.on('error', reject);
-    child.on('exit', (code, signal) => resolve(signal ? 128 + constants.signals[signal] : (code ?? 1)));
+    child.on('exit', (code, signal) => resolve(signal ? 128 + osConstants.signals[signal] : (code ?? 1)));
   });
 }
 

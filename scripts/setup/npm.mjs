@@ -71,6 +71,10 @@ export function runNpm({ node, folder, ownCache, args, turn, tick }) {
     '--no-progress',
     '--loglevel=error',
     '--install-strategy=hoisted',
+    // A registry that cannot be reached is told within seconds, not after npm's minute.
+    '--fetch-retries=3',
+    '--fetch-retry-mintimeout=2000',
+    '--fetch-retry-maxtimeout=8000',
   ];
   const child = spawn(node, [npmCli(), ...args, ...fixed, ...cacheArguments(ownCache)], {
     cwd: folder,

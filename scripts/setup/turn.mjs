@@ -64,6 +64,18 @@ function rewrite(folder, turn, ticket) {
   renameSync(fresh, join(folder, `turn-${turn}`));
 }
 
+/**
+ * Writes down what only shortens the wait of the next one: on a full disk it is left out, and the ticket's process being gone says the same.
+ * @param {string} folder @param {number} turn @param {Ticket} ticket
+ */
+function note(folder, turn, ticket) {
+  try {
+    rewrite(folder, turn, ticket);
+  } catch (error) {
+    if (!/ENOSPC|EDQUOT|EROFS/.test(String(error))) throw error;
+  }
+}
+
 /** Tries to take the turn after `turn`. @param {string} folder @param {number} turn @param {Ticket} ticket */
 function take(folder, turn, ticket) {
   const fresh = join(folder, `fresh-${process.pid}`);
@@ -121,9 +133,9 @@ export async function inTurn(folder, options, act) {
     if (current?.child && !current.done) await endOrphan(current.child);
     if (!take(folder, turn, { holder })) continue;
     try {
-      return await act({ child: (pid) => rewrite(folder, turn + 1, { holder, child: pid === undefined ? undefined : identify(pid) }) });
+      return await act({ child: (pid) => note(folder, turn + 1, { holder, child: pid === undefined ? undefined : identify(pid) }) });
     } finally {
-      rewrite(folder, turn + 1, { holder, done: true });
+      note(folder, turn + 1, { holder, done: true });
     }
   }
 }
