@@ -3,6 +3,10 @@ export { connectChain, type ConnectOptions } from './client/client.ts';
 export type { BlockRef, ChainClient, ChainLog, Finality, SendResult } from './client/types.ts';
 export type { Deposit, DepositChange, DepositIdentity, DepositScanner, DepositState, ScanReport } from './deposits/types.ts';
 export { startLocalChain, type LocalChain, type LocalChainEvent, type LocalChainOptions } from './local/local.ts';
+export { checkDeployment } from './deploy/check.ts';
+export { deploy } from './deploy/deploy.ts';
+export { requireDeployment } from './deploy/store.ts';
+export type { DeployedToken, Deployment, DeployOptions, DeployProgress, TokenWanted } from './deploy/types.ts';
 export { createOutbox, type OutboxOptions } from './outbox/outbox.ts';
 export type { OutboxPoint, OutboxPolicy } from './outbox/send.ts';
 export { OUTBOX_TRANSITIONS, type OutboxState } from './outbox/states.ts';
@@ -19,3 +23,4 @@ export type {
   TransactionFailure,
   TransactionRequest,
 } from './outbox/types.ts';
+export { readGovernance, rolesOf, type Governance, type TimelockRole } from './reads/governance.ts';

@@ -99,4 +99,23 @@ export const CHAIN_PROBLEMS = {
     retry: 'later',
     howToSolve: 'Read anvil.log in the state directory; or set RPC_URL to a node of your own.',
   },
+  'chain/deployment-failed': {
+    status: 500,
+    title: 'A step of the deployment was refused',
+    retry: 'later',
+    howToSolve:
+      'Mend what the detail names (gas, a token that cannot be listed, a key with the wrong address) and start again: the deployment goes on with that step.',
+  },
+  'chain/not-deployed': {
+    status: 409,
+    title: 'No contracts are deployed yet',
+    retry: 'later',
+    howToSolve: 'Start the server once: it deploys the contracts, or asks for consent to.',
+  },
+  'chain/test-token-refused': {
+    status: 409,
+    title: 'Test stablecoins are made on local chains only',
+    retry: 'never',
+    howToSolve: 'Give the address of an existing token for each currency.',
+  },
 } as const satisfies Record<string, ProblemDefinition>;

@@ -1,0 +1,55 @@
+import { fromHex, Problem, toHex, type Hex, type TimeMs } from '#base';
+import { execute, loadSql, query, type Database } from '#db';
+import type { DeployedToken, Deployment } from './types.ts';
+
+const sql = loadSql(new URL('./sql/deployment.sql', import.meta.url), ['insertDeployment', 'readDeployment']);
+
+interface DeploymentRow {
+  readonly chain_id: bigint;
+  readonly parameters: Uint8Array;
+  readonly timelock: Uint8Array;
+  readonly anchor: Uint8Array;
+  readonly vault: Uint8Array;
+  readonly tokens: readonly DeployedToken[];
+  readonly deployer: Uint8Array;
+  readonly block_number: bigint;
+  readonly block_hash: Uint8Array;
+}
+
+/** The recorded deployment and the digest of the parameters it was made with; undefined before there is one. */
+export async function recordedDeployment(database: Database): Promise<{ deployment: Deployment; parameters: Hex } | undefined> {
+  const [row] = await query<DeploymentRow>(database.pool, sql.readDeployment);
+  if (!row) return undefined;
+  const deployment: Deployment = {
+    chainId: row.chain_id,
+    timelock: toHex(row.timelock),
+    anchor: toHex(row.anchor),
+    vault: toHex(row.vault),
+    tokens: row.tokens,
+    deployer: toHex(row.deployer),
+    block: { number: row.block_number, hash: toHex(row.block_hash) },
+  };
+  return { deployment, parameters: toHex(row.parameters) };
+}
+
+export async function recordDeployment(database: Database, deployment: Deployment, parameters: Hex, nowMs: TimeMs): Promise<void> {
+  await execute(database.pool, sql.insertDeployment, [
+    deployment.chainId,
+    fromHex(parameters),
+    fromHex(deployment.timelock),
+    fromHex(deployment.anchor),
+    fromHex(deployment.vault),
+    JSON.stringify(deployment.tokens),
+    fromHex(deployment.deployer),
+    deployment.block.number,
+    fromHex(deployment.block.hash),
+    nowMs,
+  ]);
+}
+
+/** For whoever only reads (exports, audits): the addresses, or chain/not-deployed. */
+export async function requireDeployment(database: Database): Promise<Deployment> {
+  const recorded = await recordedDeployment(database);
+  if (!recorded) throw new Problem('chain/not-deployed', 'This database records no deployment of the contracts.');
+  return recorded.deployment;
+}

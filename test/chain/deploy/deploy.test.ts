@@ -1,0 +1,145 @@
+import { strict as assert } from 'node:assert';
+import { encodeFunctionData } from 'viem';
+import { privateKeyToAddress } from 'viem/accounts';
+import { ManualClock, Problem, type BookId, type Hex, type ProblemCode } from '#base';
+import { connectChain, deploy, readGovernance, requireDeployment, rolesOf, type ChainClient, type DeployOptions } from '#chain';
+import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
+import { TEST_STABLECOIN_ABI } from '../../../src/chain/abi/test-stablecoin.ts';
+import { deployToken, devKey, startTestChain, type TestChain } from '../anvil.ts';
+
+const DEPLOYER = devKey(9);
+const RELAYER: Hex = `0x${'5e'.repeat(20)}`;
+const FINALITY = 3;
+const address = (byte: string): Hex => `0x${byte.repeat(20)}`;
+const refusal = (code: ProblemCode) => (error: unknown) => error instanceof Problem && error.code === code;
+
+describe('the deployment', () => {
+  let chain: TestChain;
+  let client: ChainClient;
+  let db: TestDatabase;
+  let options: DeployOptions;
+
+  beforeEach(async () => {
+    chain = await startTestChain();
+    client = await connectChain({ rpcUrl: chain.rpcUrl, finality: { kind: 'depth', blocks: FINALITY } });
+    db = await testDatabase();
+    options = {
+      database: db.database,
+      client,
+      clock: new ManualClock(1_700_000_000_000),
+      deployerKey: DEPLOYER,
+      consent: true,
+      book: '018bcfe5-6800-7000-8000-000000000001' as BookId,
+      signers: { poster: address('a1'), vault: address('a2'), owner: address('a3') },
+      guardian: address('a4'),
+      timelockDelayS: 5,
+      tokens: [
+        { symbol: 'tUSD', decimals: 6, perTransaction: 10n ** 12n, perDay: 10n ** 13n },
+        { symbol: 'tEUR', decimals: 18, perTransaction: 10n ** 24n, perDay: 10n ** 25n },
+      ],
+      funding: [{ to: RELAYER, wei: 10n ** 18n }],
+      rest: () => chain.mine(),
+    };
+  });
+  afterEach(async () => {
+    await db.close();
+    chain.stop();
+  });
+
+  it('ends with everything at the timelock and nothing at the deployer, and is found again', async () => {
+    const deployment = await deploy(options);
+    const block = await client.finalBlock();
+    const governance = await readGovernance(client, deployment, block);
+    assert.equal(governance.vault.owner, deployment.timelock);
+    assert.equal(governance.vault.signer, address('a2'));
+    assert.equal(governance.anchor.poster, address('a1'));
+    assert.equal(governance.timelockDelayS, 5n);
+    assert.deepEqual(governance.openActs, []);
+    assert.deepEqual(await rolesOf(client, deployment.timelock, deployment.deployer, block), []);
+    assert.deepEqual(await rolesOf(client, deployment.timelock, address('a3'), block), ['PROPOSER_ROLE', 'CANCELLER_ROLE']);
+    assert.deepEqual(await rolesOf(client, deployment.timelock, address('a4'), block), ['CANCELLER_ROLE']);
+    assert.equal(await client.read('funds', (viem) => viem.getBalance({ address: RELAYER })), 10n ** 18n);
+    const nonce = await client.read('nonce', (viem) => viem.getTransactionCount({ address: deployment.deployer }));
+    assert.deepEqual(await deploy({ ...options, consent: false }), deployment);
+    assert.deepEqual(await requireDeployment(db.database), deployment);
+    assert.equal(await client.read('nonce', (viem) => viem.getTransactionCount({ address: deployment.deployer })), nonce, 'nothing was sent for it');
+  });
+
+  it('sends nothing without being asked, and no test token to a real chain', async () => {
+    await assert.rejects(deploy({ ...options, consent: false }), refusal('chain/consent-needed'));
+    await assert.rejects(requireDeployment(db.database), refusal('chain/not-deployed'));
+    await assert.rejects(deploy({ ...options, client: { ...client, chainId: 1n } }), refusal('chain/test-token-refused'));
+    assert.equal((await client.head()).number, 0n);
+  });
+
+  it('goes on where it stopped, at every step, without sending anything twice', async () => {
+    let died = 0;
+    const dying = (): DeployOptions => ({
+      ...options,
+      onProgress: ({ done }) => {
+        if (done === died) {
+          died += 1;
+          throw new TypeError(`killed at ${done}`);
+        }
+      },
+    });
+    for (let tries = 0; tries < 30; tries++) {
+      const ended = await deploy(dying()).catch((error: Error) => error);
+      if (!(ended instanceof Error)) break;
+      assert.match(ended.message, /^killed at/);
+    }
+    const deployment = await requireDeployment(db.database);
+    assert.equal(await client.read('nonce', (viem) => viem.getTransactionCount({ address: deployment.deployer })), died - 1, 'one transaction a step');
+  });
+
+  it('survives a reorganisation in the middle', async () => {
+    let reorganised = false;
+    const deployment = await deploy({
+      ...options,
+      onProgress: ({ step }) => void (reorganised ||= step === 'schedule'),
+      rest: async () => {
+        if (reorganised === true) {
+          reorganised = undefined as never;
+          await chain.reorg(2);
+          await chain.request('anvil_dropAllTransactions');
+        }
+        await chain.mine();
+      },
+    });
+    assert.equal((await readGovernance(client, deployment, await client.finalBlock())).vault.owner, deployment.timelock);
+  });
+
+  it('refuses other parameters than it was begun or made with', async () => {
+    const killed = { ...options, onProgress: ({ done }: { done: number }) => assert.ok(done < 4) };
+    await assert.rejects(deploy(killed));
+    await assert.rejects(deploy({ ...options, guardian: address('bb') }), refusal('chain/deployment-differs'));
+    await deploy(options);
+    await assert.rejects(deploy({ ...options, timelockDelayS: 6 }), refusal('chain/deployment-differs'));
+  });
+
+  it('tells a refused step, and goes on with it once its cause is mended', async () => {
+    // A token that the deployer holds nothing of cannot be probed.
+    const issuer = privateKeyToAddress(devKey(1)).toLowerCase() as Hex;
+    const token = await deployToken(chain, issuer);
+    const real = { ...options, tokens: [{ ...options.tokens[0]!, address: token }] };
+    await assert.rejects(deploy(real), (error) => error instanceof Problem && error.code === 'chain/deployment-failed' && /execute/.test(error.detail));
+    const data = encodeFunctionData({ abi: TEST_STABLECOIN_ABI, functionName: 'mint', args: [privateKeyToAddress(DEPLOYER), 1n] });
+    await chain.request('eth_sendTransaction', { from: issuer, to: token, data });
+    await chain.mine();
+    (options.clock as ManualClock).advance(10);
+    assert.equal((await deploy(real)).tokens[0]?.address, token);
+  });
+
+  it('tells a chain that lost its state', async () => {
+    await deploy(options);
+    const empty = await startTestChain();
+    try {
+      const other = await connectChain({ rpcUrl: empty.rpcUrl, finality: { kind: 'depth', blocks: FINALITY } });
+      await assert.rejects(deploy({ ...options, client: other }), refusal('chain/state-lost'));
+      await empty.mine(60);
+      await assert.rejects(deploy({ ...options, client: other }), refusal('chain/state-lost'));
+    } finally {
+      empty.stop();
+    }
+  });
+});
