@@ -25,6 +25,8 @@ export function emptyState(): State {
 export interface Changes {
   readonly accounts: ReadonlyMap<AccountId, Account>;
   readonly holds: ReadonlyMap<TransferId, Hold>;
+  /** The records that are filed under a key. */
+  readonly keyed: ReadonlyMap<string, LedgerRecord>;
 }
 
 /**
@@ -118,7 +120,7 @@ export class Draft {
   }
 
   changes(): Changes {
-    return { accounts: this.#accounts, holds: this.#holds };
+    return { accounts: this.#accounts, holds: this.#holds, keyed: this.#keyed };
   }
 
   /** Makes the base what the draft decided. */

@@ -1,0 +1,65 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type pg from 'pg';
+import { assert, Problem, type BookId } from '#base';
+import { query, toProblem, type Database } from '#db';
+import { statementsOf } from './statements.ts';
+
+/** The right to write a book: a connection that holds its lock, and the epoch in which batches are accepted from it. */
+export interface Lease {
+  readonly client: pg.PoolClient;
+  readonly epoch: bigint;
+  /** Where the journal stood when the book was taken. */
+  readonly seq: bigint;
+  readonly nowMs: number;
+  /** Gives the book back; once or more often. */
+  release(): void;
+}
+
+const PAUSE_MS = 100;
+
+/** Takes a book, and makes it if it is new. Waits up to `waitMs` for the process that has it, and for the database. */
+export async function takeBook(database: Database, book: BookId, waitMs: number): Promise<Lease> {
+  for (let waited = 0; ; waited += PAUSE_MS) {
+    try {
+      const lease = await tryToTake(database, book);
+      if (lease) return lease;
+      if (waited >= waitMs) throw new Problem('ledger/book-taken', `Another process writes book ${book}.`, { book });
+    } catch (error) {
+      if (!isConnectionLoss(error) || waited >= waitMs) throw error;
+    }
+    await sleep(PAUSE_MS);
+  }
+}
+
+/** The connection is gone; whether what was sent on it was done has to be looked up. */
+export function isConnectionLoss(error: unknown): error is Problem {
+  return error instanceof Problem && (error.code === 'store/unreachable' || error.code === 'store/outcome-unknown');
+}
+
+async function tryToTake(database: Database, book: BookId): Promise<Lease | null> {
+  const sql = statementsOf(book);
+  const client = await database.pool.connect().catch((error: unknown) => {
+    throw toProblem(error);
+  });
+  try {
+    const [lock] = await query<{ locked: boolean }>(client, sql.lock, [book]);
+    if (lock?.locked !== true) {
+      client.release();
+      return null;
+    }
+    await query(client, sql.create, [book]);
+    await client.query('set synchronous_commit = on');
+    const [head] = await query<{ seq: bigint; now_ms: bigint; epoch: bigint }>(client, sql.take);
+    assert(head, `book ${book} has no head`);
+    // The lock belongs to the session: only a connection that is closed has surely given it back.
+    let released = false;
+    const release = (): void => {
+      if (!released) client.release(true);
+      released = true;
+    };
+    return { client, epoch: head.epoch, seq: head.seq, nowMs: Number(head.now_ms), release };
+  } catch (error) {
+    client.release(true);
+    throw toProblem(error);
+  }
+}

@@ -1,0 +1,33 @@
+import { uuidBytes, type BookId } from '#base';
+import { loadSql, type NamedStatement } from '#db';
+
+const files = {
+  append: loadSql(new URL('../sql/append.sql', import.meta.url), ['append']),
+  load: loadSql(new URL('../sql/load.sql', import.meta.url), [
+    'create',
+    'lock',
+    'take',
+    'head',
+    'lastAccountNo',
+    'accounts',
+    'holds',
+    'holdsToSettle',
+    'holdsDue',
+    'byId',
+    'byKey',
+    'assets',
+  ]),
+  read: loadSql(new URL('../sql/read.sql', import.meta.url), ['schema', 'records', 'seqAt', 'before', 'next', 'entries', 'bySeq', 'holdsOfWindow']),
+};
+
+type Statements = (typeof files)['append'] & (typeof files)['load'] & (typeof files)['read'];
+
+/** The statements of one book: its schema in the place of `book`, and names of their own, because connections are shared between books. */
+export function statementsOf(book: BookId): Statements {
+  const hex = Buffer.from(uuidBytes(book)).toString('hex');
+  const all: Readonly<Record<string, NamedStatement>> = { ...files.append, ...files.load, ...files.read };
+  const own = Object.entries(all).map(([name, statement]) => {
+    return [name, { name: `${statement.name}.${hex}`, text: statement.text.replaceAll(/\bbook\.(?=[a-z_]+\b)/g, `book_${hex}.`) }];
+  });
+  return Object.fromEntries(own) as Statements;
+}

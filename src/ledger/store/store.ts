@@ -1,0 +1,141 @@
+import pg from 'pg';
+import type { AccountId, AssetNo, BookId, TransferId } from '#base';
+import { query, violatedConstraint } from '#db';
+import { emptyState, needs, type Command, type Draft, type LedgerRecord, type State } from '#ledger/core';
+import { batchOf, type Batch } from './batch.ts';
+import type { Lease } from './lease.ts';
+import { accountOf, holdOf, recordOf, type AccountRow, type HoldRow, type RecordRow } from './rows.ts';
+import { statementsOf } from './statements.ts';
+
+/** Past these many entries a part of the state is forgotten whole: everything in it is loaded again when it is needed. */
+const MOST = { accounts: 500_000, holds: 200_000, recent: 100_000 };
+
+/** How a batch ended that was not appended: another writer was there, or an id of it was booked before. */
+export type AppendOutcome = 'appended' | 'fenced' | 'duplicate';
+
+/** A decided draft, ready to be sent. */
+export interface Prepared {
+  readonly draft: Draft;
+  readonly batch: Batch;
+}
+
+/** The part of a book that its writer keeps in memory, and the statements that fill it and append to it. */
+export class BookStore {
+  readonly state: State = emptyState();
+  readonly lease: Lease;
+  readonly #sql: ReturnType<typeof statementsOf>;
+  readonly #nos = new Map<AccountId, number>();
+  #lastNo = 0;
+
+  constructor(book: BookId, lease: Lease) {
+    this.#sql = statementsOf(book);
+    this.lease = lease;
+    this.state.seq = lease.seq;
+    this.state.nowMs = lease.nowMs;
+  }
+
+  /** What is small enough to be known whole. */
+  async open(): Promise<void> {
+    const [last] = await query<{ no: number }>(this.lease.client, this.#sql.lastAccountNo);
+    this.#lastNo = last?.no ?? 0;
+    for (const row of await query<{ asset: bigint }>(this.lease.client, this.#sql.assets)) this.state.assets.add(Number(row.asset) as AssetNo);
+  }
+
+  /** Everything that `commands` need except the transfers that bear their ids: those are nearly always new, and the journal's unique index knows. */
+  async load(commands: Iterable<Command>): Promise<void> {
+    const { state } = this;
+    const { accounts, holds, keys, openHolds } = needs(commands);
+    await this.#loadHolds([...holds].filter((id) => !state.holds.has(id)));
+    if (openHolds) for (const row of await query<HoldRow>(this.lease.client, this.#sql.holdsToSettle)) state.holds.set(row.id, holdOf(row));
+    const unkeyed = [...keys].filter((key) => !state.keyed.has(key));
+    if (unkeyed.length > 0) {
+      for (const row of await query<RecordRow & { key: string }>(this.lease.client, this.#sql.byKey, [unkeyed])) state.keyed.set(row.key, recordOf(row));
+    }
+
+    const missing = new Set([...accounts].filter((id) => !state.accounts.has(id)));
+    const settled = openHolds ? state.holds.values() : [...holds].flatMap((id) => state.holds.get(id) ?? []);
+    for (const hold of settled) for (const id of [hold.debit, hold.credit]) if (!state.accounts.has(id)) missing.add(id);
+    await this.#loadAccounts([...missing]);
+  }
+
+  /** Transfers and refusals under these ids; says whether there were any. */
+  async lookUp(ids: readonly TransferId[]): Promise<boolean> {
+    if (ids.length === 0) return false;
+    const rows = await query<RecordRow>(this.lease.client, this.#sql.byId, [ids]);
+    const records = rows.map(recordOf);
+    for (const record of records) this.#file(record);
+    // Whether a retry is the same depends on the hold it settled.
+    await this.#loadHolds(records.flatMap((record) => (record.kind === 'transfer' && !this.state.holds.has(record.pendingId) ? [record.pendingId] : [])));
+    return records.length > 0;
+  }
+
+  prepare(draft: Draft): Prepared {
+    return { draft, batch: batchOf(draft, this.lease.epoch, this.#nos, this.#lastNo) };
+  }
+
+  /** Appends what was decided and makes it the state. Any other failure than the two named is thrown, and leaves the state as it was. */
+  async append(prepared: Prepared): Promise<AppendOutcome> {
+    try {
+      await query(this.lease.client, this.#sql.append, prepared.batch.params);
+    } catch (error) {
+      if (violatedConstraint(error) === 'journal_id_once') return 'duplicate';
+      if (isFenced(error)) return 'fenced';
+      throw error;
+    }
+    this.#accept(prepared);
+    return 'appended';
+  }
+
+  #accept({ draft, batch }: Prepared): void {
+    for (const [id, no] of batch.opened) this.#nos.set(id, no);
+    this.#lastNo += batch.opened.size;
+    draft.commit();
+    this.#forget();
+  }
+
+  #file(record: LedgerRecord): void {
+    if (record.kind === 'transfer') this.state.transfers.set(record.id, record);
+    if (record.kind === 'refusal') this.state.refusals.set(record.transfer, record);
+  }
+
+  async #loadAccounts(ids: readonly AccountId[]): Promise<void> {
+    if (ids.length === 0) return;
+    for (const row of await query<AccountRow>(this.lease.client, this.#sql.accounts, [ids])) {
+      this.state.accounts.set(row.id, accountOf(row));
+      this.#nos.set(row.id, row.no);
+    }
+  }
+
+  /** Where an id is no hold, the transfer it may be: "not pending" is another answer than "not found". */
+  async #loadHolds(ids: readonly TransferId[]): Promise<void> {
+    if (ids.length === 0) return;
+    for (const row of await query<HoldRow>(this.lease.client, this.#sql.holds, [ids])) this.state.holds.set(row.id, holdOf(row));
+    const others = ids.filter((id) => !this.state.holds.has(id) && !this.state.transfers.has(id));
+    if (others.length === 0) return;
+    for (const row of await query<RecordRow>(this.lease.client, this.#sql.byId, [others])) this.#file(recordOf(row));
+  }
+
+  #forget(): void {
+    const { accounts, holds, transfers, refusals, keyed } = this.state;
+    if (accounts.size > MOST.accounts) {
+      accounts.clear();
+      this.#nos.clear();
+    }
+    if (holds.size > MOST.holds) holds.clear();
+    for (const recent of [transfers, refusals, keyed]) if (recent.size > MOST.recent) recent.clear();
+  }
+}
+
+/** Unique indexes that only a second writer can violate: what they guard is loaded before it is decided. */
+const FENCES: ReadonlySet<string | undefined> = new Set([
+  'journal_seq_once',
+  'journal_key_once',
+  'account_once',
+  'account_pkey',
+  'pending_once',
+  'account_history_once',
+]);
+
+function isFenced(error: unknown): boolean {
+  return (error instanceof pg.DatabaseError && error.code === 'FENCE') || FENCES.has(violatedConstraint(error) ?? 'none');
+}

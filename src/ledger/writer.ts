@@ -1,0 +1,194 @@
+import { assert, Problem, type BookId, type Clock, type TransferId } from '#base';
+import type { Database } from '#db';
+import { decide, Draft, type Command, type Result } from '#ledger/core';
+import { isConnectionLoss, takeBook, type Lease } from './store/lease.ts';
+import { BookStore, type Prepared } from './store/store.ts';
+
+/** The most commands in one request, and in one batch. */
+export const MAX_BATCH = 8_192;
+/** The most commands that may wait: past it requests are refused at once instead of answered too late. */
+const MAX_WAITING = 200_000;
+/** How long a writer tries to get its book back after its connection broke. */
+const RECOVER_MS = 30_000;
+
+export interface WriterOptions {
+  readonly database: Database;
+  readonly bookId: BookId;
+  readonly clock: Clock;
+  /** How long to wait for the process that has the book, in milliseconds. */
+  readonly waitMs: number;
+}
+
+interface Request {
+  readonly commands: readonly Command[];
+  readonly resolve: (results: Result[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * The one writer of a book: requests are gathered while a batch is in flight, decided in order by the pure core, and appended in
+ * one durable transaction; then each caller gets its own results.
+ */
+export class Writer {
+  readonly #options: WriterOptions;
+  #store: BookStore;
+  #queue: Request[] = [];
+  #waiting = 0;
+  #running: Promise<void> | null = null;
+  /** Why nothing is accepted any more. */
+  #over: Problem | null = null;
+
+  private constructor(options: WriterOptions, store: BookStore) {
+    this.#options = options;
+    this.#store = store;
+  }
+
+  static async open(options: WriterOptions): Promise<Writer> {
+    return new Writer(options, await openStore(options, options.waitMs));
+  }
+
+  /** All of the request's commands in one batch; a result each, in order. When this returns, what was created is durable. */
+  submit(commands: readonly Command[]): Promise<Result[]> {
+    if (this.#over) return Promise.reject(this.#over);
+    if (commands.length > MAX_BATCH) {
+      return Promise.reject(new Problem('ledger/batch-too-large', `A request has at most ${MAX_BATCH} commands; this one has ${commands.length}.`));
+    }
+    if (this.#waiting + commands.length > MAX_WAITING) {
+      return Promise.reject(new Problem('ledger/overloaded', `${this.#waiting} commands are waiting for book ${this.#options.bookId}.`));
+    }
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ commands, resolve, reject });
+      this.#waiting += commands.length;
+      this.#running ??= this.#run();
+    });
+  }
+
+  /** Answers what is waiting, then gives the book back. */
+  async close(): Promise<void> {
+    this.#over ??= new Problem('ledger/closed', `Book ${this.#options.bookId} is being closed.`);
+    await this.#running;
+    this.#store.lease.release();
+  }
+
+  async #run(): Promise<void> {
+    while (this.#queue.length > 0) {
+      // Callers that were just answered get the chance to ask again, so that they share the next batch.
+      await new Promise((resolve) => setImmediate(resolve));
+      const requests = this.#gather();
+      await this.#answer(requests);
+    }
+    this.#running = null;
+  }
+
+  #gather(): Request[] {
+    let commands = 0;
+    let count = 0;
+    for (const request of this.#queue) {
+      if (count > 0 && commands + request.commands.length > MAX_BATCH) break;
+      commands += request.commands.length;
+      count += 1;
+    }
+    this.#waiting -= commands;
+    return this.#queue.splice(0, count);
+  }
+
+  /** Resolves or rejects every request; never throws. */
+  async #answer(requests: readonly Request[]): Promise<void> {
+    try {
+      const results = await this.#book(requests.map((request) => request.commands));
+      for (const [i, request] of requests.entries()) request.resolve(results[i]!);
+    } catch (error) {
+      if (this.#over || error instanceof Problem || requests.length === 1) {
+        for (const request of requests) request.reject(this.#over ?? error);
+        return;
+      }
+      // A bug that one request meets must not be the others' failure.
+      for (const request of requests) await this.#answer([request]);
+    }
+  }
+
+  /** Books a batch of requests, over lost connections if need be. */
+  async #book(requests: readonly (readonly Command[])[]): Promise<Result[][]> {
+    if (this.#over && this.#over.code !== 'ledger/closed') throw this.#over;
+    const attempt: Attempt = { sent: null };
+    for (;;) {
+      try {
+        return await this.#attempt(requests, attempt);
+      } catch (error) {
+        if (!isConnectionLoss(error)) throw error;
+        const done = await this.#recover(error, attempt);
+        if (done) return done;
+      }
+    }
+  }
+
+  async #attempt(requests: readonly (readonly Command[])[], attempt: Attempt): Promise<Result[][]> {
+    const store = this.#store;
+    const commands = requests.flat();
+    const absent = new Set<TransferId>();
+    await store.load(commands);
+    for (;;) {
+      const draft = new Draft(store.state, Math.max(this.#options.clock.nowMs(), store.state.nowMs));
+      const results = requests.map((request) => decide(draft, request));
+      // A refusal is believed once it is known that the id was not booked before: `exists` goes before nearly every other answer.
+      const doubtful = unknownIds(store, commands, results.flat(), absent);
+      if (await store.lookUp(doubtful)) continue;
+      for (const id of doubtful) absent.add(id);
+      if (draft.records.length === 0) return results;
+      const prepared = store.prepare(draft);
+      attempt.sent = { prepared, results, epoch: store.lease.epoch };
+      const outcome = await store.append(prepared);
+      attempt.sent = null;
+      if (outcome === 'appended') return results;
+      if (outcome === 'fenced') throw this.#giveUp(new Problem('ledger/fenced', `Another process took book ${this.#options.bookId} over.`));
+      assert(await store.lookUp(transferIds(commands)), 'an id of the batch is in the journal and not found there');
+    }
+  }
+
+  /**
+   * Takes the book again after the connection broke. If nobody else had it in between, its head says whether the batch that was on
+   * the way is in the journal; if it is, these are its results. Else it has to be decided again.
+   */
+  async #recover(cause: Problem, { sent }: Attempt): Promise<Result[][] | null> {
+    this.#store.lease.release();
+    try {
+      this.#store = await openStore(this.#options, RECOVER_MS);
+    } catch (error) {
+      throw this.#giveUp(error instanceof Problem ? error : cause);
+    }
+    const { lease } = this.#store;
+    const written = sent && lease.epoch === sent.epoch + 1n && lease.seq === sent.prepared.draft.nextSeq - 1n;
+    return written ? sent.results : null;
+  }
+
+  /** From here on every request gets this problem; the same ids can be sent to whoever has the book then. */
+  #giveUp(problem: Problem): Problem {
+    this.#over = problem;
+    return problem;
+  }
+}
+
+interface Attempt {
+  /** The batch whose fate is not known yet. */
+  sent: { readonly prepared: Prepared; readonly results: Result[][]; readonly epoch: bigint } | null;
+}
+
+async function openStore({ database, bookId }: WriterOptions, waitMs: number): Promise<BookStore> {
+  const lease: Lease = await takeBook(database, bookId, waitMs);
+  const store = new BookStore(bookId, lease);
+  await store.open();
+  return store;
+}
+
+function transferIds(commands: readonly Command[]): TransferId[] {
+  return commands.flatMap((command) => (command.kind === 'transfer' ? [command.id] : []));
+}
+
+function unknownIds(store: BookStore, commands: readonly Command[], results: readonly Result[], absent: ReadonlySet<TransferId>): TransferId[] {
+  const { transfers, refusals } = store.state;
+  return commands.flatMap((command, i) => {
+    const { code } = results[i]!;
+    if (command.kind !== 'transfer' || code === 'created' || code === 'field_malformed') return [];
+    return transfers.has(command.id) || refusals.has(command.id) || absent.has(command.id) ? [] : [command.id];
+  });
+}
