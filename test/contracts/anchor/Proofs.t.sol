@@ -38,11 +38,15 @@ contract ProofsTest is AnchorFixture {
             for (uint256 index = 0; index < size; ++index) {
                 bytes32[] memory path = Trees.inclusion(index, d, 0, size);
                 yes(ledgerAnchor.verifyInclusion(d[index], index, size, path, root), "included");
-                no(ledgerAnchor.verifyInclusion(d[index], index, size, Trees.push(path, root), root), "path too long");
+                // Too long and too short also against the very root that the wrong path leads to.
+                bytes32 above = Trees.node(root, root);
+                no(ledgerAnchor.verifyInclusion(d[index], index, size, Trees.push(path, root), above), "path too long");
                 no(ledgerAnchor.verifyInclusion(d[(index + 1) % SIZES], index, size, path, root), "another leaf");
                 no(ledgerAnchor.verifyInclusion(d[index], index + size, size, path, root), "index outside");
                 if (size == 1) continue;
-                no(ledgerAnchor.verifyInclusion(d[index], index, size, Trees.pop(path), root), "path too short");
+                uint256 k = Trees.split(size);
+                bytes32 below = index < k ? Trees.mth(d, 0, k) : Trees.mth(d, k, size);
+                no(ledgerAnchor.verifyInclusion(d[index], index, size, Trees.pop(path), below), "path too short");
                 no(ledgerAnchor.verifyInclusion(d[index], (index + 1) % size, size, path, root), "another index");
                 path[path.length - 1] ^= bytes32(uint256(1));
                 no(ledgerAnchor.verifyInclusion(d[index], index, size, path, root), "a flipped bit");
@@ -65,6 +69,10 @@ contract ProofsTest is AnchorFixture {
                 no(ledgerAnchor.verifyConsistency(size2 + 1, root1, size2, root2, path), "shrinks");
                 if (path.length == 0) continue;
                 no(ledgerAnchor.verifyConsistency(size1, root1, size2, root2, Trees.pop(path)), "path too short");
+                uint256 k = Trees.split(size2);
+                bytes32 below = Trees.mth(d, 0, k);
+                if (size1 <= k)
+                    no(ledgerAnchor.verifyConsistency(size1, root1, size2, below, Trees.pop(path)), "subtree");
                 // Every element of the path counts: the branch that immudb left out is one of them.
                 for (uint256 i = 0; i < path.length; ++i) {
                     path[i] ^= bytes32(uint256(1));
