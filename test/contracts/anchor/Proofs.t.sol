@@ -64,6 +64,12 @@ contract ProofsTest is AnchorFixture {
                 yes(ledgerAnchor.verifyConsistency(size1, root1, size2, root2, path), "extends");
                 bytes32[] memory longer = Trees.push(path, root1);
                 no(ledgerAnchor.verifyConsistency(size1, root1, size2, root2, longer), "path too long");
+                bytes32 past = Trees.node(root1, root1);
+                bytes32 present = Trees.node(root1, root2);
+                no(
+                    ledgerAnchor.verifyConsistency(size1, past, size2, present, longer),
+                    "path too long, roots to match"
+                );
                 no(ledgerAnchor.verifyConsistency(size1, ~root1, size2, root2, path), "another past");
                 no(ledgerAnchor.verifyConsistency(size1, root1, size2, ~root2, path), "another present");
                 no(ledgerAnchor.verifyConsistency(size2 + 1, root1, size2, root2, path), "shrinks");
@@ -101,6 +107,9 @@ contract ProofsTest is AnchorFixture {
                 no(probe.contains(d[index], index + 1, count, peaks, path), "another index");
                 no(probe.contains(d[index], index + count, count, peaks, path), "index outside");
                 no(probe.contains(~d[index], index, count, peaks, path), "another leaf");
+                // The path of another peak's leaf at the same place under it.
+                uint256 twin = index % (1 << path.length);
+                if (twin != index) no(probe.contains(d[index], twin, count, peaks, path), "another peak");
                 if (path.length == 0) continue;
                 no(probe.contains(d[index], index, count, peaks, Trees.pop(path)), "path too short");
                 path[0] ^= bytes32(uint256(1));

@@ -8,7 +8,7 @@ import {VaultFixture} from "../support/VaultFixture.sol";
 /// its own account of what may have happened.
 contract VaultDriver is VaultFixture {
     uint256 private constant PAYEES = 6;
-    uint96 private constant CAP = 1_200_000e6;
+    uint96 private constant CAP = 400_000e6;
 
     Payable[] private drawn;
     uint256 public paidOut;
@@ -43,7 +43,7 @@ contract VaultDriver is VaultFixture {
     function draw(uint8 count, uint96[PAYEES] memory amounts) external {
         bytes32[] memory list = new bytes32[](between(count, 1, PAYEES));
         for (uint256 i = 0; i < list.length; ++i) {
-            list[i] = word(payee(i), uint96(between(amounts[i], 0, PER_TRANSACTION / 4)));
+            list[i] = word(payee(i), uint96(between(amounts[i], 0, 100_000e6)));
         }
         Payable memory p = draft(list);
         p.instruction.index = uint16(drawn.length);
@@ -89,7 +89,7 @@ contract VaultDriver is VaultFixture {
     }
 
     function pass(uint32 seconds_) external {
-        vm.warp(block.timestamp + (seconds_ % 12 hours));
+        vm.warp(block.timestamp + (seconds_ % 3 hours));
     }
 
     function book(Payable memory p, uint256 bits, uint256 before) private {
