@@ -3,13 +3,16 @@ import type { Database } from '#db';
 import type { FieldName, LedgerRecord } from '#ledger/core';
 import { batchOf, bookRecordsOf, listBatches, subjectKeys, type StoredBatch } from './batchStore.ts';
 import {
+  consistencyProof,
   fieldProof,
   inclusionPath,
   leavesUnderPeak,
   merkleTree,
+  mth,
   RECEIPT_FORMAT,
   recordSalt,
   recordToJson,
+  stepsOf,
   type AnchorFact,
   type Hash,
   type LogHead,
@@ -44,8 +47,16 @@ export interface Prover {
   proofNow(source: RecordSource, seq: bigint): Promise<{ readonly record: LedgerRecord; readonly fieldsRoot: Hash; readonly proof: LogProof }>;
   /** anchor/not-yet until every record is in a block; anchor/no-such-proof where a record is not in the book. */
   receiptOf(source: RecordSource, request: ReceiptRequest): Promise<Receipt>;
+  /** That the log of `oldCount` leaves is the beginning of the log of `newCount` (RFC 9162 section 2.1.4). anchor/no-such-proof beyond the chain's own head. */
+  consistency(oldCount: bigint, newCount: bigint): Promise<ConsistencyProof>;
   /** Batches after this number, oldest first, and how far each is. */
   batches(book: BookId, after: bigint, limit: number): Promise<readonly SealedBatch[]>;
+}
+
+export interface ConsistencyProof {
+  readonly oldRoot: Hash;
+  readonly newRoot: Hash;
+  readonly proof: readonly Hash[];
 }
 
 type PlacedBatch = StoredBatch & { readonly place: NonNullable<StoredBatch['place']> };
@@ -90,6 +101,14 @@ export function createProver({ database, chainId, anchorAddress, vaultAddress }:
         anchors: facts,
         payout,
       };
+    },
+    consistency: async (oldCount, newCount) => {
+      const head = await minedHead(database.pool);
+      if (!head || oldCount < 1n || oldCount > newCount || newCount > head.count) {
+        throw new Problem('anchor/no-such-proof', `The log has ${head?.count ?? 0n} leaves: there is no proof from ${oldCount} to ${newCount}.`);
+      }
+      const leaves = await anchorLeaves(database.pool, 0n, newCount);
+      return { oldRoot: mth(leaves.slice(0, Number(oldCount))), newRoot: mth(leaves), proof: consistencyProof(leaves, Number(oldCount)) };
     },
     batches: (book, after, limit) => listBatches(database.pool, book, after, limit),
   };
@@ -154,7 +173,7 @@ async function provenRecord(
       previousHead: toHex(proof.previousHead),
       path: proof.batchPath.map(toHex),
     },
-    book: { index: proof.bookIndex, count: proof.bookCount, path: proof.bookPath.map(toHex) },
+    book: stepsOf(BigInt(proof.bookIndex), BigInt(proof.bookCount), proof.bookPath).map(({ side, hash }) => ({ side, hash: toHex(hash) })),
     anchor: proof.anchorIndex.toString(),
   };
 }

@@ -59,6 +59,27 @@ export function rootFromPath(leaf: Hash, index: bigint, size: bigint, path: read
   return sn === 0n ? r : null;
 }
 
+/** A sibling and the side it stands on. */
+export interface Step {
+  readonly side: 'left' | 'right';
+  readonly hash: Hash;
+}
+
+/** An inclusion path with its sides written out, for a tree whose size nothing binds: where a leaf stands there says nothing, only that it is there. */
+export function stepsOf(index: bigint, size: bigint, path: readonly Hash[]): Step[] {
+  let [fn, sn] = [index, size - 1n];
+  return path.map((hash): Step => {
+    const isRight = (fn & 1n) === 1n || fn === sn;
+    if (isRight) while ((fn & 1n) === 0n && fn !== 0n) [fn, sn] = [fn >> 1n, sn >> 1n];
+    [fn, sn] = [fn >> 1n, sn >> 1n];
+    return { side: isRight ? 'left' : 'right', hash };
+  });
+}
+
+export function rootFromSteps(leaf: Hash, steps: readonly Step[]): Hash {
+  return steps.reduce((r, { side, hash }) => (side === 'left' ? nodeHash(hash, r) : nodeHash(r, hash)), leaf);
+}
+
 export function verifyInclusion(leaf: Hash, index: bigint, size: bigint, path: readonly Hash[], root: Hash): boolean {
   const reached = rootFromPath(leaf, index, size, path);
   return reached !== null && sameHash(reached, root);

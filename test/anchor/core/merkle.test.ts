@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert';
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import fc from 'fast-check';
-import { consistencyProof, inclusionPath, mth, nodeHash, sameHash, verifyConsistency, verifyInclusion, type Hash } from '#anchor/core';
+import { consistencyProof, inclusionPath, mth, nodeHash, rootFromSteps, sameHash, stepsOf, verifyConsistency, verifyInclusion, type Hash } from '#anchor/core';
 import { Problem, uintBytes } from '#base';
 
 const SIZES = 64;
@@ -41,6 +41,7 @@ describe('the Merkle tree of RFC 9162 over keccak', () => {
         const path = inclusionPath(LEAVES.slice(0, size), index);
         const check = (leaf: Hash, proof: readonly Hash[], target: Hash) => verifyInclusion(leaf, BigInt(index), BigInt(size), proof, target);
         assert.ok(check(LEAVES[index]!, path, root), `leaf ${index} of ${size}`);
+        assert.deepEqual(rootFromSteps(LEAVES[index]!, stepsOf(BigInt(index), BigInt(size), path)), root, `leaf ${index} of ${size}, by its steps`);
         assert.ok(!check(flipped(LEAVES[index]!, index), path, root));
         assert.ok(!check(LEAVES[index]!, path, flipped(root, index)));
         for (const wrong of [...bitFlips(path), ...wrongLengths(path)]) assert.ok(!check(LEAVES[index]!, wrong, root), `leaf ${index} of ${size}`);

@@ -1,8 +1,10 @@
 import { fromHex, Problem, toHex, type BookId, type Hex, type PaymentId } from '#base';
 import type { LedgerRecord } from '#ledger/core';
+import { bookRecordHash } from '../book.ts';
 import { parseCanonicalJson } from '../canonical.ts';
 import { verifyField } from '../fields.ts';
-import { checkLogProof } from '../proof.ts';
+import { commitment, verifyInHead } from '../log.ts';
+import { rootFromPath, rootFromSteps, type Hash } from '../merkle.ts';
 import type { AnchorFact, ProvenRecord, Receipt } from './receipt.ts';
 import { storyOf, type ShownValues, type Story } from './story.ts';
 import { recordLeaf } from '../record.ts';
@@ -86,21 +88,21 @@ function checkRecord({ chainId, book }: Receipt, proven: ProvenRecord, record: L
   if (BigInt(fact.count) !== BigInt(fact.index) + 1n) throw refuse('anchors', `anchor ${fact.index} was not the last of ${fact.count}`);
   const leaf = recordLeaf({ chainId: BigInt(chainId), book }, record, fromHex(proven.fieldsRoot));
   if (toHex(leaf) !== proven.leaf) throw refuse(where, 'its leaf is not the hash of the record');
-  const verdict = checkLogProof(leaf, book, record.seq, {
-    firstSeq: BigInt(proven.batch.firstSeq),
-    lastSeq: BigInt(proven.batch.lastSeq),
-    previousHead: fromHex(proven.batch.previousHead),
-    batchPath: proven.batch.path.map(fromHex),
-    bookIndex: proven.book.index,
-    bookCount: proven.book.count,
-    bookPath: proven.book.path.map(fromHex),
-    anchorIndex: BigInt(fact.index),
-    count: BigInt(fact.count),
-    peaks: fact.peaks.map(fromHex),
-    peakPath: fact.path.map(fromHex),
-  });
-  if (verdict.fault !== null) throw refuse(where, `its proof fails (${verdict.fault})`);
-  return { index: BigInt(fact.index), leaf: toHex(verdict.anchorLeaf), commitment: toHex(verdict.commitment), transaction: fact.transaction };
+  const batchRoot = batchRootOf(leaf, record.seq, proven);
+  if (!batchRoot) throw refuse(where, 'its path does not fit its batch');
+  const [firstSeq, lastSeq, previousHead] = [BigInt(proven.batch.firstSeq), BigInt(proven.batch.lastSeq), fromHex(proven.batch.previousHead)];
+  const steps = proven.book.map(({ side, hash }) => ({ side, hash: fromHex(hash) }));
+  const anchorLeaf = rootFromSteps(bookRecordHash({ book, firstSeq, lastSeq, previousHead, batchRoot }), steps);
+  const head = { count: BigInt(fact.count), peaks: fact.peaks.map(fromHex) };
+  if (!verifyInHead(anchorLeaf, BigInt(fact.index), fact.path.map(fromHex), head)) throw refuse(where, `it is not under the peaks of anchor ${fact.index}`);
+  return { index: BigInt(fact.index), leaf: toHex(anchorLeaf), commitment: toHex(commitment(head)), transaction: fact.transaction };
+}
+
+/** Null where the record is outside its batch, or its path has not the length that its place there demands. */
+function batchRootOf(leaf: Hash, seq: bigint, { batch }: ProvenRecord): Hash | null {
+  const [firstSeq, lastSeq] = [BigInt(batch.firstSeq), BigInt(batch.lastSeq)];
+  if (firstSeq < 1n || lastSeq >= 1n << 64n) return null;
+  return rootFromPath(leaf, seq - firstSeq, lastSeq - firstSeq + 1n, batch.path.map(fromHex));
 }
 
 function checkFields({ shown, fieldsRoot }: ProvenRecord, where: string): ReadonlyMap<string, string> {

@@ -21,7 +21,8 @@ export interface ProvenRecord {
   readonly shown: readonly ShownField[];
   readonly leaf: Hex;
   readonly batch: { readonly firstSeq: string; readonly lastSeq: string; readonly previousHead: Hex; readonly path: readonly Hex[] };
-  readonly book: { readonly index: number; readonly count: number; readonly path: readonly Hex[] };
+  /** From the book record to the anchor leaf, the side of each sibling beside it: the number of books of an anchor is hashed nowhere. */
+  readonly book: readonly { readonly side: 'left' | 'right'; readonly hash: Hex }[];
   /** Position of the anchor leaf in the log: one of `anchors`. */
   readonly anchor: string;
 }
@@ -115,6 +116,11 @@ const hash = hex(32);
 /** No tree has more than 2^64 leaves. */
 const path = list(hash, 64);
 
+const side: Reader<'left' | 'right'> = (value, where) => {
+  if (value !== 'left' && value !== 'right') throw refuse(where, 'left or right');
+  return value;
+};
+
 const shownField = object<ShownField>({
   name: (value, where) => {
     if (!FIELD_NAMES.includes(value as FieldName)) throw refuse(where, 'the name of a field');
@@ -131,7 +137,7 @@ const provenRecord = object<ProvenRecord>({
   shown: list(shownField, FIELD_NAMES.length),
   leaf: hash,
   batch: object({ firstSeq: decimal, lastSeq: decimal, previousHead: hash, path }),
-  book: object({ index: integer(2 ** 32), count: integer(2 ** 32), path }),
+  book: list(object<ProvenRecord['book'][number]>({ side, hash }), 64),
   anchor: decimal,
 });
 
