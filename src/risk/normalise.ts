@@ -12,51 +12,15 @@ export interface ComparableName {
 }
 
 /** Latin letters that Unicode does not take apart, and Cyrillic by BGN/PCGN without its marks. */
-const LETTERS: Readonly<Record<string, string>> = {
-  ...{ ß: 'ss', æ: 'ae', œ: 'oe', ø: 'o', đ: 'd', ð: 'd', þ: 'th', ł: 'l', ı: 'i', ħ: 'h', ŋ: 'n', ə: 'a', ĸ: 'k', ŧ: 't' },
-  ...{
-    а: 'a',
-    б: 'b',
-    в: 'v',
-    г: 'g',
-    д: 'd',
-    е: 'e',
-    ж: 'zh',
-    з: 'z',
-    и: 'i',
-    к: 'k',
-    л: 'l',
-    м: 'm',
-    н: 'n',
-    о: 'o',
-    п: 'p',
-    р: 'r',
-    с: 's',
-    т: 't',
-    у: 'u',
-  },
-  ...{
-    ф: 'f',
-    х: 'kh',
-    ц: 'ts',
-    ч: 'ch',
-    ш: 'sh',
-    щ: 'shch',
-    ъ: '',
-    ы: 'y',
-    ь: '',
-    э: 'e',
-    ю: 'yu',
-    я: 'ya',
-    і: 'i',
-    є: 'ye',
-    ґ: 'g',
-    ђ: 'dj',
-    ј: 'j',
-    љ: 'lj',
-  },
-  ...{ њ: 'nj', ћ: 'c', џ: 'dz', ѓ: 'g', ќ: 'k', ў: 'u', қ: 'q', ғ: 'g', ә: 'a', ө: 'o', ү: 'u', ұ: 'u', һ: 'h', ң: 'n' },
-};
+const LETTERS: ReadonlyMap<string, string> = new Map(
+  (
+    'ß:ss æ:ae œ:oe ø:o đ:d ð:d þ:th ł:l ı:i ħ:h ŋ:n ə:a ĸ:k ŧ:t ' +
+    'а:a б:b в:v г:g д:d е:e ж:zh з:z и:i к:k л:l м:m н:n о:o п:p р:r с:s т:t у:u ф:f х:kh ц:ts ч:ch ш:sh щ:shch ъ: ы:y ь: э:e ю:yu я:ya ' +
+    'і:i є:ye ґ:g ђ:dj ј:j љ:lj њ:nj ћ:c џ:dz ѓ:g ќ:k ў:u қ:q ғ:g ә:a ө:o ү:u ұ:u һ:h ң:n'
+  )
+    .split(' ')
+    .map((pair) => [pair.slice(0, 1), pair.slice(2)] as const),
+);
 
 const LEGAL_FORMS = new Set(
   (
@@ -78,7 +42,7 @@ const SMALL_WORDS = new Set(
 function fold(text: string): string {
   // NFKD takes letters and marks apart; the marks then fall away. Casing comes second, because a dotted capital I only then has a plain lower case.
   const plain = text.normalize('NFKD').replaceAll(/\p{M}/gu, '').toLowerCase().normalize('NFKD').replaceAll(/\p{M}/gu, '');
-  return plain.replaceAll(/[^\x00-\x7f]/g, (letter) => LETTERS[letter] ?? letter);
+  return plain.replaceAll(/\P{ASCII}/gu, (letter) => LETTERS.get(letter) ?? letter);
 }
 
 function splitWords(folded: string): readonly string[] {

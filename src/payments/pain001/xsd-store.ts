@@ -45,12 +45,13 @@ function validatorOf(path: string): XsdValidator {
 
 /**
  * Validates an order file against the XSD at `path`. Throws `payments/schema-unusable` where that is missing or no schema, `payments/malformed-xml` where libxml2
- * cannot parse the file, and `payments/schema-invalid` with the first ten violations and their lines.
+ * cannot parse the file, `payments/doctype-refused`, and `payments/schema-invalid` with the first ten violations and their lines.
  */
 export function validateXsd(bytes: Uint8Array, path: string): void {
   const validator = validatorOf(path);
   const document = parse(bytes);
   try {
+    if (document.dtd) throw new Problem('payments/doctype-refused', 'The file carries a document type declaration.');
     validator.validate(document);
   } catch (cause) {
     if (cause instanceof XmlValidateError) throw schemaInvalid(cause.details);

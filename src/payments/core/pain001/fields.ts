@@ -40,7 +40,7 @@ export function at(parent: XmlElement | null, ...names: readonly string[]): XmlE
 export function textOf(element: XmlElement, maxLength: number): string {
   if (element.children.length > 0) throw bad(element.path, 'has elements where text is expected.');
   if (element.text === '') throw bad(element.path, 'is empty.');
-  if ([...element.text].length > maxLength) throw bad(element.path, `is longer than ${maxLength} characters.`);
+  if (Array.from(element.text).length > maxLength) throw bad(element.path, `is longer than ${maxLength} characters.`);
   return element.text;
 }
 

@@ -18,7 +18,7 @@ export const MAX_PAYMENTS = 20_000;
 export type Acceptance = 'payments/count-mismatch';
 
 /** ISO's own namespace, SIX's (…/pain.001.001.03.ch.02.xsd) and the German banks' variants (pain.001.003.03). */
-const NAMESPACE = /(?:^|[:/])pain\.001\.00[1-3]\.(03|09)(?:\.[a-z]{2}\.\d{2})?(?:\.xsd)?$/;
+const NAMESPACE = /^[A-Za-z][\w.+:/-]*[:/]pain\.001\.00[1-3]\.(03|09)(?:\.[a-z]{2}\.\d{2})?(?:\.xsd)?$/;
 const ZERO: Decimal = { units: 0n, scale: 0 };
 
 function versionOf(root: XmlElement): Pain001Version {

@@ -1,5 +1,6 @@
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
 import { assert, Problem } from '#base';
+import { requireLexemes } from './lexemes.ts';
 
 /** An element with its namespace resolved and its character references replaced. */
 export interface XmlElement {
@@ -53,10 +54,7 @@ function characterOf(reference: string): string {
 
 /** Only the five predefined entities and character references exist, since a DOCTYPE is refused (XML 1.0 section 4.1). */
 function decodeReferences(text: string): string {
-  return text.replaceAll(/&([^;&]{0,40})(;?)/g, (_, reference: string, end: string) => {
-    if (end === '') throw malformed('"&" stands alone; write "&amp;".');
-    return characterOf(reference);
-  });
+  return text.replaceAll(/&([^;]*);/g, (_, reference: string) => characterOf(reference));
 }
 
 function nameOf(node: RawNode): string {
@@ -70,8 +68,8 @@ function isElement(node: RawNode): boolean {
 
 function textOf(nodes: readonly RawNode[]): string {
   const parts = nodes.map((node) => {
-    if (node[TEXT] !== undefined) return decodeReferences(String(node[TEXT]));
-    return (node[CDATA] as readonly RawNode[] | undefined)?.map((part) => String(part[TEXT])).join('') ?? '';
+    if (node[TEXT] !== undefined) return decodeReferences(node[TEXT] as string);
+    return (node[CDATA] as readonly RawNode[] | undefined)?.map((part) => part[TEXT] as string).join('') ?? '';
   });
   return parts.join('').replaceAll(/^[ \t\r\n]+|[ \t\r\n]+$/g, '');
 }
@@ -121,6 +119,7 @@ function buildChildren(elements: readonly RawNode[], scope: ReadonlyMap<string, 
 export function parseXml(text: string): XmlElement {
   const doctype = /<!(?:DOCTYPE|ENTITY)/i.exec(text);
   if (doctype) throw new Problem('payments/doctype-refused', `"${doctype[0]}" stands at offset ${doctype.index}.`, { offset: doctype.index });
+  requireLexemes(text);
   const verdict = XMLValidator.validate(text);
   if (verdict !== true) throw malformed(`Line ${verdict.err.line}, column ${verdict.err.col}: ${verdict.err.msg}`);
   const roots = parseNodes(text).filter(isElement);

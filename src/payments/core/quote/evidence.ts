@@ -77,8 +77,8 @@ function requireReadable(evidence: QuoteEvidence): void {
   const amounts = [evidence.instructed?.amountMinor, evidence.tariff?.fee?.fixed, evidence.tariff?.fee?.minimum, evidence.tariff?.fee?.maximum];
   const readable =
     evidence.scheme === 'cairn.quote.1' &&
-    decimals.every((count) => Number.isInteger(count) && count! >= 0 && count! <= 38) &&
-    points.every((bps) => Number.isInteger(bps) && bps! >= 0 && bps! <= 10_000) &&
+    decimals.every((count) => Number.isInteger(count) && count >= 0 && count <= 38) &&
+    points.every((bps) => Number.isInteger(bps) && bps >= 0 && bps <= 10_000) &&
     amounts.every((amount) => typeof amount === 'string' && MINOR_AMOUNT.test(amount)) &&
     [evidence.rates?.instructed, evidence.rates?.payer, evidence.rates?.payee].every((rate) => typeof rate === 'string') &&
     typeof evidence.price === 'object' &&

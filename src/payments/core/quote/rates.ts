@@ -53,11 +53,13 @@ export function parseRates(json: unknown, asOfMs: TimeMs): RateTable {
   if (typeof pivot !== 'string' || !CURRENCY.test(pivot)) throw refuse('pivot is not an ISO 4217 code.');
   if (!Number.isSafeInteger(validForS) || (validForS as number) <= 0) throw refuse('validForS is not a number of seconds above zero.');
   if (typeof rates !== 'object' || rates === null) throw refuse('rates is not an object.');
+  const read = new Map<string, string>();
   for (const [currency, rate] of Object.entries(rates)) {
     if (!CURRENCY.test(currency)) throw refuse(`rates.${currency.slice(0, 20)} is not an ISO 4217 code.`);
     if (typeof rate !== 'string') throw refuse(`rates.${currency} is not a decimal in a string.`);
     rationalOf(rate);
     if (currency === pivot && rate !== '1') throw refuse(`rates.${currency} is the pivot: it can only be "1".`);
+    read.set(currency, rate);
   }
-  return { version, pivot, rates: { ...rates } as Record<string, string>, asOfMs, validUntilMs: asOfMs + (validForS as number) * 1000 };
+  return { version, pivot, rates: Object.fromEntries(read), asOfMs, validUntilMs: asOfMs + (validForS as number) * 1000 };
 }
