@@ -6,7 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { bringNode, presentNode } from './node24.mjs';
 import { cleanEnvironment } from './npm.mjs';
 import { installPackages, packagesPresent } from './packages.mjs';
-import { Refusal, explain, explained } from './refusal.mjs';
+import { Refusal, explain, explained, outOfSpace } from './refusal.mjs';
 import { inTurn } from './turn.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -48,7 +48,7 @@ async function setUp() {
     for (const folder of [ROOT, own]) accessSync(folder, constants.W_OK | constants.X_OK);
   });
   const space = statfsSync(own);
-  if (!existsSync(join(ROOT, 'node_modules')) && space.bavail * space.bsize < NEEDED_BYTES) throw explain('ENOSPC', ROOT) ?? new Refusal('no space');
+  if (!existsSync(join(ROOT, 'node_modules')) && space.bavail * space.bsize < NEEDED_BYTES) throw new Refusal(outOfSpace(ROOT));
   return await inTurn(
     join(own, 'turns'),
     { onWait: (pid) => console.error(`cairn set-up: another one (process ${pid}) is at work in this clone; waiting for it.`) },

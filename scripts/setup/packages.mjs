@@ -1,12 +1,21 @@
 /** The locked dependencies: `npm ci` under Node 24 (under Node 20 npm silently leaves out packages that Hardhat needs), then only those install scripts that package.json allows. */
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, renameSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { progress } from './progress.mjs';
 import { runNpm } from './npm.mjs';
+import { Refusal, outOfSpace } from './refusal.mjs';
 
 /** Changes when set-up itself installs differently, so that older clones install again. */
 const RECIPE = 1;
+
+/** @type {string | undefined} */
+let libc;
+
+/** The C library as npm tells them apart: only glibc has a version to report. */
+function hostLibc() {
+  return (libc ??= /glibcVersionRuntime/.test(JSON.stringify(process.report.getReport())) ? 'glibc' : 'musl');
+}
 
 /** @param {string | Buffer} content */
 function digest(content) {
@@ -50,14 +59,29 @@ function stampPackages(root) {
 }
 
 /**
- * Whether npm will install a package of the lock file on this machine.
- * @param {{ os?: string[] | string, cpu?: string[] | string, libc?: string[] | string }} entry
+ * Whether npm has to install a package of the lock file on this machine. (What is optional without naming a platform comes only with something else that is, so it may be left out.)
+ * @param {{ optional?: boolean, os?: string[] | string, cpu?: string[] | string, libc?: string[] | string }} entry
  */
-function isForHere(entry) {
-  const glibc = process.platform === 'linux' && existsSync('/lib/ld-musl-x86_64.so.1') ? 'musl' : 'glibc';
+function isNeededHere(entry) {
+  if (entry.optional && entry.os === undefined && entry.cpu === undefined) return false;
   /** @param {string[] | string | undefined} list @param {string} here */
   const fits = (list, here) => list === undefined || [list].flat().includes(here);
-  return fits(entry.os, process.platform) && fits(entry.cpu, process.arch) && fits(entry.libc, glibc);
+  return fits(entry.os, process.platform) && fits(entry.cpu, process.arch) && (entry.libc === undefined || fits(entry.libc, hostLibc()));
+}
+
+/**
+ * npm takes an optional package that it could not write or fetch for one that is not needed here, and says nothing. Among ours are the compiler's, the chain's and the database's binaries.
+ * @param {string} root
+ * @param {readonly string[]} missing
+ */
+function refuseGaps(root, missing) {
+  const space = statfsSync(root);
+  if (space.bavail * space.bsize < 20_000_000) throw new Refusal(outOfSpace(root));
+  if (missing.length > 0)
+    throw new Refusal(
+      `npm left out ${missing.map((path) => path.replace(/^.*node_modules\//, '')).join(', ')}: look whether the registry in use serves them, then run the same command again.`,
+    );
+  if (!existsSync(paths(root).tree)) throw new Refusal('npm did not finish its work: run the same command again.');
 }
 
 /**
@@ -70,7 +94,7 @@ function isForHere(entry) {
 export async function installPackages(root, node, ownCache, turn) {
   const { lock } = paths(root);
   const locked = Object.entries(JSON.parse(readFileSync(lock, 'utf8')).packages);
-  const awaited = new Set(locked.filter(([path, entry]) => path !== '' && isForHere(entry)).map(([path]) => path));
+  const awaited = new Set(locked.filter(([path, entry]) => path !== '' && isNeededHere(entry)).map(([path]) => path));
   const all = awaited.size;
   const shown = progress(`${all} packages from the npm registry, as locked`);
   const tick = () => {
@@ -80,6 +104,7 @@ export async function installPackages(root, node, ownCache, turn) {
   try {
     await runNpm({ node, folder: root, ownCache, args: ['ci', '--ignore-scripts'], turn, tick });
     tick();
+    refuseGaps(root, [...awaited]);
     const allowed = Object.entries(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).allowScripts ?? {})
       .filter(([name, yes]) => yes === true && existsSync(join(root, 'node_modules', name)))
       .map(([name]) => name);

@@ -1,6 +1,11 @@
 /** What set-up cannot do, in one sentence that says what to do next. Set-up runs before any of our packages are there, so it cannot use the product's `Problem`. */
 export class Refusal extends Error {}
 
+/** @param {string} where */
+export function outOfSpace(where) {
+  return `There is no space left on the disk that holds ${where}: set-up needs about 1.2 GB; free some and run the same command again.`;
+}
+
 /** Network failures as npm and Node name them. */
 const UNREACHABLE = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|FETCH_ERROR|EPROTO)\b/;
 
@@ -11,8 +16,7 @@ const UNREACHABLE = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EN
  * @returns {Refusal | undefined}
  */
 export function explain(text, where) {
-  if (/\bENOSPC\b|\bEDQUOT\b/.test(text))
-    return new Refusal(`There is no space left on the disk that holds ${where}: set-up needs about 1.2 GB; free some and run the same command again.`);
+  if (/\bENOSPC\b|\bEDQUOT\b/.test(text)) return new Refusal(outOfSpace(where));
   if (/\bEROFS\b/.test(text))
     return new Refusal(`${where} is on a disk that can only be read: clone into a folder that can be written and run the same command there.`);
   if (/\bEACCES\b|\bEPERM\b/.test(text))
