@@ -70,7 +70,8 @@ export function pendingMigrations(migrations: readonly Migration[], applied: rea
  * nothing to do. Each migration is one transaction together with its row in cairn.migration, so a killed migrator leaves none half applied.
  */
 export async function migrate({ url, migrations = loadMigrations() }: { url: string; migrations?: readonly Migration[] }): Promise<Migrated> {
-  const client = new pg.Client({ ...connectionConfig(url), application_name: 'cairn migrate' });
+  // With an empty search path a migration that forgets to name a schema fails here, and not only where the owner is called otherwise.
+  const client = new pg.Client({ ...connectionConfig(url), application_name: 'cairn migrate', options: '-c search_path=' });
   // Without a listener a connection lost between two statements would end the process.
   client.on('error', () => undefined);
   try {

@@ -16,7 +16,8 @@ export interface Place {
   readonly password: string;
 }
 
-export const OWNER = 'cairn';
+/** Not "cairn": PostgreSQL's default search path begins with the schema that is named like the user, and there is a schema of that name. */
+export const OWNER = 'cairn_owner';
 export const DATABASE = 'cairn';
 
 export function urlOf(place: Place, database = DATABASE): string {
