@@ -1,10 +1,161 @@
 -- The database as the migrations leave it, with one book in it, read back from PostgreSQL's catalogues: to be read and reviewed, not to be run.
 -- Written by `npx cairn dev schema`; a test compares it with a freshly migrated database.
 
+schema book_00000000000070008000000000000000
+grant usage to cairn_app
+grant usage to cairn_read
+
 schema cairn
 -- Everything of one deployment; each book has a schema of its own, book_<32 hexadecimal digits>
 grant usage to cairn_app
 grant usage to cairn_read
+
+table book_00000000000070008000000000000000.account
+  no integer not null
+  id uuid not null
+  seq bigint not null
+  asset bigint not null
+  code integer not null
+  flags smallint not null
+  owner uuid not null
+  overdraft numeric(39,0) not null
+  debits_pending numeric(39,0) not null
+  debits_posted numeric(39,0) not null
+  credits_pending numeric(39,0) not null
+  credits_posted numeric(39,0) not null
+  with (fillfactor=50)
+  constraint account_asset_is_given CHECK (((asset >= 1) AND (asset <= '4294967295'::bigint)))
+  constraint account_code_is_given CHECK (((code >= 1) AND (code <= 65535)))
+  constraint account_credits_fit CHECK (((credits_pending + credits_posted) <= '340282366920938463463374607431768211455'::numeric))
+  constraint account_credits_within_debits CHECK (((((flags)::integer & 4) = 0) OR ((credits_pending + credits_posted) <= (debits_posted + overdraft))))
+  constraint account_debits_fit CHECK (((debits_pending + debits_posted) <= '340282366920938463463374607431768211455'::numeric))
+  constraint account_debits_within_credits CHECK (((((flags)::integer & 2) = 0) OR ((debits_pending + debits_posted) <= (credits_posted + overdraft))))
+  constraint account_flags_are_known CHECK (((flags >= 0) AND (flags <= 15)))
+  constraint account_has_one_limit CHECK ((((flags)::integer & 6) <> 6))
+  constraint account_id_is_given CHECK ((id <> ALL (ARRAY['00000000-0000-0000-0000-000000000000'::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid])))
+  constraint account_once UNIQUE (id)
+  constraint account_overdraft_needs_a_limit CHECK ((((overdraft >= (0)::numeric) AND (overdraft <= '340282366920938463463374607431768211455'::numeric)) AND ((overdraft = (0)::numeric) OR (((flags)::integer & 6) <> 0))))
+  constraint account_pending_is_never_negative CHECK (((debits_pending >= (0)::numeric) AND (credits_pending >= (0)::numeric)))
+  constraint account_pkey PRIMARY KEY (no)
+  constraint account_posted_is_never_negative CHECK (((debits_posted >= (0)::numeric) AND (credits_posted >= (0)::numeric)))
+  grant insert, select to cairn_app
+  grant select to cairn_read
+  grant update (credits_pending) to cairn_app
+  grant update (credits_posted) to cairn_app
+  grant update (debits_pending) to cairn_app
+  grant update (debits_posted) to cairn_app
+  grant update (flags) to cairn_app
+  grant update (seq) to cairn_app
+
+table book_00000000000070008000000000000000.account_history
+  seq bigint not null
+  account integer not null
+  debits_pending numeric(39,0) not null
+  debits_posted numeric(39,0) not null
+  credits_pending numeric(39,0) not null
+  credits_posted numeric(39,0) not null
+  earlier integer[]
+  constraint account_history_once PRIMARY KEY (account, seq)
+  grant insert, select to cairn_app
+  grant select to cairn_read
+
+table book_00000000000070008000000000000000.evidence
+  seq bigint not null
+  subject uuid not null
+  fields jsonb
+  constraint evidence_once PRIMARY KEY (seq)
+  grant insert, select to cairn_app
+  grant select to cairn_read
+
+table book_00000000000070008000000000000000.head
+  seq bigint not null default 0
+  now_ms bigint not null default 0
+  epoch bigint not null default 0
+  only_row boolean not null default true
+  constraint head_has_one_row PRIMARY KEY (only_row)
+  constraint head_is_the_only_row CHECK (only_row)
+  grant select to cairn_app
+  grant select to cairn_read
+  grant update (epoch) to cairn_app
+  grant update (now_ms) to cairn_app
+  grant update (seq) to cairn_app
+
+table book_00000000000070008000000000000000.journal
+  seq bigint not null
+  now_ms bigint not null
+  asset bigint
+  timeout_s bigint
+  effective_ms bigint
+  id uuid
+  pending_id uuid
+  reference uuid
+  debit integer
+  credit integer
+  code integer
+  kind smallint not null
+  flags smallint
+  amount numeric(39,0)
+  key text collate C
+  body jsonb
+  constraint journal_accounts_differ CHECK ((debit <> credit))
+  constraint journal_amount_fits CHECK (((amount >= (0)::numeric) AND (amount <= '340282366920938463463374607431768211455'::numeric)))
+  constraint journal_flags_agree CHECK (((flags IS NULL) OR (((flags >= 0) AND (flags <= 255)) AND
+CASE ((flags)::integer & 12)
+    WHEN 12 THEN false
+    WHEN 0 THEN ((((flags)::integer & 128) = 0) AND (pending_id IS NULL))
+    ELSE ((((flags)::integer & 114) = 0) AND (pending_id IS NOT NULL))
+END)))
+  constraint journal_id_once UNIQUE (id)
+  constraint journal_kind_is_known CHECK (((kind >= 1) AND (kind <= 15)))
+  constraint journal_only_holds_settle_or_time_out CHECK (((((flags)::integer & 2) <> 0) OR ((((flags)::integer & 64) = 0) AND (timeout_s IS NULL))))
+  constraint journal_seq_once PRIMARY KEY (seq)
+  constraint journal_transfer_is_whole CHECK (
+CASE
+    WHEN (kind = 3) THEN ((num_nulls(id, debit, credit, asset, amount, code, flags) = 0) AND (body IS NULL))
+    ELSE (body IS NOT NULL)
+END)
+  constraint journal_void_is_not_final CHECK ((((flags)::integer & 136) <> 136))
+  CREATE UNIQUE INDEX journal_key_once ON book_00000000000070008000000000000000.journal USING btree (key) WHERE (key IS NOT NULL)
+  grant insert, select to cairn_app
+  grant select to cairn_read
+
+table book_00000000000070008000000000000000.pending
+  id uuid not null
+  seq bigint not null
+  asset bigint not null
+  expires_ms bigint
+  window_seq bigint
+  release_seq bigint
+  reference uuid
+  closed_by uuid
+  debit integer not null
+  credit integer not null
+  code integer not null
+  settles boolean not null
+  status text not null
+  amount numeric(39,0) not null
+  captured numeric(39,0) not null
+  with (fillfactor=70)
+  constraint pending_captures_fit CHECK (((captured >= (0)::numeric) AND (captured <= amount)))
+  constraint pending_closer_is_named CHECK (((closed_by IS NOT NULL) = (status = ANY (ARRAY['posted'::text, 'voided'::text]))))
+  constraint pending_in_window_does_not_expire CHECK (((window_seq IS NULL) OR (status <> 'expired'::text)))
+  constraint pending_in_window_is_not_voided CHECK (((window_seq IS NULL) OR (release_seq IS NOT NULL) OR (status <> 'voided'::text)))
+  constraint pending_in_window_settles CHECK (((window_seq IS NULL) OR settles))
+  constraint pending_once PRIMARY KEY (id)
+  constraint pending_release_follows_window CHECK (((release_seq IS NULL) OR ((window_seq IS NOT NULL) AND (window_seq < release_seq))))
+  constraint pending_released_is_only_voided CHECK (((release_seq IS NULL) OR (status = ANY (ARRAY['open'::text, 'voided'::text]))))
+  constraint pending_status_is_known CHECK ((status = ANY (ARRAY['open'::text, 'posted'::text, 'voided'::text, 'expired'::text])))
+  constraint pending_without_timeout_does_not_expire CHECK (((expires_ms IS NOT NULL) OR (status <> 'expired'::text)))
+  CREATE INDEX pending_due ON book_00000000000070008000000000000000.pending USING btree (expires_ms) WHERE ((status = 'open'::text) AND (window_seq IS NULL) AND (expires_ms IS NOT NULL))
+  CREATE INDEX pending_of_window ON book_00000000000070008000000000000000.pending USING btree (window_seq) WHERE (window_seq IS NOT NULL)
+  CREATE INDEX pending_to_settle ON book_00000000000070008000000000000000.pending USING btree (seq) WHERE ((status = 'open'::text) AND (window_seq IS NULL) AND settles)
+  grant insert, select to cairn_app
+  grant select to cairn_read
+  grant update (captured) to cairn_app
+  grant update (closed_by) to cairn_app
+  grant update (release_seq) to cairn_app
+  grant update (status) to cairn_app
+  grant update (window_seq) to cairn_app
 
 table cairn.anchor
   log_index bigint not null
@@ -103,6 +254,15 @@ table cairn.batch
   grant update (book_index) to cairn_app
   grant update (log_index) to cairn_app
 
+table cairn.book
+  id uuid not null
+  schema_name text not null
+  -- The books of this deployment; the tables of each are in its own schema
+  constraint book_pkey PRIMARY KEY (id)
+  constraint book_schema_once UNIQUE (schema_name)
+  grant select to cairn_app
+  grant select to cairn_read
+
 table cairn.deployment
   single boolean not null default true
   chain_id bigint not null
@@ -124,6 +284,51 @@ table cairn.deployment
   constraint deployment_timelock_is_an_address CHECK ((octet_length(timelock) = 20))
   constraint deployment_vault_is_an_address CHECK ((octet_length(vault) = 20))
   grant insert, select to cairn_app
+  grant select to cairn_read
+
+table cairn.deposit
+  chain_id bigint not null
+  transaction_hash bytea not null
+  log_index integer not null
+  vault bytea not null
+  block_number bigint not null
+  block_hash bytea not null
+  token bytea not null
+  sender bytea not null
+  amount numeric(78,0) not null
+  reference bytea
+  state text not null
+  updated_ms bigint not null
+  constraint deposit_amount_is_positive CHECK ((amount > (0)::numeric))
+  constraint deposit_block_is_a_hash CHECK ((octet_length(block_hash) = 32))
+  constraint deposit_pk PRIMARY KEY (chain_id, transaction_hash, log_index)
+  constraint deposit_reference_is_a_word CHECK ((octet_length(reference) = 32))
+  constraint deposit_sender_is_an_address CHECK ((octet_length(sender) = 20))
+  constraint deposit_state_is_known CHECK ((state = ANY (ARRAY['seen'::text, 'gone'::text, 'final'::text])))
+  constraint deposit_token_is_an_address CHECK ((octet_length(token) = 20))
+  constraint deposit_transaction_is_a_hash CHECK ((octet_length(transaction_hash) = 32))
+  CREATE INDEX deposit_not_final ON cairn.deposit USING btree (chain_id, vault, block_number) WHERE (state = 'seen'::text)
+  CREATE TRIGGER deposit_moves BEFORE UPDATE ON cairn.deposit FOR EACH ROW EXECUTE FUNCTION deposit_moves()
+  grant insert, select, update to cairn_app
+  grant select to cairn_read
+
+table cairn.deposit_cursor
+  chain_id bigint not null
+  vault bytea not null
+  block bigint not null
+  block_hash bytea not null
+  constraint deposit_cursor_block_is_a_hash CHECK ((octet_length(block_hash) = 32))
+  constraint deposit_cursor_pk PRIMARY KEY (chain_id, vault)
+  CREATE TRIGGER deposit_cursor_moves BEFORE UPDATE ON cairn.deposit_cursor FOR EACH ROW EXECUTE FUNCTION deposit_cursor_moves()
+  grant insert, select, update to cairn_app
+  grant select to cairn_read
+
+table cairn.deposit_transition
+  from_state text not null
+  to_state text not null
+  -- The same table as DEPOSIT_TRANSITIONS in src/chain/deposits/states.ts; a test compares them
+  constraint deposit_transition_pk PRIMARY KEY (from_state, to_state)
+  grant select to cairn_app
   grant select to cairn_read
 
 table cairn.http_idempotency
@@ -237,6 +442,210 @@ table cairn.subject_key
   constraint subject_key_pk PRIMARY KEY (subject)
   grant delete, insert, select to cairn_app
   grant select to cairn_read
+
+function cairn.create_book(book uuid)
+CREATE OR REPLACE FUNCTION cairn.create_book(book uuid)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog'
+AS $function$
+declare
+  name text := 'book_' || replace(book::text, '-', '');
+begin
+  perform pg_advisory_xact_lock(hashtextextended('cairn.create_book', 0));
+  if exists (select from cairn.book b where b.id = book) then
+    return name;
+  end if;
+  execute format('create schema %I', name);
+  execute format('grant usage on schema %I to cairn_app, cairn_read', name);
+  -- Undone when the function returns (its own SET).
+  perform set_config('search_path', format('%I, pg_catalog', name), true);
+
+  -- Where the journal stands; `epoch` goes up whenever a writer takes the book. A batch is accepted only on the seq and in the epoch its writer knows.
+  create table head (
+    seq int8 not null default 0,
+    now_ms int8 not null default 0,
+    epoch int8 not null default 0,
+    only_row boolean not null default true constraint head_has_one_row primary key,
+    constraint head_is_the_only_row check (only_row)
+  );
+  insert into head default values;
+
+  -- `no` is the account's short name in the tables beside it: 12 bytes less than its id, five times a transfer. Half of each page is left free, so that a
+  -- new balance stays on the page of the old one and touches no index.
+  create table account (
+    no int4 primary key,
+    id uuid not null constraint account_once unique,
+    seq int8 not null,
+    asset int8 not null,
+    code int4 not null,
+    flags int2 not null,
+    owner uuid not null,
+    overdraft numeric(39, 0) not null,
+    debits_pending numeric(39, 0) not null,
+    debits_posted numeric(39, 0) not null,
+    credits_pending numeric(39, 0) not null,
+    credits_posted numeric(39, 0) not null,
+    constraint account_id_is_given check (id not in ('00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff')),
+    constraint account_asset_is_given check (asset between 1 and 4294967295),
+    constraint account_code_is_given check (code between 1 and 65535),
+    constraint account_flags_are_known check (flags between 0 and 15),
+    constraint account_has_one_limit check (flags & 6 <> 6),
+    constraint account_overdraft_needs_a_limit check (overdraft between 0 and 340282366920938463463374607431768211455 and (overdraft = 0 or flags & 6 <> 0)),
+    constraint account_pending_is_never_negative check (debits_pending >= 0 and credits_pending >= 0),
+    constraint account_posted_is_never_negative check (debits_posted >= 0 and credits_posted >= 0),
+    constraint account_debits_fit check (debits_pending + debits_posted <= 340282366920938463463374607431768211455),
+    constraint account_credits_fit check (credits_pending + credits_posted <= 340282366920938463463374607431768211455),
+    constraint account_debits_within_credits check (flags & 2 = 0 or debits_pending + debits_posted <= credits_posted + overdraft),
+    constraint account_credits_within_debits check (flags & 4 = 0 or credits_pending + credits_posted <= debits_posted + overdraft)
+  ) with (fillfactor = 50);
+
+  -- Every record, once, for ever. A transfer (kind 3) has its columns; any other kind its body. A refusal (kind 4) stands under the id it refuses, so that
+  -- one index keeps both from ever being booked. Nil and zero are null: most transfers have no hold, no timeout, no date of their own.
+  create table journal (
+    seq int8 constraint journal_seq_once primary key,
+    now_ms int8 not null,
+    asset int8,
+    timeout_s int8,
+    effective_ms int8,
+    id uuid constraint journal_id_once unique,
+    pending_id uuid,
+    reference uuid,
+    debit int4,
+    credit int4,
+    code int4,
+    kind int2 not null,
+    flags int2,
+    amount numeric(39, 0),
+    key text collate "C",
+    body jsonb,
+    constraint journal_kind_is_known check (kind between 1 and 15),
+    constraint journal_transfer_is_whole check (
+      case when kind = 3 then num_nulls(id, debit, credit, asset, amount, code, flags) = 0 and body is null else body is not null end
+    ),
+    constraint journal_accounts_differ check (debit <> credit),
+    constraint journal_amount_fits check (amount between 0 and 340282366920938463463374607431768211455),
+    constraint journal_flags_agree check (
+      flags is null or flags between 0 and 255
+      and case flags & 12
+        when 12 then false
+        when 0 then flags & 128 = 0 and pending_id is null
+        else flags & 114 = 0 and pending_id is not null
+      end
+    ),
+    constraint journal_only_holds_settle_or_time_out check (flags & 2 <> 0 or (flags & 64 = 0 and timeout_s is null)),
+    constraint journal_void_is_not_final check (flags & 136 <> 136)
+  );
+  create unique index journal_key_once on journal (key) where key is not null;
+
+  -- An account after each batch that touched it: `seq` is the last record of the batch that did, `earlier` how far before it the others stand.
+  create table account_history (
+    seq int8 not null,
+    account int4 not null,
+    debits_pending numeric(39, 0) not null,
+    debits_posted numeric(39, 0) not null,
+    credits_pending numeric(39, 0) not null,
+    credits_posted numeric(39, 0) not null,
+    earlier int4[],
+    constraint account_history_once primary key (account, seq)
+  );
+
+  -- Every pending transfer and what became of it.
+  create table pending (
+    id uuid constraint pending_once primary key,
+    seq int8 not null,
+    asset int8 not null,
+    expires_ms int8,
+    window_seq int8,
+    release_seq int8,
+    reference uuid,
+    closed_by uuid,
+    debit int4 not null,
+    credit int4 not null,
+    code int4 not null,
+    settles boolean not null,
+    status text not null,
+    amount numeric(39, 0) not null,
+    captured numeric(39, 0) not null,
+    constraint pending_status_is_known check (status in ('open', 'posted', 'voided', 'expired')),
+    constraint pending_captures_fit check (captured between 0 and amount),
+    constraint pending_closer_is_named check ((closed_by is not null) = (status in ('posted', 'voided'))),
+    constraint pending_in_window_settles check (window_seq is null or settles),
+    constraint pending_in_window_does_not_expire check (window_seq is null or status <> 'expired'),
+    constraint pending_in_window_is_not_voided check (window_seq is null or release_seq is not null or status <> 'voided'),
+    constraint pending_release_follows_window check (release_seq is null or window_seq is not null and window_seq < release_seq),
+    constraint pending_released_is_only_voided check (release_seq is null or status in ('open', 'voided')),
+    constraint pending_without_timeout_does_not_expire check (expires_ms is not null or status <> 'expired')
+  ) with (fillfactor = 70);
+  create index pending_due on pending (expires_ms) where status = 'open' and window_seq is null and expires_ms is not null;
+  create index pending_to_settle on pending (seq) where status = 'open' and window_seq is null and settles;
+  create index pending_of_window on pending (window_seq) where window_seq is not null;
+
+  -- The fields of a record, canonical JSON by name. Apart from the journal, because erasing a person deletes them and no record.
+  create table evidence (
+    seq int8 constraint evidence_once primary key,
+    subject uuid not null,
+    fields jsonb
+  );
+
+  -- The journal is appended to and never changed; balances and holds move, nothing else of them does.
+  execute format('grant select on all tables in schema %I to cairn_app, cairn_read', name);
+  grant insert on journal, account, account_history, pending, evidence to cairn_app;
+  grant update (seq, now_ms, epoch) on head to cairn_app;
+  grant update (seq, flags, debits_pending, debits_posted, credits_pending, credits_posted) on account to cairn_app;
+  grant update (captured, status, closed_by, window_seq, release_seq) on pending to cairn_app;
+
+  insert into cairn.book (id, schema_name) values (book, name);
+  return name;
+end
+$function$
+
+grant execute to cairn_app
+
+function cairn.deposit_cursor_moves()
+CREATE OR REPLACE FUNCTION cairn.deposit_cursor_moves()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if new.block <= old.block then
+    raise exception 'the cursor of deposits never goes back from % to %', old.block, new.block
+      using errcode = 'check_violation', constraint = 'deposit_cursor_goes_forward';
+  end if;
+  return new;
+end
+$function$
+
+function cairn.deposit_moves()
+CREATE OR REPLACE FUNCTION cairn.deposit_moves()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if new.state <> old.state and not exists (select from cairn.deposit_transition t where t.from_state = old.state and t.to_state = new.state) then
+    raise exception 'no deposit goes from % to %', old.state, new.state
+      using errcode = 'check_violation', constraint = 'deposit_state_transition';
+  end if;
+  if old.state = 'final' and new is distinct from old then
+    raise exception 'a final deposit is what it is for ever'
+      using errcode = 'check_violation', constraint = 'deposit_final_is_for_ever';
+  end if;
+  return new;
+end
+$function$
+
+function cairn.fence(written bigint, meant bigint)
+CREATE OR REPLACE FUNCTION cairn.fence(written bigint, meant bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if written <> meant then
+    raise exception 'fenced: % of % rows were as this writer knew them', written, meant using errcode = 'FENCE';
+  end if;
+end
+$function$
 
 function cairn.outbox_transaction_moves()
 CREATE OR REPLACE FUNCTION cairn.outbox_transaction_moves()

@@ -1,7 +1,10 @@
 /** The door of chain: the client, the outbox, deposits, reads and the deployment. viem stays behind it. */
 export { connectChain, type ConnectOptions } from './client/client.ts';
 export type { BlockRef, ChainClient, ChainLog, Finality, SendResult } from './client/types.ts';
-export type { Deposit, DepositChange, DepositIdentity, DepositScanner, DepositState, ScanReport } from './deposits/types.ts';
+export { depositDigest } from './deposits/match.ts';
+export { createDepositScanner, type DepositScannerOptions } from './deposits/scan.ts';
+export { DEPOSIT_TRANSITIONS, type DepositState } from './deposits/states.ts';
+export type { Deposit, DepositChange, DepositIdentity, DepositScanner, ScanReport } from './deposits/types.ts';
 export { startLocalChain, type LocalChain, type LocalChainEvent, type LocalChainOptions } from './local/local.ts';
 export { checkDeployment } from './deploy/check.ts';
 export { deploy } from './deploy/deploy.ts';
@@ -24,3 +27,16 @@ export type {
   TransactionRequest,
 } from './outbox/types.ts';
 export { readGovernance, rolesOf, type Governance, type TimelockRole } from './reads/governance.ts';
+export { createAnchorChain, type AnchoredLeaf, type AnchorReader } from './reads/anchored.ts';
+export {
+  createVaultReader,
+  encodeCancel,
+  encodePay,
+  encodeRetry,
+  type FailedPayment,
+  type InstructionState,
+  type PayCall,
+  type PayOutcome,
+  type RecordProof,
+  type VaultReader,
+} from './reads/vault.ts';

@@ -118,4 +118,10 @@ export const CHAIN_PROBLEMS = {
     retry: 'never',
     howToSolve: 'Give the address of an existing token for each currency.',
   },
+  'chain/deposit-unmatched': {
+    status: 500,
+    title: 'The vault reports a deposit that its token does not',
+    retry: 'never',
+    howToSolve: 'The token misbehaves: unlist it through the timelock, and look at the named transaction before anything else is credited.',
+  },
 } as const satisfies Record<string, ProblemDefinition>;

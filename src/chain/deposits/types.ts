@@ -1,4 +1,5 @@
 import type { Hex } from '#base';
+import type { DepositState } from './states.ts';
 
 /** Where on the chain money arrived: the identity of a deposit, credited once for ever. */
 export interface DepositIdentity {
@@ -28,9 +29,6 @@ export interface Deposit {
   /** 32 bytes: the merchant's uuid in the first 16, zeros after; null for a plain transfer. */
   readonly reference: Hex | null;
 }
-
-/** `seen`: in a block that can still go. `gone`: its block went; it may come back in another. `final`: handed to the caller. */
-export type DepositState = 'seen' | 'gone' | 'final';
 
 export interface DepositChange {
   readonly deposit: Deposit;
