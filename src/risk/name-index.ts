@@ -24,8 +24,6 @@ function pairsOf(words: readonly string[]): readonly string[] {
   return words.slice(1).map((word, i) => words[i]! + word);
 }
 
-const MOST_WEIGHT = 14;
-const LEAST_WEIGHT = 2;
 /** Words remembered with their look-alikes; a payment run repeats the same few thousand. */
 const REMEMBERED_WORDS = 20_000;
 
@@ -57,11 +55,10 @@ export class NameIndex {
     }
   }
 
-  /** What meeting this word is worth: 14 for one no name on the lists has, one less for every doubling of how many have it, at least 2. An initial says little. */
+  /** What meeting this word is worth: 14 for one no name on the lists has, one less for every doubling of how many have it, at least 2. */
   weightOf(word: string): number {
     const names = this.#namesByWord.get(word)?.length ?? 0;
-    if (word.length === 1 || (word.length === 2 && names === 0)) return LEAST_WEIGHT;
-    return Math.max(LEAST_WEIGHT, MOST_WEIGHT - (names === 0 ? 0 : names.toString(2).length));
+    return Math.max(2, 14 - names.toString(2).length * Number(names > 0));
   }
 
   #alike(word: string): readonly AlikeWord[] {
