@@ -24,6 +24,8 @@ function pairsOf(words: readonly string[]): readonly string[] {
   return words.slice(1).map((word, i) => words[i]! + word);
 }
 
+const MOST_WEIGHT = 14;
+const LEAST_WEIGHT = 2;
 /** Words remembered with their look-alikes; a payment run repeats the same few thousand. */
 const REMEMBERED_WORDS = 20_000;
 
@@ -55,10 +57,11 @@ export class NameIndex {
     }
   }
 
-  /** What meeting this word is worth: 14 for one no name on the lists has, one less for every doubling of how many have it, at least 2. */
+  /** What meeting this word is worth: 14 for one no name on the lists has, one less for every doubling of how many have it, at least 2. An initial says little. */
   weightOf(word: string): number {
     const names = this.#namesByWord.get(word)?.length ?? 0;
-    return Math.max(2, 14 - names.toString(2).length * Number(names > 0));
+    if (word.length === 1 || (word.length === 2 && names === 0)) return LEAST_WEIGHT;
+    return Math.max(LEAST_WEIGHT, MOST_WEIGHT - (names === 0 ? 0 : names.toString(2).length));
   }
 
   #alike(word: string): readonly AlikeWord[] {

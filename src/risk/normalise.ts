@@ -26,7 +26,7 @@ const LEGAL_FORMS = new Set(
   (
     'ltd limited ltda lda llc llp lp inc incorporated corp corporation co company cia plc gmbh mbh ag kg kgaa ohg ug sa sas sasu sarl srl spa snc scs sl slu sau nv bv cv vof oy oyj ' +
     'ab as asa aps sp oo zoo ooo oao zao pao jsc pjsc ojsc cjsc fze fzco fzc dmcc pte pty pvt private sdn bhd kk yk gk pt tbk sti sanayi ticaret hf ehf doo dd ad eood ood kft zrt nyrt ' +
-    'sro sia uab ou tov dat eirl rl sac sab ltee est'
+    'sro sia uab ou tov dat eirl s rl sac sab ltee est'
   ).split(' '),
 );
 
