@@ -38,7 +38,6 @@ table book_00000000000070008000000000000000.account
   constraint account_pending_is_never_negative CHECK (((debits_pending >= (0)::numeric) AND (credits_pending >= (0)::numeric)))
   constraint account_pkey PRIMARY KEY (no)
   constraint account_posted_is_never_negative CHECK (((debits_posted >= (0)::numeric) AND (credits_posted >= (0)::numeric)))
-  CREATE INDEX account_of_owner ON book_00000000000070008000000000000000.account USING btree (owner, id)
   grant insert, select to cairn_app
   grant select to cairn_read
   grant update (credits_pending) to cairn_app
@@ -175,7 +174,7 @@ table cairn.anchor
   follows bigint generated always as (NULLIF((log_index - 1), '-1'::integer)) stored
   -- The anchored log, leaf by leaf, and how far each is on its way into the chain
   constraint anchor_commitment_once UNIQUE (commitment)
-  constraint anchor_extends_previous FOREIGN KEY (follows, previous) REFERENCES cairn.anchor(log_index, commitment)
+  constraint anchor_extends_previous FOREIGN KEY (follows, previous) REFERENCES anchor(log_index, commitment)
   constraint anchor_first_extends_empty_log CHECK (((log_index > 0) OR (previous = '\x290decd9548b62a8d60345a988386fc84ba6bc95484008f6362f93160ef3e563'::bytea)))
   constraint anchor_hash_lengths CHECK (((octet_length(leaf) = 32) AND (octet_length(previous) = 32) AND (octet_length(commitment) = 32)))
   constraint anchor_index_and_commitment_once UNIQUE (log_index, commitment)
@@ -236,10 +235,10 @@ table cairn.batch
   constraint batch_begins_at_one CHECK (((batch_no = 1) = (first_seq = 1)))
   constraint batch_first_follows_nothing CHECK (((batch_no > 1) OR (previous_head = decode(repeat('00'::text, 32), 'hex'::text))))
   constraint batch_first_seq_once UNIQUE (book, first_seq)
-  constraint batch_follows_head FOREIGN KEY (book, follows, previous_head) REFERENCES cairn.batch(book, last_seq, book_record)
+  constraint batch_follows_head FOREIGN KEY (book, follows, previous_head) REFERENCES batch(book, last_seq, book_record)
   constraint batch_hash_lengths CHECK (((octet_length(previous_head) = 32) AND (octet_length(batch_root) = 32) AND (octet_length(book_record) = 32)))
   constraint batch_head_once UNIQUE (book, last_seq, book_record)
-  constraint batch_in_anchor FOREIGN KEY (log_index) REFERENCES cairn.anchor(log_index)
+  constraint batch_in_anchor FOREIGN KEY (log_index) REFERENCES anchor(log_index)
   constraint batch_is_a_range CHECK (((1 <= first_seq) AND (first_seq <= last_seq)))
   constraint batch_last_seq_once UNIQUE (book, last_seq)
   constraint batch_leaf_each CHECK (((octet_length(leaves) = (32 * ((last_seq - first_seq) + 1))) AND (octet_length(fields_roots) = octet_length(leaves))))
@@ -309,7 +308,7 @@ table cairn.deposit
   constraint deposit_token_is_an_address CHECK ((octet_length(token) = 20))
   constraint deposit_transaction_is_a_hash CHECK ((octet_length(transaction_hash) = 32))
   CREATE INDEX deposit_not_final ON cairn.deposit USING btree (chain_id, vault, block_number) WHERE (state = 'seen'::text)
-  CREATE TRIGGER deposit_moves BEFORE UPDATE ON cairn.deposit FOR EACH ROW EXECUTE FUNCTION cairn.deposit_moves()
+  CREATE TRIGGER deposit_moves BEFORE UPDATE ON cairn.deposit FOR EACH ROW EXECUTE FUNCTION deposit_moves()
   grant insert, select, update to cairn_app
   grant select to cairn_read
 
@@ -320,7 +319,7 @@ table cairn.deposit_cursor
   block_hash bytea not null
   constraint deposit_cursor_block_is_a_hash CHECK ((octet_length(block_hash) = 32))
   constraint deposit_cursor_pk PRIMARY KEY (chain_id, vault)
-  CREATE TRIGGER deposit_cursor_moves BEFORE UPDATE ON cairn.deposit_cursor FOR EACH ROW EXECUTE FUNCTION cairn.deposit_cursor_moves()
+  CREATE TRIGGER deposit_cursor_moves BEFORE UPDATE ON cairn.deposit_cursor FOR EACH ROW EXECUTE FUNCTION deposit_cursor_moves()
   grant insert, select, update to cairn_app
   grant select to cairn_read
 
@@ -381,7 +380,7 @@ table cairn.outbox_attempt
   gas_price numeric(78,0)
   contract bytea
   logs jsonb
-  constraint outbox_attempt_belongs FOREIGN KEY (transaction) REFERENCES cairn.outbox_transaction(id)
+  constraint outbox_attempt_belongs FOREIGN KEY (transaction) REFERENCES outbox_transaction(id)
   constraint outbox_attempt_hash_is_a_hash CHECK ((octet_length(hash) = 32))
   constraint outbox_attempt_in_order UNIQUE (transaction, attempt)
   constraint outbox_attempt_kind_is_known CHECK ((kind = ANY (ARRAY['call'::text, 'cancel'::text])))
@@ -414,7 +413,7 @@ table cairn.outbox_transaction
   constraint outbox_transaction_failed_says_why CHECK (((failure IS NOT NULL) = (state = 'failed'::text)))
   constraint outbox_transaction_in_order UNIQUE (seq)
   constraint outbox_transaction_intent_has_no_nonce CHECK (((state <> 'intent'::text) OR (nonce IS NULL)))
-  constraint outbox_transaction_mined_is_an_attempt FOREIGN KEY (mined_hash) REFERENCES cairn.outbox_attempt(hash)
+  constraint outbox_transaction_mined_is_an_attempt FOREIGN KEY (mined_hash) REFERENCES outbox_attempt(hash)
   constraint outbox_transaction_mined_is_in_a_block CHECK (((mined_hash IS NOT NULL) = ((state = ANY (ARRAY['mined'::text, 'final'::text])) OR ((state = 'failed'::text) AND (nonce IS NOT NULL)))))
   constraint outbox_transaction_nonce_is_its_own UNIQUE (chain_id, relayer, nonce)
   constraint outbox_transaction_pk PRIMARY KEY (id)
@@ -423,7 +422,7 @@ table cairn.outbox_transaction
   constraint outbox_transaction_state_is_known CHECK ((state = ANY (ARRAY['intent'::text, 'signed'::text, 'sent'::text, 'mined'::text, 'orphaned'::text, 'final'::text, 'failed'::text])))
   constraint outbox_transaction_target_is_an_address CHECK ((octet_length(target) = 20))
   CREATE INDEX outbox_transaction_open ON cairn.outbox_transaction USING btree (chain_id, relayer, seq) WHERE (state <> ALL (ARRAY['final'::text, 'failed'::text]))
-  CREATE TRIGGER outbox_transaction_moves BEFORE INSERT OR UPDATE ON cairn.outbox_transaction FOR EACH ROW EXECUTE FUNCTION cairn.outbox_transaction_moves()
+  CREATE TRIGGER outbox_transaction_moves BEFORE INSERT OR UPDATE ON cairn.outbox_transaction FOR EACH ROW EXECUTE FUNCTION outbox_transaction_moves()
   grant insert, select, update to cairn_app
   grant select to cairn_read
 
@@ -501,7 +500,6 @@ begin
     constraint account_debits_within_credits check (flags & 2 = 0 or debits_pending + debits_posted <= credits_posted + overdraft),
     constraint account_credits_within_debits check (flags & 4 = 0 or credits_pending + credits_posted <= debits_posted + overdraft)
   ) with (fillfactor = 50);
-  create index account_of_owner on account (owner, id);
 
   -- Every record, once, for ever. A transfer (kind 3) has its columns; any other kind its body. A refusal (kind 4) stands under the id it refuses, so that
   -- one index keeps both from ever being booked. Nil and zero are null: most transfers have no hold, no timeout, no date of their own.

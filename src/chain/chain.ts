@@ -1,4 +1,6 @@
 /** The door of chain: the client, the outbox, deposits, reads and the deployment. viem stays behind it. */
+export { SETTLEMENT_VAULT_ABI } from './abi/settlement-vault.ts';
+export { TEST_STABLECOIN_ABI } from './abi/test-stablecoin.ts';
 export { connectChain, type ConnectOptions } from './client/client.ts';
 export type { BlockRef, ChainClient, ChainLog, Finality, SendResult } from './client/types.ts';
 export { depositDigest } from './deposits/match.ts';

@@ -2,11 +2,10 @@ import { chmod, link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { fromHex, isHex, Problem, toHex, type RandomBytes } from '#base';
-import type { Role } from './intents.ts';
 
-/** Reads the development key of a role, or makes it: 32 bytes as hexadecimal, for its owner alone (0600 in a 0700 folder). */
-export async function loadOrCreateKey(folder: string, role: Role, random: RandomBytes): Promise<Uint8Array> {
-  const file = join(folder, `${role}.key`);
+/** Reads the local key of this name (a role of custody, the relayer, the deployer), or makes it: 32 bytes as hexadecimal, for its owner alone (0600 in a 0700 folder). */
+export async function loadOrCreateKey(folder: string, name: string, random: RandomBytes): Promise<Uint8Array> {
+  const file = join(folder, `${name}.key`);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await createIfAbsent(file, random);
   return readKey(file);

@@ -1,17 +1,38 @@
-import type { AssetNo, MerchantId, OrderId, PayeeId, PaymentId, TimeMs } from '#base';
-import type { Authorisation } from '#identity/core';
-import type { Book } from '#ledger';
+import type { AccountId, AssetNo, Hex, MerchantId, OrderId, PayeeId, PaymentId, TimeMs } from '#base';
 import type { ApiKeys } from './access/keys.store.ts';
 import type { Page } from './frame/cursor.ts';
 
-/** What a caller may ask a list for: from where (the `next` of the page before, or null) and how much. A position is the id of the last item, or its number. */
+/** What a caller may ask a list for: from where (the `next` of the page before, or null) and how much. */
 export interface PageRequest {
   readonly after: string | null;
   readonly limit: number;
 }
 
-/** What the API asks of a book: `Book` of #ledger, as it is. */
-export type LedgerService = Pick<Book, 'submit' | 'account' | 'accounts' | 'accountsOf' | 'transfer' | 'entries' | 'balanceAt' | 'records'>;
+/** A signature over the EIP-712 message the name says (docs/formats.md); `signature` is 65 bytes r, s, v in hexadecimal. */
+interface Signed {
+  readonly nonce: bigint;
+  /** Seconds since 1970. */
+  readonly expiryS: bigint;
+  readonly signature: Hex;
+}
+
+/** Order(...) without what the server takes from the file and the key: merchant and fileHash. */
+export interface OrderAuthorisation extends Signed {
+  readonly order: OrderId;
+  /** The merchant's ledger account that pays. */
+  readonly account: AccountId;
+  readonly count: number;
+  readonly controlSum: string;
+}
+
+/** Payee(...) without the merchant, who is the owner of the key. */
+export interface PayeeAuthorisation extends Signed {
+  readonly payee: PayeeId;
+  readonly name: string;
+  readonly account: string;
+  readonly settlementAddress: Hex;
+  readonly token: Hex;
+}
 
 /** What a payment costs, in whole minor units: `principal` of the payee's asset, everything else of the merchant's. */
 export interface PriceView {
@@ -91,12 +112,12 @@ export interface PaymentsService {
   submitOrderFile(submission: {
     readonly merchant: MerchantId;
     readonly fileBytes: Uint8Array;
-    readonly authorisation: Authorisation<'Order'>;
+    readonly authorisation: OrderAuthorisation;
   }): Promise<OrderFileView>;
   getOrderFile(order: OrderId): Promise<OrderFileView | null>;
   getPayment(id: PaymentId): Promise<PaymentView | null>;
   listPayments(merchant: MerchantId, page: PageRequest): Promise<Page<PaymentView>>;
-  addPayee(merchant: MerchantId, authorisation: Authorisation<'Payee'>): Promise<PayeeView>;
+  addPayee(merchant: MerchantId, payee: PayeeAuthorisation): Promise<PayeeView>;
   getPayee(id: PayeeId): Promise<PayeeView | null>;
   listPayees(merchant: MerchantId, page: PageRequest): Promise<Page<PayeeView>>;
   /** What a payment would cost now. Nothing is kept: a payment is quoted, and its rate locked, when it is processed. */
@@ -109,8 +130,8 @@ export interface ReceiptsService {
 }
 
 export interface BatchView {
-  readonly firstSeq: bigint;
-  readonly lastSeq: bigint;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
   readonly batchRoot: string;
   readonly bookRecord: string;
   readonly sealedMs: TimeMs;
@@ -124,7 +145,7 @@ export interface BatchesService {
 }
 
 export interface SystemStatus {
-  readonly headSeq: bigint;
+  readonly headSeq: number;
   readonly greatestUnanchoredAgeMs: number;
   readonly unanchoredAgeLimitMs: number;
   readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
@@ -137,7 +158,6 @@ export interface StatusService {
 
 /** Everything behind the API, given by whoever wires it. */
 export interface ApiServices {
-  readonly ledger: LedgerService;
   readonly payments: PaymentsService;
   readonly receipts: ReceiptsService;
   readonly batches: BatchesService;

@@ -1,2 +1,7 @@
-/** The door of payments. What an order file says and costs is pure and stands in #payments/core. */
+/** The door of payments: orders come in here, and how far each payment is comes out. */
+export { advancePayments, type CoordinatorDependencies, type DirectoryEntry, type PaymentProgress, type ScreeningOutcome } from './coordinator.ts';
+export { projectRecords, type ProjectionDependencies } from './projection.ts';
+export { FINAL_STATES, PAYMENT_TRANSITIONS, type PaymentState } from './state.ts';
+export { countByState, eventsOf, findPayment, listPayments, paymentsOfOrder, type OrderFile, type Payment, type PaymentEvent } from './store.ts';
+export { requirePayment, submitOrderFile, type OrderSubmission, type SubmittedOrder } from './orders.ts';
 export * from './pain001/xsd-store.ts';

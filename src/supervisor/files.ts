@@ -28,6 +28,7 @@ async function withFile(file: FileHandle, work: (file: FileHandle) => Promise<vo
 export function fileProblem(error: unknown, path: string): unknown {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
   if (code === 'ENOSPC' || code === 'EDQUOT') return new Problem('store/disk-full', `There is no space left to write ${path}.`, { path }, error);
-  if (['EROFS', 'EACCES', 'EPERM', 'ENOTDIR', 'EEXIST'].includes(code ?? '')) return new Problem('store/read-only', `${path} cannot be written (${code}).`, { path }, error);
+  if (['EROFS', 'EACCES', 'EPERM', 'ENOTDIR', 'EEXIST'].includes(code ?? ''))
+    return new Problem('store/read-only', `${path} cannot be written (${code}).`, { path }, error);
   return error;
 }

@@ -10,8 +10,11 @@ function text(value: string): string {
   return JSON.stringify(value);
 }
 
-/** RFC 8785 for strings, booleans, null, arrays, objects and safe integers: one value, one spelling, so one hash. */
-export function canonicalJson(value: JsonValue): string {
+/**
+ * RFC 8785 for strings, booleans, null, arrays, objects and safe integers: one value, one spelling, so one hash. The type takes any object, since interfaces
+ * have no index signature; a member that this JSON cannot hold is refused all the same.
+ */
+export function canonicalJson(value: JsonValue | object): string {
   if (value === null || typeof value === 'boolean') return String(value);
   if (typeof value === 'string') return text(value);
   if (typeof value === 'number') {

@@ -1,11 +1,11 @@
 import { ANCHOR_PROBLEMS } from './anchor.ts';
 import { AUDIT_PROBLEMS } from './audit.ts';
-import { BASE_PROBLEMS } from './base.ts';
 import { CHAIN_PROBLEMS } from './chain.ts';
 import { CLI_PROBLEMS } from './cli.ts';
 import { CUSTODY_PROBLEMS } from './custody.ts';
 import { HTTP_PROBLEMS } from './http.ts';
 import { LEDGER_PROBLEMS } from './ledger.ts';
+import { ORDERS_PROBLEMS } from './orders.ts';
 import { PAYMENTS_PROBLEMS } from './payments.ts';
 import { SETTLEMENT_PROBLEMS } from './settlement.ts';
 import { STORE_PROBLEMS } from './store.ts';
@@ -22,6 +22,16 @@ export interface ProblemDefinition {
   readonly howToSolve: string;
 }
 
+/** What any folder may refuse. */
+const BASE_PROBLEMS = {
+  'base/bad-amount': {
+    status: 400,
+    title: 'The amount is not one this asset can hold',
+    retry: 'never',
+    howToSolve: 'Send a plain decimal without sign or exponent, with at most the asset’s own number of decimals.',
+  },
+} as const satisfies Record<string, ProblemDefinition>;
+
 /** The one registry of refusals; docs/errors.md is compared with it by a test. A code is area/slug and never changes its meaning. */
 export const PROBLEMS = {
   ...ANCHOR_PROBLEMS,
@@ -32,6 +42,7 @@ export const PROBLEMS = {
   ...CUSTODY_PROBLEMS,
   ...HTTP_PROBLEMS,
   ...LEDGER_PROBLEMS,
+  ...ORDERS_PROBLEMS,
   ...PAYMENTS_PROBLEMS,
   ...SETTLEMENT_PROBLEMS,
   ...STORE_PROBLEMS,

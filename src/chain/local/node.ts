@@ -44,7 +44,7 @@ export async function launchNode(folder: string, port: number, state: Uint8Array
 }
 
 function options(port: number): string[] {
-  const chain = ['--chain-id', String(LOCAL_CHAIN_ID), '--hardfork', 'osaka', '--enable-tx-gas-limit'];
+  const chain = ['--chain-id', String(LOCAL_CHAIN_ID), '--hardfork', 'osaka', '--enable-tx-gas-limit', '--slots-in-an-epoch', '1'];
   const server = ['--host', '127.0.0.1', '--port', String(port), '--no-cors', '--no-request-size-limit', '--quiet'];
   return [...server, ...chain, '--no-mining', '--prune-history', String(KEPT_STATES)];
 }

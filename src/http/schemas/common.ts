@@ -40,12 +40,7 @@ export const timeMs = z.int().min(0).meta({ description: 'Milliseconds since 197
 /** A span of time in milliseconds. */
 export const durationMs = z.int().min(0).meta({ description: 'Milliseconds.' });
 
-/** The place of a record in its book. */
-export const seqOut = z
-  .string()
-  .regex(/^(0|[1-9][0-9]*)$/)
-  .meta({ description: 'Place of a record in the book, as a decimal string: 1, 2, 3, ... without gaps.', example: '4711' });
-export const seqIn = seqOut.max(19).transform((text) => BigInt(text));
+export const seqNo = z.int().min(1).meta({ description: 'Place of a record in the book: 1, 2, 3, ... without gaps.' });
 
 export const hexOf = (bytes: number) =>
   z

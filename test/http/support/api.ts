@@ -1,20 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { ManualClock, newId, type AssetNo, type BookId, type MerchantId } from '#base';
+import { ManualClock, newId, type MerchantId } from '#base';
 import { createApi, createLog, listen, mintApiKey, openApiKeys, SCOPES, type ProblemDocument, type RateLimits, type Scope } from '#http';
-import { openBook, type Book } from '#ledger';
-import type { Command } from '#ledger/core';
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
 import { tinyServices, type TinyServices } from './services.ts';
 
 export const START_MS = 1_800_000_000_000;
 export const ALICE = '0190a000-0000-7000-8000-00000000000a' as MerchantId;
 export const BOB = '0190b000-0000-7000-8000-00000000000b' as MerchantId;
-
-const BOOK = '0190000b-0000-7000-8000-000000000001' as BookId;
-const ASSETS: readonly Command[] = [
-  { kind: 'openAsset', asset: 1 as AssetNo, decimals: 6, caip19: null, peg: 'USD', symbol: 'tUSD' },
-  { kind: 'openAsset', asset: 2 as AssetNo, decimals: 18, caip19: null, peg: 'EUR', symbol: 'tEUR' },
-];
 
 const WIDE: RateLimits = {
   key: { name: 'key', quota: 100_000, windowS: 60 },
@@ -43,7 +35,6 @@ export interface TestApi {
   readonly url: string;
   readonly clock: ManualClock;
   readonly services: TinyServices;
-  readonly ledger: Book;
   readonly database: TestDatabase;
   /** Lines of the log so far. */
   readonly log: string[];
@@ -59,20 +50,17 @@ export const MERCHANT_SCOPES: readonly Scope[] = SCOPES.filter((scope) => scope 
 export async function testApi(limits: RateLimits = WIDE): Promise<TestApi> {
   const database = await testDatabase();
   const clock = new ManualClock(START_MS);
-  const ledger = await openBook({ database: database.database, bookId: BOOK, clock });
-  await ledger.submit(ASSETS);
   const services = tinyServices();
   const log: string[] = [];
   const random = (length: number) => new Uint8Array(randomBytes(length));
   const logger = createLog({ level: 'info' }, { write: (line: string) => void log.push(line) });
-  const app = createApi({ database: database.database, services: { ...services, ledger }, clock, random, log: logger, limits });
+  const app = createApi({ database: database.database, services, clock, random, log: logger, limits });
   const server = await listen(app, { port: 0, requestId: () => newId(clock.nowMs(), random) });
   const keys = openApiKeys(database.database);
   return {
     url: server.url,
     clock,
     services,
-    ledger,
     database,
     log,
     async token(merchant, scopes = merchant === null ? SCOPES : MERCHANT_SCOPES) {
@@ -83,7 +71,6 @@ export async function testApi(limits: RateLimits = WIDE): Promise<TestApi> {
     call: (method, path, options = {}) => call(server.url, method, path, options),
     async close() {
       await server.close(0);
-      await ledger.close();
       await database.close();
     },
   };

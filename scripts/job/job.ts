@@ -1,0 +1,135 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Problem, systemClock, toHex, type AssetNo } from '#base';
+import { verifyReceipt } from '#audit';
+import { loadOrCreateKey } from '#custody';
+import { parseRates } from '#payments/core';
+import { createScreener, readBlockList, readOfacFolder } from '#risk';
+import { randomBytes } from 'node:crypto';
+import { startPlatform, type Platform, type PlatformEvent } from '../../src/main.ts';
+import { loadExample, type Example } from '../example/example.ts';
+import { sandboxExample } from '../example/sandbox.ts';
+import type { JobFacts } from './facts.ts';
+import { gatherFacts } from './gather.ts';
+import { createProgress, type Progress } from './progress.ts';
+import { COLOURS, NO_COLOURS, renderReport } from './report.ts';
+import { runJob } from './run.ts';
+
+type Values = Readonly<Record<string, string | boolean | undefined>>;
+
+const CLONE = fileURLToPath(new URL('../../', import.meta.url));
+const SERVE_PAUSE_MS = 500;
+
+function text(values: Values, name: string): string | undefined {
+  const value = values[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+function stateDirOf(values: Values): string {
+  const dir = resolve(text(values, 'state') ?? join(CLONE, '.cairn', 'state'));
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new Problem('cli/bad-state', `The folder ${dir} cannot be made: ${(cause as NodeJS.ErrnoException).code ?? 'unknown'}.`, {}, cause);
+  }
+  return dir;
+}
+
+function exampleOf(values: Values): Example {
+  const input = text(values, 'input');
+  if (input === undefined && values['sandbox-payees']) throw new Problem('cli/bad-arguments', '--sandbox-payees goes with --input FILE.');
+  if (input === undefined) return loadExample();
+  let bytes: Uint8Array;
+  try {
+    bytes = new Uint8Array(readFileSync(input));
+  } catch (cause) {
+    throw new Problem('cli/bad-file', `${input} cannot be read: ${(cause as NodeJS.ErrnoException).code ?? 'unknown'}.`, {}, cause);
+  }
+  return sandboxExample({ path: input, bytes, payees: values['sandbox-payees'] ? 'invented' : 'none' });
+}
+
+/** cairn start: everything up, the job done and shown, then served until Ctrl-C. */
+export async function startCommand(values: Values): Promise<number> {
+  const startedMs = systemClock.nowMs();
+  const example = exampleOf(values);
+  const stateDir = stateDirOf(values);
+  const progress = createProgress(process.stderr);
+  const platform = await startPlatform(platformOptions(values, stateDir, example, progress));
+  const stopping = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stopping.abort());
+  try {
+    const setUpMs = systemClock.nowMs() - startedMs;
+    const facts = await job(stateDir, example, platform, progress, { startedMs, setUpMs });
+    progress.done();
+    show(values, facts);
+    writeFileSync(join(stateDir, 'last-job.json'), `${JSON.stringify(facts, null, 1)}\n`);
+    if (!values['once']) await serve(platform, stopping.signal);
+    return facts.ok ? 0 : 1;
+  } finally {
+    await platform.close();
+  }
+}
+
+function platformOptions(values: Values, stateDir: string, example: Example, progress: Progress) {
+  const clock = systemClock;
+  const screener = createScreener([readBlockList(example.blockListFile), readOfacFolder(example.sanctionsFolder)]);
+  const { DATABASE_URL: databaseUrl, RPC_URL: rpcUrl, DEPLOYER_KEY: deployerKey } = process.env;
+  return {
+    stateDir,
+    clock,
+    ...(databaseUrl ? { databaseUrl } : {}),
+    ...(rpcUrl ? { rpcUrl } : {}),
+    ...(deployerKey ? { deployerKey: deployerKey as `0x${string}` } : {}),
+    deployConsent: values['deploy'] === true,
+    assets: example.assets.map(({ asset, symbol, decimals, peg }) => ({ asset: asset as AssetNo, symbol, decimals, peg })),
+    payments: {
+      screen: (subject: { readonly name: string; readonly address: string; readonly country: string | null }) => screener.screen(subject),
+      tariff: () => example.tariff,
+      rates: () => parseRates(example.rates, clock.nowMs()),
+    },
+    onEvent: (event: PlatformEvent) => progress.event(event),
+  };
+}
+
+async function job(
+  stateDir: string,
+  example: Example,
+  platform: Platform,
+  progress: Progress,
+  { startedMs, setUpMs }: { startedMs: number; setUpMs: number },
+): Promise<JobFacts> {
+  const issuerKey = toHex(await loadOrCreateKey(join(stateDir, 'keys'), 'deployer', (length) => new Uint8Array(randomBytes(length))));
+  const orders = await runJob({ platform, example, issuerKey, onStep: (step) => progress.step(step) });
+  const timing = { startedMs, setUpMs, jobMs: systemClock.nowMs() - startedMs - setUpMs, peakMemoryMiB: Math.round(process.resourceUsage().maxRSS / 1024) };
+  return gatherFacts({
+    platform,
+    example,
+    orders,
+    receiptsDir: join(stateDir, 'receipts'),
+    timing,
+    onStep: (step) => progress.step(step),
+    verify: async (receipt, rpcUrl) => {
+      try {
+        await verifyReceipt(receipt, rpcUrl);
+        return null;
+      } catch (error) {
+        if (error instanceof Problem) return error.detail;
+        throw error;
+      }
+    },
+  });
+}
+
+function show(values: Values, facts: JobFacts): void {
+  const paint = process.stdout.isTTY && !process.env['NO_COLOR'] ? COLOURS : NO_COLOURS;
+  process.stdout.write(values['json'] ? `${JSON.stringify(facts)}\n` : renderReport(facts, paint));
+}
+
+/** Goes on with everything that comes, until asked to stop. */
+async function serve(platform: Platform, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await platform.pass();
+    await new Promise((resolve) => setTimeout(resolve, SERVE_PAUSE_MS));
+  }
+}

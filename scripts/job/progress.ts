@@ -1,0 +1,54 @@
+import type { PlatformEvent } from '../../src/main.ts';
+import { COLOURS, NO_COLOURS } from './report.ts';
+
+/** What is going on, as it goes on: whole lines, so that a log file shows the same as a terminal. */
+export interface Progress {
+  step(text: string): void;
+  event(event: PlatformEvent): void;
+  done(): void;
+}
+
+export function createProgress(out: NodeJS.WriteStream): Progress {
+  const paint = out.isTTY && !process.env['NO_COLOR'] ? COLOURS : NO_COLOURS;
+  const started = process.hrtime.bigint();
+  const counts = new Map<string, number>();
+
+  function line(text: string): void {
+    const seconds = Number((process.hrtime.bigint() - started) / 10_000_000n) / 100;
+    out.write(`${paint.dim(seconds.toFixed(1).padStart(6))}  ${text}\n`);
+  }
+
+  /** Payments move by the dozen: they are counted, and told when the next step begins. */
+  function flush(): void {
+    if (counts.size === 0) return;
+    line(`        ${[...counts].map(([what, count]) => `${count} ${what}`).join(', ')}`);
+    counts.clear();
+  }
+
+  function count(what: string): void {
+    counts.set(what, (counts.get(what) ?? 0) + 1);
+  }
+
+  return {
+    step: (text) => (flush(), line(paint.bold(text))),
+    event: (event) => {
+      switch (event.kind) {
+        case 'step':
+          return line(event.text);
+        case 'warning':
+          return line(paint.red(event.text));
+        case 'payment':
+          return count(event.progress.to);
+        case 'deposit':
+          return count('deposit credited');
+        case 'payout':
+          return event.progress.step === 'refused' ? line(paint.red(`the signer refused: ${event.progress.detail}`)) : count(`payout ${event.progress.step}`);
+        case 'transaction':
+          return event.progress.to === 'final' || event.progress.to === 'failed'
+            ? count(`${event.progress.purpose} transaction ${event.progress.to}`)
+            : undefined;
+      }
+    },
+    done: flush,
+  };
+}

@@ -1,0 +1,215 @@
+import { privateKeyToAccount } from 'viem/accounts';
+import { keccak_256 } from '@noble/hashes/sha3.js';
+import { assert, concat, fromHex, parseDecimal, toHex, utf8, uuidBytes, type Hex } from '#base';
+import { addPayee, findMerchant, findPayee, registerMerchant, registerWallet, walletOwner } from '#identity';
+import { chartAccount } from '#ledger/core';
+import { FINAL_STATES, paymentsOfOrder, submitOrderFile, type Payment, type SubmittedOrder } from '#payments';
+import { liquidityReference, type Platform } from '../../src/main.ts';
+import type { Example, ExampleMerchant } from '../example/example.ts';
+import { exampleMerchant, type ExampleMerchantClient } from '../example/merchant.ts';
+import { localWorld, type LocalWorld } from './issuer.ts';
+
+/** Where a run may be stopped by force, for the tests that do. */
+export const JOB_POINTS = ['merchants', 'funded', 'payees', 'credited', 'ordered', 'held', 'window', 'paid', 'anchored'] as const;
+export type JobPoint = (typeof JOB_POINTS)[number];
+
+export interface JobOptions {
+  readonly platform: Platform;
+  readonly example: Example;
+  readonly issuerKey: Hex;
+  readonly onStep: (text: string) => void;
+  readonly onPoint?: (point: JobPoint) => void;
+}
+
+const EXPIRES_IN_S = 86_400n;
+const PAUSE_MS = 120;
+/** Of each asset, whole units: the operator's own money in the FX position. */
+const LIQUIDITY = '250000';
+
+interface Actor {
+  readonly merchant: ExampleMerchant;
+  readonly client: ExampleMerchantClient;
+}
+
+/** The main job, from the merchants' keys to the last proof. Every step asks first whether it is done: run again after any crash it goes on where it was. */
+export async function runJob(options: JobOptions): Promise<readonly SubmittedOrder[]> {
+  const { platform, example, onStep, onPoint = () => undefined } = options;
+  const world = localWorld(platform.client.rpcUrl, options.issuerKey);
+  const actors = example.merchants.map((merchant) => ({
+    merchant,
+    client: exampleMerchant(merchant, { chainId: platform.client.chainId, vault: platform.deployment.vault }),
+  }));
+  const expiry = BigInt(Math.floor(platform.clock.nowMs() / 1000)) + EXPIRES_IN_S;
+
+  onStep('merchants register their keys and wallets');
+  for (const actor of actors) await register(platform, actor, expiry);
+  onPoint('merchants');
+  onStep('merchants fund their accounts; the operator funds the FX position');
+  await blockList(platform, example, world);
+  for (const actor of actors) await fund(platform, actor, world, expiry);
+  await fundLiquidity(platform, world, options.issuerKey, expiry);
+  onPoint('funded');
+  onStep('merchants add their payees');
+  for (const actor of actors) await addPayees(platform, example, actor, expiry);
+  onPoint('payees');
+  onStep('deposits become final and are credited');
+  await until(platform, async () => (await uncredited(platform, actors)).length === 0);
+  onPoint('credited');
+  onStep('merchants send their signed order files');
+  const orders: SubmittedOrder[] = [];
+  for (const actor of actors) orders.push(...(await submit(platform, example, actor, expiry)));
+  onPoint('ordered');
+  onStep('payments are screened, quoted and held');
+  await until(platform, async () => (await all(platform, orders)).every(({ state }) => !['received', 'screened', 'quoted'].includes(state)));
+  onPoint('held');
+  if (await platform.closeWindow()) onStep('the settlement window is closed; its instructions are booked and anchored');
+  onPoint('window');
+  onStep('the vault pays against the anchored log');
+  await until(platform, async () => (await all(platform, orders)).every(({ state }) => FINAL_STATES.includes(state)));
+  onPoint('paid');
+  onStep('the last records are sealed and anchored');
+  await platform.sealAll();
+  await until(platform, async (report) => report.unanchored === 0 && report.openTransactions === 0);
+  // The local chain calls a block `finalized` two blocks later, and whoever verifies goes by what the endpoint says.
+  await platform.local?.mine(3);
+  onPoint('anchored');
+  return Promise.all(orders.map(async (order) => ({ ...order, payments: await paymentsOfOrder(platform.database.pool, order.order.order) })));
+}
+
+type Report = Awaited<ReturnType<Platform['pass']>>;
+
+/** Passes over everything until it is so. */
+async function until(platform: Platform, isSo: (report: Report) => Promise<boolean>): Promise<void> {
+  for (;;) {
+    const report = await platform.pass();
+    if (await isSo(report)) return;
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  }
+}
+
+async function all(platform: Platform, orders: readonly SubmittedOrder[]): Promise<Payment[]> {
+  return (await Promise.all(orders.map(({ order }) => paymentsOfOrder(platform.database.pool, order.order)))).flat();
+}
+
+async function register({ directory, database }: Platform, { merchant, client }: Actor, expiry: bigint): Promise<void> {
+  if (!(await findMerchant(database.pool, merchant.id))) await registerMerchant(directory, merchant.name, await client.signMerchantKey(expiry));
+  if (!(await walletOwner(database.pool, client.wallet))) await registerWallet(directory, await client.signWallet(expiry));
+}
+
+async function blockList({ deployment }: Platform, example: Example, world: LocalWorld): Promise<void> {
+  for (const { symbol, blockListed } of example.assets) {
+    const token = deployment.tokens.find((candidate) => candidate.symbol === symbol)!;
+    for (const address of blockListed) await world.blockList(token.address, address);
+  }
+}
+
+function tokenOf({ deployment, assets, assetOf }: Platform, symbol: string) {
+  const token = deployment.tokens.find((candidate) => candidate.symbol === symbol);
+  assert(token, `there is no token ${symbol}`);
+  return { ...token, asset: assets.get(assetOf.get(token.address)!)! };
+}
+
+/** What has already arrived for an account, credited or not yet: nothing is deposited twice. */
+async function arrived(platform: Platform, owner: { reference: Hex; wallet: Hex; account: ReturnType<typeof chartAccount> }): Promise<bigint> {
+  const account = await platform.book.account(owner.account);
+  const waiting = (await platform.scanner.pending()).filter(
+    ({ reference, from }) => reference === owner.reference || (reference === null && from === owner.wallet),
+  );
+  return (account?.creditsPosted ?? 0n) + waiting.reduce((sum, { amount }) => sum + amount, 0n);
+}
+
+async function fund(platform: Platform, { merchant, client }: Actor, world: LocalWorld, deadline: bigint): Promise<void> {
+  const { address: token, decimals, asset } = tokenOf(platform, merchant.asset);
+  const { vault } = platform.deployment;
+  const account = chartAccount(platform.bookId, 'merchant', asset.asset, merchant.id);
+  // A crash between the deposit and its credit is seen by the scan: bring it up to date before deciding.
+  await platform.pass();
+  if ((await arrived(platform, { reference: client.reference, wallet: client.wallet, account })) > 0n) return;
+  const value = parseDecimal(merchant.deposit.amount, decimals);
+  if ((await world.balanceOf(token, client.wallet)) < value) await world.mint(token, client.wallet, value);
+  const domain = await world.tokenDomain(token);
+  switch (merchant.deposit.method) {
+    case 'permit': {
+      const permitNonce = await world.permitNonce(token, client.wallet);
+      await world.depositWithPermit(vault, await client.permitDeposit({ token: domain, value, deadline, permitNonce }));
+      return;
+    }
+    case 'authorization':
+      await world.depositWithAuthorization(vault, await client.authorizationDeposit({ token: domain, value, deadline }));
+      return;
+    case 'transfer':
+      await platform.local!.fund(client.wallet, 10n ** 18n);
+      await world.transfer(client.walletAccount, token, vault, value);
+      return;
+  }
+}
+
+/** The operator's own wallet deposits by authorisation, like anybody else, under the reference of the book. */
+async function fundLiquidity(platform: Platform, world: LocalWorld, issuerKey: Hex, deadline: bigint): Promise<void> {
+  const key = toHex(keccak_256(concat(utf8('cairn.liquidity'), fromHex(issuerKey))));
+  const wallet = privateKeyToAccount(key);
+  const from = wallet.address.toLowerCase() as Hex;
+  const reference = liquidityReference(platform.bookId);
+  for (const asset of platform.assets.values()) {
+    const { address: token, decimals } = tokenOf(platform, asset.symbol);
+    const account = chartAccount(platform.bookId, 'fxPosition', asset.asset);
+    await platform.pass();
+    const waiting = (await platform.scanner.pending()).some((deposit) => deposit.reference === reference && deposit.token === token);
+    if (waiting || ((await platform.book.account(account))?.creditsPosted ?? 0n) > 0n) continue;
+    const value = parseDecimal(LIQUIDITY, decimals);
+    if ((await world.balanceOf(token, from)) < value) await world.mint(token, from, value);
+    const domain = await world.tokenDomain(token);
+    const salt = toHex(keccak_256(concat(utf8('cairn.liquidity'), uuidBytes(platform.bookId), fromHex(token))));
+    const nonce = toHex(keccak_256(concat(fromHex(reference), fromHex(salt))));
+    const signature = await wallet.signTypedData({
+      domain: { name: domain.name, version: domain.version, chainId: Number(platform.client.chainId), verifyingContract: token },
+      types: RECEIVE,
+      primaryType: 'ReceiveWithAuthorization',
+      message: { from, to: platform.deployment.vault, value, validAfter: 0n, validBefore: deadline, nonce },
+    });
+    const split = { r: `0x${signature.slice(2, 66)}`, s: `0x${signature.slice(66, 130)}`, v: parseInt(signature.slice(130), 16) } as const;
+    await world.depositWithAuthorization(platform.deployment.vault, [token, from, value, 0n, deadline, reference, salt, split as never]);
+  }
+}
+
+const RECEIVE = {
+  ReceiveWithAuthorization: [
+    { name: 'from', type: 'address' },
+    { name: 'to', type: 'address' },
+    { name: 'value', type: 'uint256' },
+    { name: 'validAfter', type: 'uint256' },
+    { name: 'validBefore', type: 'uint256' },
+    { name: 'nonce', type: 'bytes32' },
+  ],
+} as const;
+
+async function addPayees(platform: Platform, example: Example, { merchant, client }: Actor, expiry: bigint): Promise<void> {
+  const isSandbox = example.orders.every(({ outcomes }) => outcomes === null);
+  for (const payee of example.payees.filter((candidate) => candidate.merchant === merchant.id)) {
+    if (await findPayee(platform.database.pool, merchant.id, payee.account)) continue;
+    await addPayee(platform.directory, await client.signPayee(payee, tokenOf(platform, payee.asset).address, expiry), isSandbox);
+  }
+}
+
+async function uncredited(platform: Platform, actors: readonly Actor[]): Promise<readonly Actor[]> {
+  const missing: Actor[] = [];
+  for (const actor of actors) {
+    const { asset } = tokenOf(platform, actor.merchant.asset);
+    const account = await platform.book.account(chartAccount(platform.bookId, 'merchant', asset.asset, actor.merchant.id));
+    if ((account?.creditsPosted ?? 0n) === 0n) missing.push(actor);
+  }
+  return missing.length > 0 || (await platform.scanner.pending()).length > 0 ? actors : [];
+}
+
+async function submit(platform: Platform, example: Example, { merchant, client }: Actor, expiry: bigint): Promise<SubmittedOrder[]> {
+  const { asset } = tokenOf(platform, merchant.asset);
+  const account = chartAccount(platform.bookId, 'merchant', asset.asset, merchant.id);
+  const submitted: SubmittedOrder[] = [];
+  for (const order of example.orders.filter((candidate) => candidate.merchant === merchant.id)) {
+    const authorisation = await client.signOrder(order, account, expiry);
+    // A published sample miscounts itself; the sandbox merchant signed what it really holds. Our own example has to be right.
+    const accepted = order.outcomes === null ? (['payments/count-mismatch'] as const) : [];
+    submitted.push(await submitOrderFile(platform.directory, { merchant: merchant.id, file: order.bytes, authorisation, accepted }));
+  }
+  return submitted;
+}

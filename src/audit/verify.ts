@@ -1,0 +1,91 @@
+import { Interface, JsonRpcProvider } from 'ethers';
+import { Problem, type Hex } from '#base';
+import { checkReceiptOffline, parseReceipt, type ReceiptClaims } from '#anchor/core';
+
+export interface VerifiedReceipt {
+  readonly claims: ReceiptClaims;
+  /** Number of the newest block the endpoint calls final. */
+  readonly finalBlock: number;
+}
+
+/** Read from the interfaces, not from our build: an independent second spelling. */
+const EVENTS = new Interface([
+  'event Anchored(uint256 indexed index, bytes32 leaf, bytes32 previous, bytes32 commitment)',
+  'event Paid(bytes32 indexed instruction, address indexed token, uint256 payments, uint256 amount)',
+  'function anchor() view returns (address)',
+  'function book() view returns (bytes16)',
+  'function instructionState(bytes32) view returns (bool opened, uint256 settled, uint256 cancelled)',
+]);
+
+function refuse(detail: string): Problem {
+  return new Problem('audit/receipt-refused', detail);
+}
+
+/** Checks a receipt with nothing but its text and an endpoint. Throws `anchor/...` where it contradicts itself, `audit/...` where the chain contradicts it. */
+export async function verifyReceipt(text: string, rpcUrl: string): Promise<VerifiedReceipt> {
+  const claims = checkReceiptOffline(parseReceipt(text));
+  const provider = new JsonRpcProvider(rpcUrl, undefined, { staticNetwork: true, batchMaxCount: 1 });
+  try {
+    const { chainId } = await provider.getNetwork();
+    if (chainId !== claims.chainId) throw refuse(`The receipt is of chain ${claims.chainId}, the endpoint of ${chainId}.`);
+    const finalBlock = await finalBlockOf(provider);
+    for (const claim of claims.anchored) await checkAnchored(provider, claims.anchor, claim, finalBlock);
+    await checkVault(provider, claims);
+    if (claims.paid) await checkPaid(provider, claims.vault, claims.paid, finalBlock);
+    return { claims, finalBlock };
+  } finally {
+    provider.destroy();
+  }
+}
+
+async function finalBlockOf(provider: JsonRpcProvider): Promise<number> {
+  const block = (await provider.getBlock('finalized')) ?? (await provider.getBlock('latest'));
+  if (!block) throw refuse('The endpoint has no blocks.');
+  return block.number;
+}
+
+async function logsOf(provider: JsonRpcProvider, transaction: Hex, contract: Hex) {
+  const receipt = await provider.getTransactionReceipt(transaction);
+  if (!receipt) throw refuse(`The chain has no transaction ${transaction}.`);
+  if (receipt.status !== 1) throw refuse(`The transaction ${transaction} reverted.`);
+  const logs = receipt.logs.filter((log) => log.address.toLowerCase() === contract).map((log) => EVENTS.parseLog(log));
+  return { blockNumber: receipt.blockNumber, logs: logs.filter((log) => log !== null) };
+}
+
+async function checkAnchored(provider: JsonRpcProvider, anchor: Hex, claim: ReceiptClaims['anchored'][number], finalBlock: number): Promise<void> {
+  const { logs, blockNumber } = await logsOf(provider, claim.transaction, anchor);
+  const found = logs.some(
+    ({ name, args }) => name === 'Anchored' && args['index'] === claim.index && args['leaf'] === claim.leaf && args['commitment'] === claim.commitment,
+  );
+  if (!found) throw refuse(`The transaction ${claim.transaction} did not anchor leaf ${claim.index} of this receipt.`);
+  if (blockNumber > finalBlock) throw new Problem('audit/not-final', `The anchor in block ${blockNumber} is not final yet.`);
+}
+
+async function checkVault(provider: JsonRpcProvider, { vault, anchor, book }: ReceiptClaims): Promise<void> {
+  const pinned = await call(provider, vault, 'anchor', []);
+  if (String(pinned[0]).toLowerCase() !== anchor) throw refuse(`The vault ${vault} believes another log than ${anchor}.`);
+  const served = await call(provider, vault, 'book', []);
+  if (String(served[0]) !== `0x${book.replaceAll('-', '')}`) throw refuse(`The vault ${vault} serves another book than ${book}.`);
+}
+
+async function call(provider: JsonRpcProvider, to: Hex, name: string, args: readonly unknown[]) {
+  const data = await provider.call({ to, data: EVENTS.encodeFunctionData(name, args) });
+  if (data === '0x') throw refuse(`There is no such contract at ${to}.`);
+  return EVENTS.decodeFunctionResult(name, data);
+}
+
+async function checkPaid(provider: JsonRpcProvider, vault: Hex, claim: NonNullable<ReceiptClaims['paid']>, finalBlock: number): Promise<void> {
+  const { logs, blockNumber } = await logsOf(provider, claim.transaction, vault);
+  const bit = 1n << BigInt(claim.index);
+  const found = logs.some(
+    ({ name, args }) =>
+      name === 'Paid' &&
+      args['instruction'] === claim.instruction &&
+      String(args['token']).toLowerCase() === claim.token &&
+      ((args['payments'] as bigint) & bit) !== 0n,
+  );
+  if (!found) throw refuse(`The transaction ${claim.transaction} did not pay this payment.`);
+  const [, settled, cancelled] = await call(provider, vault, 'instructionState', [claim.instruction]);
+  if (((settled as bigint) & bit) === 0n || ((cancelled as bigint) & bit) !== 0n) throw refuse('The vault does not count this payment as paid.');
+  if (blockNumber > finalBlock) throw new Problem('audit/not-final', `The payout in block ${blockNumber} is not final yet.`);
+}

@@ -1,0 +1,104 @@
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { Problem } from '#base';
+
+/** One command of `cairn`: what it is called with, and what runs. Modules are loaded when the command is chosen, so that --help answers at once. */
+interface Command {
+  readonly summary: string;
+  readonly help: string;
+  readonly options: NonNullable<ParseArgsConfig['options']>;
+  /** How many words it takes beside its options. */
+  readonly words: number;
+  /** Returns the exit code. */
+  readonly run: (values: Values, words: readonly string[]) => Promise<number>;
+}
+
+type Values = Readonly<Record<string, string | boolean | undefined>>;
+
+const STATE = { state: { type: 'string' } } as const;
+const RPC = { rpc: { type: 'string' } } as const;
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  start: {
+    summary: 'start everything, run the main job, and go on serving the API',
+    help: `cairn start [--once] [--input FILE [--sandbox-payees]] [--json] [--port N] [--state DIR]
+
+  Starts PostgreSQL and a local EVM chain (or uses DATABASE_URL and RPC_URL), deploys the contracts once, runs the payment orders,
+  prints what became of them and goes on serving the API. Ctrl-C stops all of it; starting again goes on with the same ledger and chain.
+
+  --once             stop after the job; the exit code is 0 only if every line verified
+  --input FILE       a pain.001 file of yours instead of the repository's example
+  --sandbox-payees   invent a settlement address for every payee of that file (a rehearsal: nobody is behind the address)
+  --json             the facts for a program, on standard output; progress goes to standard error
+  --port N           of the API; a free one unless told
+  --state DIR        where ledger, chain and keys are kept; .cairn/state in the clone unless told
+  --deploy           with RPC_URL: deploy our contracts there, which costs gas of DEPLOYER_KEY
+`,
+    options: {
+      once: { type: 'boolean' },
+      input: { type: 'string' },
+      'sandbox-payees': { type: 'boolean' },
+      json: { type: 'boolean' },
+      port: { type: 'string' },
+      deploy: { type: 'boolean' },
+      ...STATE,
+    },
+    words: 0,
+    run: async (values) => (await import('#job')).startCommand(values),
+  },
+  verify: {
+    summary: 'check one receipt against the chain, trusting no server',
+    help: `cairn verify RECEIPT --rpc URL [--json]
+
+  Checks a receipt with nothing but the file and an RPC endpoint. Ends 0 when it holds, 1 with the reason when not.
+`,
+    options: { ...RPC, json: { type: 'boolean' } },
+    words: 1,
+    run: async (values, [file]) => (await import('#audit')).verifyCommand(file!, values),
+  },
+};
+
+const HELP = `cairn: a wallet ledger and settlement platform, provable to the last entry.
+
+${Object.entries(COMMANDS)
+  .map(([name, { summary }]) => `  cairn ${name.padEnd(8)}${summary}`)
+  .join('\n')}
+
+  cairn COMMAND --help tells more. Inside the clone: npx cairn, or npm start.
+`;
+
+async function main(args: readonly string[]): Promise<number> {
+  const [name = '', ...rest] = args;
+  if (name === '' || name === 'help' || name === '--help' || name === '-h') return tell(HELP);
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (!command) throw new Problem('cli/unknown-command', `There is no command "${name}"; cairn knows ${Object.keys(COMMANDS).join(', ')}.`);
+  if (rest.includes('--help') || rest.includes('-h')) return tell(command.help);
+  const { values, positionals } = parse(name, command, rest);
+  if (positionals.length !== command.words)
+    throw new Problem('cli/bad-arguments', `cairn ${name} takes ${command.words === 0 ? 'no file' : 'one file'}; see cairn ${name} --help.`);
+  return command.run(values as Values, positionals);
+}
+
+function parse(name: string, { options }: Command, args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+  } catch (cause) {
+    throw new Problem('cli/bad-arguments', `${(cause as Error).message.split('. ')[0]!}; see cairn ${name} --help.`, {}, cause);
+  }
+}
+
+function tell(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+/** One clear sentence with what to do; a bug of ours keeps its stack, because somebody has to find it. */
+function complain(error: unknown): number {
+  if (error instanceof Problem) {
+    process.stderr.write(`cairn: ${error.detail} ${error.definition.howToSolve} (${error.code})\n`);
+    return error.code === 'cli/unknown-command' || error.code === 'cli/bad-arguments' ? 2 : 1;
+  }
+  process.stderr.write(`cairn: a bug of ours, nothing you did: ${error instanceof Error ? error.stack : String(error)}\n`);
+  return 70;
+}
+
+process.exitCode = await main(process.argv.slice(2)).catch(complain);

@@ -1,0 +1,58 @@
+-- Merchants, their wallets and payees, and every signature they gave. Rows are only added; a merchant's key may be rotated.
+
+-- name: insertAuthorisation
+-- The nonce's own constraint refuses a second use; the same message again is answered by the caller, who looks the digest up first.
+insert into cairn.authorisation (digest, merchant, kind, nonce, expiry_s, evidence, accepted_ms)
+values ($1::bytea, $2::uuid, $3::text, $4::numeric, $5::int8, $6::text, $7::int8);
+
+-- name: findAuthorisation
+select a.digest, a.merchant, a.kind, a.evidence, a.booked_seq from cairn.authorisation a where a.digest = $1::bytea;
+
+-- name: unbookedAuthorisations
+-- Oldest first: a payee's merchant is booked before the payee.
+select a.digest, a.merchant, a.kind, a.evidence
+  from cairn.authorisation a
+ where a.booked_seq is null
+ order by a.accepted_ms, a.kind <> 'merchant', a.digest
+ limit 1000;
+
+-- name: markBooked
+update cairn.authorisation set booked_seq = $2::int8 where digest = $1::bytea and booked_seq is null;
+
+-- name: insertMerchant
+insert into cairn.merchant (merchant, book, name, signing_key, digest, registered_ms)
+values ($1::uuid, $2::uuid, $3::text, $4::bytea, $5::bytea, $6::int8);
+
+-- name: rotateMerchantKey
+update cairn.merchant set signing_key = $2::bytea, digest = $3::bytea where merchant = $1::uuid;
+
+-- name: findMerchant
+select m.merchant, m.name, m.signing_key, m.digest from cairn.merchant m where m.merchant = $1::uuid;
+
+-- name: listMerchants
+select m.merchant, m.name, m.signing_key, m.digest from cairn.merchant m order by m.merchant;
+
+-- name: insertWallet
+insert into cairn.wallet (wallet, merchant, digest) values ($1::bytea, $2::uuid, $3::bytea);
+
+-- name: findWallet
+select w.wallet, w.merchant from cairn.wallet w where w.wallet = $1::bytea;
+
+-- name: insertPayee
+insert into cairn.payee (payee, merchant, name, account, address, asset, sandbox, digest, added_ms)
+values ($1::uuid, $2::uuid, $3::text, $4::text, $5::bytea, $6::int4, $7::boolean, $8::bytea, $9::int8);
+
+-- name: findPayee
+select p.payee, p.merchant, p.name, p.account, p.address, p.asset, p.sandbox, p.digest
+  from cairn.payee p
+ where p.merchant = $1::uuid and p.account = $2::text;
+
+-- name: findPayeeById
+select p.payee, p.merchant, p.name, p.account, p.address, p.asset, p.sandbox, p.digest from cairn.payee p where p.payee = $1::uuid;
+
+-- name: listPayees
+select p.payee, p.merchant, p.name, p.account, p.address, p.asset, p.sandbox, p.digest
+  from cairn.payee p
+ where p.merchant = $1::uuid and p.payee > $2::uuid
+ order by p.payee
+ limit $3::int4;

@@ -1,0 +1,365 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { getPublicKey } from '@noble/secp256k1';
+import { assert, fromHex, newId, systemClock, toHex, uuidBytes, type Asset, type AssetNo, type BookId, type Clock, type Hex, type RandomBytes } from '#base';
+import { concat } from '#base';
+import { createAnchorer, createProver, createSealer, greatestUnanchoredAgeMs, type Anchorer, type Prover, type Sealer } from '#anchor';
+import {
+  connectChain,
+  createAnchorChain,
+  createDepositScanner,
+  createOutbox,
+  createVaultReader,
+  deploy,
+  encodePay,
+  encodeRetry,
+  startLocalChain,
+  type ChainClient,
+  type Deployment,
+  type Deposit,
+  type DepositScanner,
+  type LocalChain,
+  type Outbox,
+  type OutboxProgress,
+  type VaultReader,
+} from '#chain';
+import { loadOrCreateKey, openDevelopmentCustody, type Custody } from '#custody';
+import { addressOf } from '#custody/intents';
+import { openDatabase, query, startPostgres, type Database, type NamedStatement } from '#db';
+import { bookAuthorisations, findMerchant, findPayee, walletOwner, type DirectoryDependencies } from '#identity';
+import { merchantDomain } from '#identity/core';
+import { openBook, type Book } from '#ledger';
+import { ACCOUNT_CODES, chartAccount, CREDITS_MUST_NOT_EXCEED_DEBITS, DEBITS_MUST_NOT_EXCEED_CREDITS, type AccountRole, type Command } from '#ledger/core';
+import { advancePayments, countByState, projectRecords, type CoordinatorDependencies, type PaymentProgress } from '#payments';
+import {
+  closeWindow,
+  creditDeposit,
+  instructionOf,
+  tickSettlement,
+  type CreditedDeposit,
+  type DepositRules,
+  type PayoutProgress,
+  type SettlementDependencies,
+} from '#settlement';
+
+/** Everything that happens, for whoever shows it. */
+export type PlatformEvent =
+  | { readonly kind: 'step'; readonly text: string }
+  | { readonly kind: 'warning'; readonly text: string }
+  | { readonly kind: 'payment'; readonly progress: PaymentProgress }
+  | { readonly kind: 'payout'; readonly progress: PayoutProgress }
+  | { readonly kind: 'transaction'; readonly progress: OutboxProgress }
+  | { readonly kind: 'deposit'; readonly credited: CreditedDeposit };
+
+export interface AssetWanted {
+  readonly asset: AssetNo;
+  readonly symbol: string;
+  readonly decimals: number;
+  readonly peg: string;
+}
+
+export interface PlatformOptions {
+  readonly stateDir: string;
+  /** Wins over the embedded PostgreSQL. */
+  readonly databaseUrl?: string;
+  /** Wins over the local chain; then nothing is deployed without `deployConsent`. */
+  readonly rpcUrl?: string;
+  readonly deployConsent: boolean;
+  readonly deployerKey?: Hex;
+  readonly assets: readonly AssetWanted[];
+  readonly payments: Pick<CoordinatorDependencies, 'screen' | 'tariff' | 'rates'>;
+  readonly clock?: Clock;
+  readonly random?: RandomBytes;
+  readonly onEvent: (event: PlatformEvent) => void;
+}
+
+export interface Platform {
+  readonly clock: Clock;
+  readonly database: Database;
+  readonly databaseUrl: string;
+  readonly client: ChainClient;
+  readonly local: LocalChain | null;
+  readonly deployment: Deployment;
+  readonly bookId: BookId;
+  readonly book: Book;
+  readonly assets: ReadonlyMap<AssetNo, Asset>;
+  readonly assetOf: ReadonlyMap<Hex, AssetNo>;
+  readonly directory: DirectoryDependencies;
+  readonly outbox: Outbox;
+  readonly scanner: DepositScanner;
+  readonly vault: VaultReader;
+  readonly prover: Prover;
+  readonly custody: Custody;
+  /** One pass over everything that is under way. */
+  pass(): Promise<PassReport>;
+  /** Closes the settlement window now, if any payment waits for one. */
+  closeWindow(): Promise<boolean>;
+  /** Seals what is not sealed, without waiting for its age. */
+  sealAll(): Promise<void>;
+  greatestUnanchoredAgeMs(): Promise<number>;
+  close(): Promise<void>;
+}
+
+export interface PassReport {
+  readonly openTransactions: number;
+  readonly openInstructions: number;
+  readonly waitingDeposits: number;
+  readonly unanchored: number;
+}
+
+/** A record is final once the batch it is in is anchored in a final block. */
+async function isFinallyAnchored(prover: Prover, book: BookId, seq: bigint): Promise<boolean> {
+  for (let after = 0n; ;) {
+    const batches = await prover.batches(book, after, 1_000);
+    const found = batches.find(({ firstSeq, lastSeq }) => firstSeq <= seq && seq <= lastSeq);
+    if (found || batches.length === 0) return found?.anchor?.state === 'final';
+    after = batches.at(-1)!.batchNo;
+  }
+}
+
+const OPEN_WAIT_MS = 5_000;
+/** Local blocks come when they are asked for, so everything may be quick there. */
+const LOCAL = { sealAfterMs: 1_500, payoutTtlS: 45, retryAfterMs: 8_000, timelockDelayS: 5 };
+const REMOTE = { sealAfterMs: 20_000, payoutTtlS: 86_400, retryAfterMs: 900_000, timelockDelayS: 172_800 };
+const HOLD_TIMEOUT_S = 86_400;
+const MAX_BATCH_RECORDS = 4_096;
+
+/** Starts or continues a deployment: database, chain, keys, contracts, book. What was started is stopped again where a later step fails. */
+export async function startPlatform(options: PlatformOptions): Promise<Platform> {
+  const stop: (() => Promise<unknown>)[] = [];
+  const close = async () => {
+    for (const step of stop.reverse()) await step();
+  };
+  try {
+    return await wire(options, stop, close);
+  } catch (error) {
+    await close().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], close: () => Promise<void>): Promise<Platform> {
+  const { stateDir, clock = systemClock, random = (length: number) => new Uint8Array(randomBytes(length)), onEvent } = options;
+  const step = (text: string) => onEvent({ kind: 'step', text });
+
+  step(options.databaseUrl ? 'connecting to the database of DATABASE_URL' : 'starting PostgreSQL');
+  const postgres = options.databaseUrl ? null : await startPostgres({ stateDir: join(stateDir, 'postgres') });
+  if (postgres) stop.push(() => postgres.stop());
+  const databaseUrl = options.databaseUrl ?? postgres!.url;
+  const database = await openDatabase({ url: databaseUrl });
+  stop.push(() => database.close());
+
+  step(options.rpcUrl ? 'connecting to the chain of RPC_URL' : 'starting the local chain');
+  const local = options.rpcUrl ? null : await startLocalChain({ stateDir: join(stateDir, 'chain'), clock });
+  if (local) stop.push(() => local.stop());
+  const client = await connectChain({
+    rpcUrl: options.rpcUrl ?? local!.rpcUrl,
+    ...(local ? { expectedChainId: BigInt(local.chainId) } : {}),
+    finality: local ? { kind: 'provider', finalBlock: async () => local.finalBlock() } : { kind: 'tag', tag: 'finalized' },
+  });
+  const policy = local ? LOCAL : REMOTE;
+
+  const keys = join(stateDir, 'keys');
+  const custody = await openDevelopmentCustody({ folder: keys, chainId: client.chainId, random });
+  onEvent({
+    kind: 'warning',
+    text: 'One local development key signs for each role. The threshold signers that replace it are not here yet: never use this with real money.',
+  });
+  const relayerKey = toHex(await loadOrCreateKey(keys, 'relayer', random));
+  const deployerKey = options.deployerKey ?? toHex(await loadOrCreateKey(keys, 'deployer', random));
+  const guardianKey = toHex(await loadOrCreateKey(keys, 'guardian', random));
+  if (local) for (const key of [relayerKey, deployerKey]) await local.fund(addressOfKey(key), 10n ** 24n);
+
+  const bookId = await bookOf(database, clock, random);
+  const mineWhile = local ? async () => void (await local.mine(1)) : undefined;
+  const deployment = await deploy({
+    database,
+    client,
+    clock,
+    deployerKey,
+    consent: local !== null || options.deployConsent,
+    book: bookId,
+    signers: { poster: await custody.address('poster'), vault: await custody.address('vault'), owner: await custody.address('owner') },
+    guardian: addressOfKey(guardianKey),
+    timelockDelayS: policy.timelockDelayS,
+    tokens: options.assets.map(({ symbol, decimals }) => ({
+      symbol,
+      decimals,
+      perTransaction: 10n ** BigInt(decimals + 7),
+      perDay: 10n ** BigInt(decimals + 8),
+    })),
+    onProgress: ({ step: what, done, of }) => step(`deploying ${what} (${done} of ${of})`),
+    ...(mineWhile ? { rest: mineWhile } : {}),
+  });
+
+  const book = await openBook({ database, bookId, clock, waitMs: OPEN_WAIT_MS });
+  stop.push(() => book.close());
+  const assets = listAssets(options.assets, deployment);
+  const assetOf = new Map(deployment.tokens.map((token) => [token.address, options.assets.find(({ symbol }) => symbol === token.symbol)!.asset]));
+  await openChart(book, assets);
+
+  const outbox = createOutbox({ database, client, relayerKey, clock, onProgress: (progress) => onEvent({ kind: 'transaction', progress }) });
+  stop.push(() => outbox.close());
+  const vault = createVaultReader({ client, deployment });
+  const sealer = createSealer({ database, clock, chainId: client.chainId, random, sealAfterMs: policy.sealAfterMs, maxRecords: MAX_BATCH_RECORDS });
+  const anchorer = createAnchorer({ database, chain: createAnchorChain({ client, deployment }), outbox, custody, clock, signingPatienceMs: 10_000 });
+  const prover = createProver({ database, chainId: client.chainId, anchorAddress: deployment.anchor, vaultAddress: deployment.vault });
+  const scanner = createDepositScanner({ database, client, deployment });
+  const directory: DirectoryDependencies = { database, book, bookId, clock, domain: merchantDomain(client.chainId, deployment.vault), assetOf };
+  const coordinator: CoordinatorDependencies = {
+    ...options.payments,
+    database,
+    book,
+    bookId,
+    clock,
+    assets,
+    holdTimeoutS: HOLD_TIMEOUT_S,
+    payeeOf: (merchant, account) => findPayee(database.pool, merchant, account),
+    report: (progress) => onEvent({ kind: 'payment', progress }),
+  };
+  const settlement: SettlementDependencies = {
+    database,
+    book,
+    bookId,
+    clock,
+    custody,
+    outbox,
+    retryAfterMs: policy.retryAfterMs,
+    payoutTtlS: policy.payoutTtlS,
+    vaultAddress: deployment.vault,
+    tokens: new Map([...assetOf].map(([token, asset]) => [asset, token])),
+    vault: {
+      chainId: client.chainId,
+      address: deployment.vault,
+      stateOf: (id) => vault.stateOf(id),
+      retryCall: (stored, indexes) => encodeRetry(instructionOf(stored), stored.words, indexes),
+    },
+    log: {
+      isAnchored: (seq) => isFinallyAnchored(prover, bookId, seq),
+      payCall: async (stored, signature) => {
+        const { record, fieldsRoot, proof } = await prover.proofNow(book, stored.seq);
+        const header = { seq: record.seq, nowMs: BigInt(record.nowMs), fieldsRoot: toHex(fieldsRoot) };
+        return encodePay({ instruction: instructionOf(stored), words: stored.words, header, proof, signature });
+      },
+    },
+    report: (progress) => onEvent({ kind: 'payout', progress }),
+  };
+  const rules: DepositRules = {
+    book: bookId,
+    assetOf,
+    liquidityReference: liquidityReference(bookId),
+    isMerchant: async (merchant) => (await findMerchant(database.pool, merchant)) !== undefined,
+    walletOwner: (wallet) => walletOwner(database.pool, wallet),
+  };
+  const platform = {
+    clock,
+    database,
+    databaseUrl,
+    client,
+    local,
+    deployment,
+    bookId,
+    book,
+    assets,
+    assetOf,
+    directory,
+    outbox,
+    scanner,
+    vault,
+    prover,
+    custody,
+  };
+  const run = { ...platform, sealer, anchorer, coordinator, settlement, rules, onEvent };
+  return {
+    ...platform,
+    pass: () => passOver(run),
+    closeWindow: () => closeWindowIfNeeded(run),
+    sealAll: async () => void (await sealer.sealAll(book)),
+    greatestUnanchoredAgeMs: () => greatestUnanchoredAgeMs({ database, clock }, [book]),
+    close,
+  };
+}
+
+interface Run extends Omit<Platform, 'pass' | 'closeWindow' | 'sealAll' | 'greatestUnanchoredAgeMs' | 'close'> {
+  readonly sealer: Sealer;
+  readonly anchorer: Anchorer;
+  readonly coordinator: CoordinatorDependencies;
+  readonly settlement: SettlementDependencies;
+  readonly rules: DepositRules;
+  readonly onEvent: (event: PlatformEvent) => void;
+}
+
+/** Every part in the order in which facts flow: from the chain into the book, through the book, and back onto the chain. */
+async function passOver(run: Run): Promise<PassReport> {
+  const sent = await run.outbox.tick();
+  await run.scanner.scan(async (deposit: Deposit) => {
+    const credited = await creditDeposit(run.book, run.rules, deposit);
+    if (credited) run.onEvent({ kind: 'deposit', credited });
+  });
+  await bookAuthorisations(run.directory);
+  await advancePayments(run.coordinator);
+  await run.book.expireDue();
+  await projectRecords({ ...run.coordinator });
+  const openInstructions = await tickSettlement(run.settlement);
+  await projectRecords({ ...run.coordinator });
+  await run.sealer.sealDue(run.book);
+  const anchored = await run.anchorer.tick();
+  const waitingDeposits = (await run.scanner.pending()).length;
+  const unanchored = await greatestUnanchoredAgeMs({ database: run.database, clock: run.clock }, [run.book]);
+  // Empty blocks only while something waits for finality or for the chain's clock.
+  if (run.local && (sent.open > 0 || anchored.length > 0 || waitingDeposits > 0 || openInstructions > 0)) await run.local.mine(1);
+  return { openTransactions: sent.open, openInstructions, waitingDeposits, unanchored };
+}
+
+async function closeWindowIfNeeded(run: Run): Promise<boolean> {
+  await tickSettlement(run.settlement);
+  const { held = 0 } = await countByState(run.database.pool);
+  if (held === 0) return false;
+  await closeWindow({ ...run.settlement, vault: run.deployment.vault });
+  return true;
+}
+
+/** The reference under which the operator deposits his own liquidity: the book itself. */
+export function liquidityReference(bookId: BookId): Hex {
+  return toHex(concat(uuidBytes(bookId), new Uint8Array(16)));
+}
+
+function listAssets(wanted: readonly AssetWanted[], deployment: Deployment): ReadonlyMap<AssetNo, Asset> {
+  return new Map(
+    wanted.map(({ asset, symbol, decimals, peg }) => {
+      const token = deployment.tokens.find((candidate) => candidate.symbol === symbol);
+      assert(token, `no token was deployed for ${symbol}`);
+      return [asset, { asset, symbol, decimals, peg, caip19: `eip155:${deployment.chainId}/erc20:${token.address}` }];
+    }),
+  );
+}
+
+const CHART: readonly AccountRole[] = ['vault', 'suspense', 'feeIncome', 'fxPosition', 'fxSpreadIncome', 'rounding'];
+
+/** Our own accounts of every asset. The vault is what we have, so it is on the debit side; whatever we owe or own may never be overdrawn. */
+async function openChart(book: Book, assets: ReadonlyMap<AssetNo, Asset>): Promise<void> {
+  const commands = [...assets.values()].flatMap<Command>((asset) => [
+    { kind: 'openAsset', ...asset },
+    ...CHART.map<Command>((role) => ({
+      kind: 'openAccount',
+      id: chartAccount(book.bookId, role, asset.asset),
+      asset: asset.asset,
+      code: ACCOUNT_CODES[role],
+      flags: role === 'vault' ? CREDITS_MUST_NOT_EXCEED_DEBITS : DEBITS_MUST_NOT_EXCEED_CREDITS,
+    })),
+  ]);
+  const bad = (await book.submit(commands)).find(({ code }) => code !== 'created' && code !== 'exists');
+  assert(!bad, `the chart of accounts could not be opened: ${bad?.code}`);
+}
+
+const FIRST_BOOK: NamedStatement = { name: 'main.firstBook', text: 'select b.id from cairn.book b order by b.id limit 1' };
+
+/** The book of this database: one for now, made at the first start. */
+async function bookOf(database: Database, clock: Clock, random: RandomBytes): Promise<BookId> {
+  const [row] = await query<{ id: BookId }>(database.pool, FIRST_BOOK);
+  return row?.id ?? newId<BookId>(clock.nowMs(), random);
+}
+
+function addressOfKey(key: Hex): Hex {
+  return addressOf(getPublicKey(fromHex(key), false));
+}

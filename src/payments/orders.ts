@@ -1,0 +1,89 @@
+import { Problem, type MerchantId, type PaymentId } from '#base';
+import { canonicalJson } from '#anchor/core';
+import { inTransaction } from '#db';
+import { bookAuthorisations, recordAuthorisation, requireMerchant, verificationContext, type DirectoryDependencies } from '#identity';
+import { parseAuthorisation, verifyOrder } from '#identity/core';
+import { legIdOf } from '#ledger/core';
+import { duplicateKey, parsePain001, type Acceptance, type ParsedPayment } from './core/core.ts';
+import { fingerprintOf, paymentIdOf } from './core/legs.ts';
+import { findOrderFile, findOrderFileByHash, findPayment, insertOrderFile, paymentsOfOrder, type NewPayment, type OrderFile, type Payment } from './store.ts';
+
+export interface SubmittedOrder {
+  readonly order: OrderFile;
+  readonly payments: readonly Payment[];
+  /** The same file was taken before: these are its payments as they are now. */
+  readonly repeated: boolean;
+}
+
+export interface OrderSubmission {
+  readonly merchant: MerchantId;
+  readonly file: Uint8Array;
+  /** The merchant's signed Order message, as JSON. */
+  readonly authorisation: unknown;
+  /** Discrepancies of the file that the merchant, who signed what it really holds, takes with it; none unless said. */
+  readonly accepted?: readonly Acceptance[];
+}
+
+/**
+ * Takes an order file with the merchant's signature over its hash, count, control sum and account. The file, the evidence and its payments are stored in one
+ * transaction; nothing is held yet. Throws the problems of parsePain001 and verifyOrder, `payments/file-differs`, `identity/unknown-merchant`.
+ */
+export async function submitOrderFile(deps: DirectoryDependencies, submission: OrderSubmission): Promise<SubmittedOrder> {
+  const parsed = parsePain001(submission.file, submission.accepted);
+  const { signingKey } = await requireMerchant(deps, submission.merchant);
+  const known = await findOrderFileByHash(deps.database.pool, submission.merchant, parsed.fileHash);
+  if (known) return { order: known, payments: await paymentsOfOrder(deps.database.pool, known.order), repeated: true };
+  const signed = parseAuthorisation('Order', submission.authorisation);
+  const { order: orderId, account } = signed.message;
+  const owner = await deps.book.account(account);
+  if (owner?.owner !== submission.merchant) throw new Problem('identity/wrong-account', `The account ${account} is not this merchant’s.`, { account });
+  const verified = verifyOrder(signed, parsed, { ...verificationContext(deps, submission.merchant), key: signingKey, account });
+  if (await findOrderFile(deps.database.pool, orderId)) throw new Problem('payments/file-differs', `The order ${orderId} was another file.`);
+  const order: OrderFile = {
+    order: orderId,
+    merchant: submission.merchant,
+    account,
+    fileHash: parsed.fileHash,
+    messageId: parsed.messageId,
+    count: parsed.count,
+    controlSum: parsed.controlSum,
+    digest: verified.digest,
+    receivedMs: deps.clock.nowMs(),
+  };
+  await inTransaction(deps.database.pool, async (client) => {
+    await recordAuthorisation(client, deps, signed, verified);
+    await insertOrderFile(
+      client,
+      order,
+      submission.file,
+      parsed.payments.map((payment) => newPayment(order, payment)),
+    );
+  });
+  await bookAuthorisations(deps);
+  return { order, payments: await paymentsOfOrder(deps.database.pool, orderId), repeated: false };
+}
+
+function newPayment(order: OrderFile, parsed: ParsedPayment): NewPayment {
+  const payment = paymentIdOf(order.order, parsed.index);
+  const [defect] = parsed.defects;
+  return {
+    payment,
+    position: parsed.index,
+    endToEndId: parsed.endToEndId,
+    creditorName: parsed.creditor.name,
+    creditorAccount: parsed.creditorAccount.id,
+    currency: parsed.currency,
+    instructed: parsed.instructedAmount,
+    fingerprint: fingerprintOf(duplicateKey(parsed)),
+    instruction: canonicalJson({ ...parsed, amountMinor: `${parsed.amountMinor}` }),
+    defect: defect ? canonicalJson({ code: defect.code, detail: defect.detail }) : null,
+    hold: legIdOf(payment, 0),
+  };
+}
+
+/** Throws `payments/unknown-payment`, also where the payment is another merchant's: a key learns nothing of others. */
+export async function requirePayment(deps: Pick<DirectoryDependencies, 'database'>, payment: PaymentId, merchant: MerchantId | null): Promise<Payment> {
+  const found = await findPayment(deps.database.pool, payment);
+  if (!found || (merchant !== null && found.merchant !== merchant)) throw new Problem('payments/unknown-payment', `There is no payment ${payment}.`);
+  return found;
+}

@@ -1,0 +1,74 @@
+import type { BookId, Clock, PaymentId } from '#base';
+import type { Database } from '#db';
+import { moveCursor, readCursor, type Book } from '#ledger';
+import { NIL_UUID } from '#base';
+import { POST_PENDING, VOID_PENDING, type LedgerRecord, type TransferRecord } from '#ledger/core';
+import type { PaymentProgress } from './coordinator.ts';
+import { findPaymentByHold, heldPaymentsInRange, movePayment, type Payment, type PaymentChange } from './store.ts';
+import type { PaymentState } from './state.ts';
+
+export interface ProjectionDependencies {
+  readonly database: Database;
+  readonly book: Book;
+  readonly bookId: BookId;
+  readonly clock: Clock;
+  readonly report: (progress: PaymentProgress) => void;
+}
+
+const READER = 'payments';
+const PAGE = 1_000;
+
+/** Payments learn what became of their holds from the book's own records, never from whoever caused them: rebuilt from record 1 they come out the same. */
+export async function projectRecords(deps: ProjectionDependencies): Promise<number> {
+  let seen = 0;
+  for (;;) {
+    const from = (await readCursor(deps.database.pool, READER, deps.bookId)) + 1n;
+    const records = await deps.book.records({ fromSeq: from, limit: PAGE });
+    if (records.length === 0) return seen;
+    for (const record of records) {
+      await project(deps, record);
+      await moveCursor(deps.database.pool, READER, deps.bookId, BigInt(record.seq));
+    }
+    seen += records.length;
+  }
+}
+
+async function project(deps: ProjectionDependencies, record: LedgerRecord): Promise<void> {
+  switch (record.kind) {
+    case 'window':
+      // Whoever was held in this range and has not expired by now was taken: expiries stand before the window in the same sequence.
+      for (const payment of await heldPaymentsInRange(deps.database.pool, BigInt(record.fromSeq), BigInt(record.toSeq)))
+        await move(deps, payment, 'instructed');
+      return;
+    case 'expiry': {
+      const payment = await findPaymentByHold(deps.database.pool, record.transfer);
+      if (payment) await move(deps, payment, 'expired', { reasonCode: 'payments/hold-expired', reason: 'No settlement window took the hold in time.' });
+      return;
+    }
+    case 'transfer':
+      return projectTransfer(deps, record);
+    default:
+      return;
+  }
+}
+
+async function projectTransfer(deps: ProjectionDependencies, record: TransferRecord): Promise<void> {
+  if (record.pendingId === NIL_UUID || record.reference === NIL_UUID) return;
+  const payment = await findPaymentByHold(deps.database.pool, record.pendingId);
+  if (!payment || payment.payment !== (record.reference as PaymentId)) return;
+  if (record.flags & POST_PENDING) return move(deps, payment, 'settled');
+  if (record.flags & VOID_PENDING) return move(deps, payment, 'returned', { reasonCode: 'payments/not-payable', reason: reasonOf(record) });
+}
+
+function reasonOf(record: TransferRecord): string {
+  const settlement = record.fields?.settlement ? (JSON.parse(record.fields.settlement) as { outcome: string }) : { outcome: 'unpaid' };
+  return settlement.outcome === 'cancelled'
+    ? 'The payout was cancelled on the chain.'
+    : 'The stablecoin refused the payee until the deadline passed; the money is back in the account.';
+}
+
+async function move(deps: ProjectionDependencies, payment: Payment, to: PaymentState, change: PaymentChange = {}): Promise<void> {
+  // A record seen twice finds its payment moved already.
+  if (payment.state === to) return;
+  if (await movePayment(deps.database.pool, payment, to, deps.clock.nowMs(), change)) deps.report({ payment, to, reason: change.reason ?? null });
+}

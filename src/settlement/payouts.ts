@@ -1,0 +1,205 @@
+import { keccak_256 } from '@noble/hashes/sha3.js';
+import { assert, concat, derivedId, fromHex, MAX_AMOUNT, Problem, uintBytes, utf8, type BookId, type Clock, type Hex, type TimeMs } from '#base';
+import { canonicalJson } from '#anchor/core';
+import type { Outbox, OutboxId } from '#chain';
+import type { Custody } from '#custody';
+import type { Database } from '#db';
+import type { Book } from '#ledger';
+import { closingIdOf, FINAL_POST, legIdOf, LINKED, POST_PENDING, VOID_PENDING, type Command, type Hold } from '#ledger/core';
+import { instructionIntent, type LogGate, type VaultChain, type VaultState } from './vault.ts';
+import { markClosed, markFailed, markPaid, moveInstruction, openInstructions, payoutsOf, type Payout, type StoredInstruction } from './store.ts';
+
+export interface PayoutDependencies {
+  readonly database: Database;
+  readonly book: Book;
+  readonly bookId: BookId;
+  readonly clock: Clock;
+  readonly custody: Custody;
+  readonly outbox: Outbox;
+  readonly vault: VaultChain;
+  readonly log: LogGate;
+  /** How long a payee who could not be paid waits for the next try. */
+  readonly retryAfterMs: TimeMs;
+  readonly report: (progress: PayoutProgress) => void;
+}
+
+/** One step, for whoever watches. */
+export interface PayoutProgress {
+  readonly instruction: Hex;
+  readonly step: 'signed' | 'paying' | 'paid' | 'failed' | 'retrying' | 'booked' | 'returned' | 'closed' | 'refused';
+  readonly detail: string;
+}
+
+/** Every transaction of an instruction has a number, from 0: asking for it again is the same transaction. */
+export function payoutTransactionId(instruction: Hex, attempt: number): OutboxId {
+  return derivedId(keccak_256(concat(utf8('cairn.pay'), fromHex(instruction), uintBytes(attempt, 4))));
+}
+
+/** Moves every open instruction as far as the chain and the signers let it. Safe to call at any time and after any crash: each step is asked for by an id that follows from what it does. */
+export async function advancePayouts(deps: PayoutDependencies): Promise<number> {
+  const open = await openInstructions(deps.database.pool, deps.bookId);
+  for (const instruction of open) {
+    const payouts = await payoutsOf(deps.database.pool, instruction.id);
+    if (instruction.state === 'booked') await tell(deps, instruction);
+    else await follow(deps, instruction, payouts);
+  }
+  return open.length;
+}
+
+/** booked -> paying: once the leaf is in a final anchor and the vault's signer agrees. */
+async function tell(deps: PayoutDependencies, instruction: StoredInstruction): Promise<void> {
+  const signed = instruction.signature ? instruction : await sign(deps, instruction);
+  if (!signed?.signature) return;
+  const data = await deps.log.payCall(signed, signed.signature);
+  if (!data) return;
+  await deps.outbox.enqueue({ id: payoutTransactionId(signed.id, signed.attempts), purpose: 'pay', to: deps.vault.address, data });
+  await moveInstruction(deps.database.pool, signed, { state: 'paying', attempts: signed.attempts + 1, dueMs: deps.clock.nowMs() + deps.retryAfterMs });
+  deps.report({ instruction: signed.id, step: 'paying', detail: `${signed.words.length} payees` });
+}
+
+async function sign(deps: PayoutDependencies, instruction: StoredInstruction): Promise<StoredInstruction | undefined> {
+  if (!(await deps.log.isAnchored(instruction.seq))) return undefined;
+  const { id } = await deps.custody.requestSignature('vault', instructionIntent(deps.vault, instruction));
+  const outcome = await deps.custody.outcome(id);
+  if (outcome.status === 'refused') {
+    deps.report({ instruction: instruction.id, step: 'refused', detail: `${outcome.rule}: ${outcome.reason}` });
+    return undefined;
+  }
+  if (outcome.status === 'pending') return undefined;
+  await moveInstruction(deps.database.pool, instruction, { signature: outcome.signature });
+  deps.report({ instruction: instruction.id, step: 'signed', detail: '' });
+  return { ...instruction, signature: outcome.signature };
+}
+
+/** paying: what the final chain says decides, never what we believe we sent: anybody may have paid or retried. */
+async function follow(deps: PayoutDependencies, instruction: StoredInstruction, payouts: readonly Payout[]): Promise<void> {
+  const state = await deps.vault.stateOf(instruction.id);
+  for (const payout of payouts) await settleOne(deps, instruction, payout, state);
+  const after = await payoutsOf(deps.database.pool, instruction.id);
+  if (after.every((payout) => payout.state === 'booked' || payout.state === 'returned')) {
+    await moveInstruction(deps.database.pool, instruction, { state: 'closed' });
+    deps.report({ instruction: instruction.id, step: 'closed', detail: '' });
+    return;
+  }
+  await retry(deps, instruction, after, state);
+}
+
+async function settleOne(deps: PayoutDependencies, instruction: StoredInstruction, payout: Payout, state: VaultState): Promise<void> {
+  if (payout.state === 'booked' || payout.state === 'returned') return;
+  const paid = state.paid.get(payout.index);
+  if (paid) {
+    await markPaid(deps.database.pool, payout, paid.txHash, paid.blockNumber);
+    await postHold(deps, instruction, payout, paid);
+    await markClosed(deps.database.pool, payout, 'booked');
+    deps.report({ instruction: instruction.id, step: 'booked', detail: payout.payment });
+    return;
+  }
+  // Only now may the hold be given back: notAfter has passed in a final block with the bit unset, or a cancellation is final. Nobody can pay it any more.
+  const cancelled = state.cancelled.has(payout.index);
+  if (!cancelled && state.timestampS <= BigInt(instruction.notAfterS)) return;
+  await voidHold(deps, instruction, payout, cancelled ? 2 : 1, state);
+  await markClosed(deps.database.pool, payout, 'returned');
+  deps.report({ instruction: instruction.id, step: 'returned', detail: payout.payment });
+}
+
+async function holdsOf(deps: PayoutDependencies, payout: Payout): Promise<readonly Hold[]> {
+  const holds: Hold[] = [];
+  for (let leg = 0; ; leg++) {
+    const hold = await deps.book.hold(legIdOf(payout.payment, leg));
+    if (!hold) break;
+    holds.push(hold);
+  }
+  assert(holds[0]?.id === payout.hold, `payment ${payout.payment} has no hold in the book`);
+  return holds;
+}
+
+async function postHold(deps: PayoutDependencies, instruction: StoredInstruction, payout: Payout, paid: { txHash: Hex; blockNumber: bigint }): Promise<void> {
+  const holds = await holdsOf(deps, payout);
+  const settlement = canonicalJson({
+    blockNumber: `${paid.blockNumber}`,
+    chainId: `${deps.vault.chainId}`,
+    index: payout.index,
+    instruction: instruction.id,
+    outcome: 'paid',
+    transactionHash: paid.txHash,
+    vault: deps.vault.address,
+  });
+  const commands = holds.map<Command>((hold, i) => ({
+    kind: 'transfer',
+    id: closingIdOf(hold.id),
+    pendingId: hold.id,
+    amount: MAX_AMOUNT,
+    flags: POST_PENDING | FINAL_POST | (i < holds.length - 1 ? LINKED : 0),
+    ...(i === 0 ? { fields: { settlement }, subject: deps.bookId } : {}),
+  }));
+  await submitAll(deps.book, commands);
+}
+
+async function voidHold(deps: PayoutDependencies, instruction: StoredInstruction, payout: Payout, reason: 1 | 2, state: VaultState): Promise<void> {
+  const holds = await holdsOf(deps, payout);
+  const settlement = canonicalJson({
+    blockNumber: `${state.blockNumber}`,
+    chainId: `${deps.vault.chainId}`,
+    index: payout.index,
+    instruction: instruction.id,
+    outcome: reason === 1 ? 'unpaid' : 'cancelled',
+    vault: deps.vault.address,
+  });
+  const releases = holds.map<Command>((hold) => ({
+    kind: 'release',
+    transfer: hold.id,
+    instruction: instruction.id,
+    index: payout.index,
+    reason,
+    linked: true,
+  }));
+  const voids = holds.map<Command>((hold, i) => ({
+    kind: 'transfer',
+    id: closingIdOf(hold.id),
+    pendingId: hold.id,
+    amount: 0n,
+    flags: VOID_PENDING | (i < holds.length - 1 ? LINKED : 0),
+    ...(i === 0
+      ? {
+          fields: { settlement, reason: canonicalJson({ reason: reason === 1 ? 'not payable until notAfter' : 'cancelled on the chain' }) },
+          subject: deps.bookId,
+        }
+      : {}),
+  }));
+  await submitAll(deps.book, [...releases, ...voids]);
+}
+
+/** Linked, so all or none; `exists` is an earlier attempt of ours that a crash kept us from noting. */
+async function submitAll(book: Book, commands: readonly Command[]): Promise<void> {
+  const results = await book.submit(commands);
+  const bad = results.find((result) => result.code !== 'created' && result.code !== 'exists' && result.code !== 'linked_event_failed');
+  if (bad) throw new Problem('settlement/hold-not-closed', `The book refused to close a hold: ${bad.code}.`);
+}
+
+/** Whoever could not be paid is tried again until notAfter, one transaction at a time. */
+async function retry(deps: PayoutDependencies, instruction: StoredInstruction, payouts: readonly Payout[], state: VaultState): Promise<void> {
+  const last = await deps.outbox.transaction(payoutTransactionId(instruction.id, instruction.attempts - 1));
+  if (last.state !== 'final' && last.state !== 'failed') return;
+  const unpaid = payouts.filter((payout) => payout.state === 'open' || payout.state === 'failed');
+  const fresh = unpaid.filter((payout) => payout.tries < instruction.attempts);
+  if (last.state === 'final' && last.receipt && state.blockNumber >= last.receipt.blockNumber && fresh.length > 0) {
+    await markFailed(
+      deps.database.pool,
+      instruction.id,
+      fresh.map((payout) => payout.index),
+    );
+    deps.report({ instruction: instruction.id, step: 'failed', detail: `${fresh.length} of ${payouts.length} not paid by ${last.receipt.hash}` });
+  }
+  const nowMs = deps.clock.nowMs();
+  if (unpaid.length === 0 || nowMs < instruction.dueMs || nowMs / 1000 >= instruction.notAfterS) return;
+  const data = state.done
+    ? deps.vault.retryCall(
+        instruction,
+        unpaid.map((payout) => payout.index),
+      )
+    : await deps.log.payCall(instruction, instruction.signature!);
+  if (!data) return;
+  await deps.outbox.enqueue({ id: payoutTransactionId(instruction.id, instruction.attempts), purpose: 'pay', to: deps.vault.address, data });
+  await moveInstruction(deps.database.pool, instruction, { attempts: instruction.attempts + 1, dueMs: nowMs + deps.retryAfterMs });
+  deps.report({ instruction: instruction.id, step: 'retrying', detail: `${unpaid.length} payees` });
+}

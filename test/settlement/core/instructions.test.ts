@@ -1,0 +1,56 @@
+import { deepEqual, equal, ok } from 'node:assert/strict';
+import fc from 'fast-check';
+import { derivedId, toHex, uintBytes, type AssetNo, type BookId, type PaymentId, type TransferId, type WindowId } from '#base';
+import { instructionId } from '#custody/intents';
+import { MAX_PAYMENTS, planInstructions, type TakenHold } from '#settlement/core';
+
+const id = <Id extends string>(n: number): Id => derivedId(uintBytes(n + 1, 32).reverse()) as string as Id;
+const TOKENS = new Map([1, 2, 3].map((asset) => [asset as AssetNo, toHex(uintBytes(asset, 20))]));
+const CONTEXT = { book: id<BookId>(7), window: id<WindowId>(8), notAfterS: 2_000_000_000, tokens: TOKENS };
+
+const holds = fc
+  .array(fc.record({ asset: fc.integer({ min: 1, max: 3 }), amount: fc.bigInt(1n, (1n << 96n) - 1n), address: fc.bigInt(1n, 1n << 159n) }), { maxLength: 700 })
+  .map((list) =>
+    list.map<TakenHold>(({ asset, amount, address }, i) => ({
+      hold: id<TransferId>(i),
+      payment: id<PaymentId>(i + 10_000),
+      seq: BigInt(i + 1),
+      asset: asset as AssetNo,
+      amount,
+      address: toHex(uintBytes(address, 20)),
+    })),
+  );
+
+describe('the instructions of a window', () => {
+  it('pay every hold exactly once, in one token and at most 255 an instruction', () => {
+    fc.assert(
+      fc.property(holds, (taken) => {
+        const planned = planInstructions(CONTEXT, taken);
+        deepEqual(planned.flatMap((plan) => plan.holds.map((hold) => hold.hold)).sort(), taken.map((hold) => hold.hold).sort());
+        for (const plan of planned) {
+          ok(plan.count >= 1 && plan.count <= MAX_PAYMENTS && plan.words.length === plan.count);
+          ok(plan.holds.every((hold) => hold.asset === plan.asset && TOKENS.get(hold.asset) === plan.token));
+          equal(
+            plan.total,
+            plan.holds.reduce((sum, hold) => sum + hold.amount, 0n),
+          );
+          equal(plan.id, instructionId(plan));
+        }
+        equal(new Set(planned.map((plan) => plan.id)).size, planned.length);
+        deepEqual(
+          planned.map((plan) => plan.index),
+          planned.map((_, i) => i),
+        );
+      }),
+    );
+  });
+
+  it('are the same in whatever order the holds are handed over', () => {
+    fc.assert(
+      fc.property(holds, fc.integer(), (taken, seed) => {
+        const shuffled = [...taken].sort((a, b) => ((a.seq * BigInt(seed * 2 + 1)) % 7919n < (b.seq * BigInt(seed * 2 + 1)) % 7919n ? -1 : 1));
+        deepEqual(planInstructions(CONTEXT, shuffled), planInstructions(CONTEXT, taken));
+      }),
+    );
+  });
+});
