@@ -67,7 +67,7 @@ export class Writer {
   async close(): Promise<void> {
     this.#over ??= new Problem('ledger/closed', `Book ${this.#options.bookId} is being closed.`);
     await this.#running;
-    this.#store.lease.release();
+    await this.#store.lease.release();
   }
 
   async #run(): Promise<void> {
@@ -150,7 +150,7 @@ export class Writer {
    * the way is in the journal; if it is, these are its results. Else it has to be decided again.
    */
   async #recover(cause: Problem, { sent }: Attempt): Promise<Result[][] | null> {
-    this.#store.lease.release();
+    await this.#store.lease.release();
     try {
       this.#store = await openStore(this.#options, RECOVER_MS);
     } catch (error) {

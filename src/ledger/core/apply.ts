@@ -69,7 +69,14 @@ export function decideOne(draft: Draft, command: Command): Result {
       return closeWindow(draft, command);
     case 'release':
       return release(draft, command);
-    default:
+    case 'merchant':
+    case 'payee':
+    case 'order':
+    case 'wallet':
+    case 'instruction':
+    case 'tariff':
+    case 'erasure':
+    case 'liability':
       return applyNamed(draft, command);
   }
 }
@@ -92,7 +99,7 @@ function decideChain(draft: Draft, chain: readonly Command[]): Result[] {
     // A chain that was booked before answers `exists` for each of its commands; a part of one is broken.
     if (result.code !== results[0]!.code || (result.code !== 'created' && result.code !== 'exists')) break;
   }
-  const end = results.at(-1)!.code;
+  const end = results[results.length - 1]!.code;
   const whole = results.length === chain.length && end === results[0]!.code && (end === 'created' || end === 'exists');
   if (whole) {
     draft.commitChain();

@@ -79,14 +79,8 @@ function firstDifference(written: LedgerRecord, record: LedgerRecord): string | 
 
 /** The command that, given now, would have become this record. */
 function commandOf(draft: Draft, record: Exclude<LedgerRecord, { kind: 'refusal' }>): Command {
-  switch (record.kind) {
-    case 'asset':
-      return { ...record, kind: 'openAsset' };
-    case 'account':
-      return { ...record, kind: draft.account(record.id) ? 'closeAccount' : 'openAccount' };
-    case 'expiry':
-      return { ...record, kind: 'expire' };
-    default:
-      return record;
-  }
+  if (record.kind === 'asset') return { ...record, kind: 'openAsset' };
+  if (record.kind === 'account') return { ...record, kind: draft.account(record.id) ? 'closeAccount' : 'openAccount' };
+  if (record.kind === 'expiry') return { ...record, kind: 'expire' };
+  return record;
 }

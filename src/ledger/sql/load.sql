@@ -7,6 +7,9 @@ select cairn.create_book($1::uuid);
 -- Held by the connection: it is free again at the moment the holder's connection ends, however that ends.
 select pg_try_advisory_lock(hashtextextended('cairn.book ' || $1::uuid, 0)) as locked;
 
+-- name: unlock
+select pg_advisory_unlock(hashtextextended('cairn.book ' || $1::uuid, 0));
+
 -- name: take
 -- Whoever took the book before is fenced from here on.
 update book.head set epoch = epoch + 1 returning seq, now_ms, epoch;

@@ -83,7 +83,7 @@ export function booleans(values: readonly boolean[]): Buffer {
 const NIBBLES = new Uint8Array(103);
 for (let digit = 0; digit < 16; digit++) NIBBLES[digit.toString(16).charCodeAt(0)] = digit;
 /** Where the 32 digits stand in 8-4-4-4-12. */
-const UUID_DIGITS = [...'xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx'].flatMap((mark, place) => (mark === 'x' ? [place] : []));
+const UUID_DIGITS = 'xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx'.split('').flatMap((mark, place) => (mark === 'x' ? [place] : []));
 
 /** Canonical UUIDs, as the core lets no others through. */
 export function uuids(values: readonly (string | null)[]): Buffer {

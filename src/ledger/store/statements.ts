@@ -6,6 +6,7 @@ const files = {
   load: loadSql(new URL('../sql/load.sql', import.meta.url), [
     'create',
     'lock',
+    'unlock',
     'take',
     'head',
     'lastAccountNo',

@@ -78,7 +78,7 @@ export class BookStore {
     try {
       await query(this.lease.client, this.#sql.append, prepared.batch.params);
     } catch (error) {
-      if (violatedConstraint(error) === 'journal_id_once') return 'duplicate';
+      if (DUPLICATES.has(violatedConstraint(error) ?? 'none')) return 'duplicate';
       if (isFenced(error)) return 'fenced';
       throw error;
     }
@@ -126,8 +126,11 @@ export class BookStore {
   }
 }
 
+/** Unique indexes that an id violates which was booked before: the journal's, and that of the holds, whichever row is written first. */
+const DUPLICATES: ReadonlySet<string> = new Set(['journal_id_once', 'pending_once']);
+
 /** Unique indexes that only a second writer can violate: what they guard is loaded before it is decided. */
-const FENCES: ReadonlySet<string | undefined> = new Set([
+const FENCES: ReadonlySet<string> = new Set([
   'journal_seq_once',
   'journal_key_once',
   'account_once',
