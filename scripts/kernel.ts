@@ -9,17 +9,14 @@ const TARGET = new URL('../src/anchor/kernel/wasm.ts', import.meta.url);
 // The compiler knows sources by the ending .ts; ours has another, so that TypeScript does not take it for its own.
 const files: Record<string, string> = { 'keccak.ts': readFileSync(SOURCE, 'utf8') };
 let wasm: Uint8Array | undefined;
-const { error, stderr } = await asc.main(
-  ['keccak.ts', '--outFile', 'keccak.wasm', '-O3', '--noAssert', '--runtime', 'stub', '--enable', 'simd', '--converge'],
-  {
-    readFile: (name) => files[name] ?? null,
-    writeFile: (name, content) => {
-      if (name === 'keccak.wasm') wasm = content as Uint8Array;
-    },
-    listFiles: () => [],
+const { error } = await asc.main(['keccak.ts', '--outFile', 'keccak.wasm', '-O3', '--noAssert', '--runtime', 'stub', '--enable', 'simd', '--converge'], {
+  readFile: (name) => files[name] ?? null,
+  writeFile: (name, content) => {
+    if (name === 'keccak.wasm') wasm = content as Uint8Array;
   },
-);
-assert(error === null && wasm, `the kernel does not compile: ${stderr.toString()}`);
+  listFiles: () => [],
+});
+assert(error === null && wasm, `the kernel does not compile: ${error?.message}`);
 const base64 = Buffer.from(wasm).toString('base64');
 const text = `/** The compiled keccak kernel, as base64 so that it travels wherever JavaScript does: made from keccak.as by scripts/kernel.ts, and compared by a test. */
 export const KERNEL_WASM =

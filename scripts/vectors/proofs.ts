@@ -52,7 +52,9 @@ function written(proofs: Iterable<Proof>) {
 }
 
 function heads(): LogHead[] {
-  return LEAVES.reduce<LogHead[]>((all, leaf) => [...all, appendLeaf(all.at(-1)!, leaf)], [EMPTY_LOG]);
+  const all: LogHead[] = [EMPTY_LOG];
+  for (const leaf of LEAVES) all.push(appendLeaf(all.at(-1) ?? EMPTY_LOG, leaf));
+  return all;
 }
 
 /** An instruction's whole way up: leaf, batch, book tree of three, log of five, to the commitment. */

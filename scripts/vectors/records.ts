@@ -5,7 +5,7 @@ import { FIELD_NAMES, KIND_NUMBERS, type Evidence, type Fields, type LedgerRecor
 
 export const CHAIN_ID = 31337n;
 export const BOOK = '018f0000-0000-7000-8000-00000000b00c' as BookId;
-export const SUBJECT_KEY = keccak_256(utf8('cairn test vector: subject key'));
+const SUBJECT_KEY = keccak_256(utf8('cairn test vector: subject key'));
 
 /** A readable id for vectors: its last digits say which one it is. */
 export function id<Id extends Uuid<string>>(n: number): Id {

@@ -32,7 +32,7 @@ export interface Anchorer {
   tick(): Promise<readonly AnchorProgress[]>;
 }
 
-export const ANCHOR_PURPOSE = 'anchor';
+const ANCHOR_PURPOSE = 'anchor';
 const RETRY_AFTER_MS = 1_000;
 
 /** Brings sealed batches of all books into the deployment's log: one leaf at a time on its way to a block, any number waiting to become final. */
@@ -73,7 +73,7 @@ async function observe({ database, chain, clock }: AnchorerOptions): Promise<Anc
 /** Only the poster's key can append: a leaf in the log that this database does not know, or knows otherwise, is an alarm. */
 function checkEvent(event: AnchoredEvent, open: readonly AnchorRow[]): void {
   const row = open.find(({ index }) => index === event.index);
-  if (!row || row.state === 'intent' || row.state === 'signed') {
+  if (!row || row.state === 'intent') {
     throw new Problem('anchor/log-diverged', `The chain has leaf ${event.index}, which this database never sent.`, { index: event.index.toString() });
   }
   if (toHex(row.leaf) !== event.leaf || toHex(row.commitment) !== event.commitment) {
@@ -81,8 +81,9 @@ function checkEvent(event: AnchoredEvent, open: readonly AnchorRow[]): void {
   }
 }
 
-/** What the chain says about a leaf that was `state` before. */
-export function stateOf(state: AnchorState, event: AnchoredEvent | undefined): AnchorState {
+/** What the chain says about a leaf that was `state` before. One that left just before a crash is sent again first, which changes nothing but its state. */
+function stateOf(state: AnchorState, event: AnchoredEvent | undefined): AnchorState {
+  if (state === 'signed') return state;
   if (event) return event.isFinal ? 'final' : 'mined';
   return state === 'mined' ? 'sent' : state;
 }

@@ -43,7 +43,7 @@ export function createSealer(options: SealerOptions): Sealer {
 }
 
 /** By count or by age, whichever comes first. */
-export function isBatchDue(records: readonly LedgerRecord[], nowMs: TimeMs, { sealAfterMs, maxRecords }: Pick<SealerOptions, 'sealAfterMs' | 'maxRecords'>) {
+function isBatchDue(records: readonly LedgerRecord[], nowMs: TimeMs, { sealAfterMs, maxRecords }: Pick<SealerOptions, 'sealAfterMs' | 'maxRecords'>) {
   return records.length >= maxRecords || nowMs - records[0]!.nowMs >= sealAfterMs;
 }
 

@@ -256,6 +256,18 @@ describe('anchoring', () => {
       assert.equal(await states(), 'intent');
       await assert.rejects(createAnchorer(options({ outbox: failing('enqueue') })).tick(), problem('store/unreachable'));
       assert.equal(await states(), 'signed');
+      const dying = {
+        transaction: failing('enqueue').transaction,
+        rebuildWith: () => undefined,
+        enqueue: async (request: Parameters<FakeChain['enqueue']>[0]) => {
+          await chain.enqueue(request);
+          throw new Problem('store/unreachable', 'killed here');
+        },
+      };
+      await assert.rejects(createAnchorer(options({ outbox: dying })).tick(), problem('store/unreachable'));
+      chain.mine();
+      assert.equal(await states(), 'signed');
+      assert.equal(chain.head.count, 1n);
       await anchorAll();
       assert.equal(await states(), 'final');
       assert.equal(chain.head.count, 1n);

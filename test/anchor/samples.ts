@@ -25,7 +25,7 @@ export const BOOK_A = sampleId<BookId>(0xa);
 export const BOOK_B = sampleId<BookId>(0xb);
 
 /** A journal: seq from 1, one second apart. */
-export function journal(bodies: readonly (RecordBody & Evidence)[]): LedgerRecord[] {
+function journal(bodies: readonly (RecordBody & Evidence)[]): LedgerRecord[] {
   return bodies.map((body, i) => ({ ...body, seq: BigInt(i + 1), nowMs: NOW_MS + i * 1_000 }));
 }
 

@@ -55,7 +55,7 @@ export class FakeChain implements AnchorChain, AnchorOutbox {
   }
 
   async anchored(fromIndex: bigint): Promise<readonly AnchoredEvent[]> {
-    return this.#mined.filter(({ index }) => index >= fromIndex).map(({ head: _, ...event }) => ({ ...event, isFinal: event.blockNumber <= this.#finalBlock }));
+    return this.#mined.filter(({ index }) => index >= fromIndex).map((event) => ({ ...event, isFinal: event.blockNumber <= this.#finalBlock }));
   }
 
   get head(): LogHead {

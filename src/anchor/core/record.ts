@@ -130,7 +130,13 @@ function encodeMember(encoding: Encoding, value: unknown): Uint8Array {
       return behindLength(utf8(value as string), 2);
     case 'json':
       return behindLength(utf8(canonicalJson(parseCanonicalJson(value as string))), 4);
-    default:
+    case 'u8':
+    case 'u16':
+    case 'u32':
+    case 'u64':
+    case 'u128':
+    case 'ms':
+    case 's':
       return uintBytes(value as bigint | number, INTEGER_BYTES[encoding]);
   }
 }

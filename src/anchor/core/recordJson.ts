@@ -9,9 +9,9 @@ export type RecordJson = { readonly [member: string]: JsonValue };
 type BareRecord = RecordBody & Pick<LedgerRecord, 'seq' | 'nowMs'>;
 
 const ABOUT: readonly (readonly [string, Encoding])[] = [
-  ['caip19', 'text'],
-  ['peg', 'text'],
-  ['symbol', 'text'],
+  ['caip19', 'about'],
+  ['peg', 'about'],
+  ['symbol', 'about'],
 ];
 const HEADER: readonly (readonly [string, Encoding])[] = [
   ['seq', 'u64'],
@@ -20,7 +20,7 @@ const HEADER: readonly (readonly [string, Encoding])[] = [
 const LARGEST: Partial<Record<Encoding, bigint>> = { u8: 1n << 8n, u16: 1n << 16n, u32: 1n << 32n, u64: 1n << 64n, u128: 1n << 128n };
 
 function membersOf(kind: LedgerRecord['kind']): readonly (readonly [string, Encoding])[] {
-  return [...HEADER, ...BODIES[kind].flatMap(([member, encoding]) => (encoding === 'about' ? ABOUT : [[member, encoding] as const]))];
+  return [...HEADER, ...BODIES[kind].flatMap((entry) => (entry[1] === 'about' ? ABOUT : [entry]))];
 }
 
 export function recordToJson(record: LedgerRecord): RecordJson {
@@ -67,6 +67,7 @@ function decode(member: string, encoding: Encoding, value: JsonValue): string | 
       if (typeof value === 'string' && isHex(value, encoding === 'address' ? 20 : 32)) return value;
       throw refuse(member);
     case 'text':
+    case 'about':
       if (typeof value === 'string') return value;
       throw refuse(member);
     case 'json':
@@ -76,7 +77,11 @@ function decode(member: string, encoding: Encoding, value: JsonValue): string | 
     case 'u128':
       if (typeof value === 'string' && /^(0|[1-9]\d{0,38})$/.test(value) && BigInt(value) < LARGEST[encoding]!) return BigInt(value);
       throw refuse(member);
-    default: {
+    case 'u8':
+    case 'u16':
+    case 'u32':
+    case 'ms':
+    case 's': {
       const isInteger = typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && !Object.is(value, -0);
       if (isInteger && BigInt(value) < (LARGEST[encoding] ?? 1n << 64n)) return value;
       throw refuse(member);

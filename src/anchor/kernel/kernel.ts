@@ -14,12 +14,12 @@ const PAGE_BYTES = 65_536;
 const KEPT_BYTES = 32 * 1024 * 1024;
 const HASH_BYTES = 32;
 
-let compiled: WebAssembly.Module | undefined;
+let compiled: object | undefined;
 let kept: KernelExports | undefined;
 
 function instantiate(): KernelExports {
   compiled ??= new WebAssembly.Module(Buffer.from(KERNEL_WASM, 'base64'));
-  return new WebAssembly.Instance(compiled).exports as unknown as KernelExports;
+  return new WebAssembly.Instance(compiled).exports as KernelExports;
 }
 
 /** Lends a kernel with room for `bytes` behind its own data; whatever comes out of it has to be copied. */

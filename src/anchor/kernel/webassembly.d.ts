@@ -1,12 +1,7 @@
 /** The little of the WebAssembly interface that the kernel uses: Node has it, TypeScript knows it only as a part of the browser's library. */
 declare namespace WebAssembly {
-  class Module {
-    constructor(bytes: Uint8Array);
-  }
-  class Instance {
-    constructor(module: Module);
-    readonly exports: unknown;
-  }
+  const Module: new (bytes: Uint8Array) => object;
+  const Instance: new (module: object) => { readonly exports: unknown };
   interface Memory {
     readonly buffer: ArrayBuffer;
     grow(pages: number): number;

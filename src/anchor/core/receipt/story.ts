@@ -67,7 +67,7 @@ export function storyOf(receipt: Receipt, records: readonly LedgerRecord[], show
     decimals: asset.decimals,
     amount: payout.amount,
     heldMs: payout.nowMs,
-    closedMs: state === 'settled' || state === 'returned' ? closings.at(-1)!.nowMs : null,
+    closedMs: closings.at(-1)?.nowMs ?? null,
     legs,
   };
   return { story, paid };
