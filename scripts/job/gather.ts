@@ -7,7 +7,7 @@ import { chartAccount, type LedgerRecord } from '#ledger/core';
 import { contradictionsOf } from '#reconciliation';
 import { listPayments, type Payment, type SubmittedOrder } from '#payments';
 import type { QuoteEvidence } from '#payments/core';
-import type { Platform } from '../../src/main.ts';
+import type { Platform } from '#main';
 import type { Example } from '../example/example.ts';
 import type { AnchorFact, DepositFact, InstructionFact, JobFacts, PaymentFact, ReconciliationFact } from './facts.ts';
 

@@ -7,7 +7,7 @@ import { loadOrCreateKey } from '#custody';
 import { parseRates } from '#payments/core';
 import { createScreener, readBlockList, readOfacFolder } from '#risk';
 import { randomBytes } from 'node:crypto';
-import { startPlatform, type Platform, type PlatformEvent } from '../../src/main.ts';
+import { startPlatform, type Platform, type PlatformEvent } from '#main';
 import { loadExample, type Example } from '../example/example.ts';
 import { sandboxExample } from '../example/sandbox.ts';
 import type { JobFacts } from './facts.ts';

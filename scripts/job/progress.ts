@@ -1,4 +1,4 @@
-import type { PlatformEvent } from '../../src/main.ts';
+import type { PlatformEvent } from '#main';
 import { COLOURS, NO_COLOURS } from './report.ts';
 
 /** What is going on, as it goes on: whole lines, so that a log file shows the same as a terminal. */

@@ -3,5 +3,5 @@ export { openDatabase, openForReading, type Database, type DatabaseOptions } fro
 export { startPostgres, type EmbeddedPostgres, type PostgresEvent, type PostgresOptions } from './embedded/embedded.ts';
 export { toProblem, violatedConstraint } from './errors.ts';
 export { migrate, type Migrated } from './migrate.ts';
-export { execute, inTransaction, query, type Queryable } from './query.ts';
+export { execute, inTransaction, query, type Queryable, type Row } from './query.ts';
 export { loadSql, type NamedStatement } from './sql.ts';

@@ -3,6 +3,9 @@ import { assert, Problem } from '#base';
 import { toProblem } from './errors.ts';
 import type { NamedStatement } from './sql.ts';
 
+/** A row as it comes: whoever reads it says what is in it. */
+export type Row = pg.QueryResultRow;
+
 /** A pool, or a connection taken from it. */
 export type Queryable = pg.Pool | pg.ClientBase;
 

@@ -1,6 +1,5 @@
-import type pg from 'pg';
 import { fromHex, NIL_UUID, toHex, type AssetNo, type BookId, type Hex, type MerchantId, type PayeeId, type TimeMs } from '#base';
-import { execute, loadSql, query, type Queryable } from '#db';
+import { execute, loadSql, query, type Queryable, type Row } from '#db';
 
 const sql = loadSql(new URL('./sql/identity.sql', import.meta.url), [
   'insertAuthorisation',
@@ -53,7 +52,7 @@ export interface Payee {
   readonly digest: Hex;
 }
 
-function toPayee(row: pg.QueryResultRow): Payee {
+function toPayee(row: Row): Payee {
   return {
     payee: row.payee,
     merchant: row.merchant,
@@ -66,11 +65,11 @@ function toPayee(row: pg.QueryResultRow): Payee {
   };
 }
 
-function toMerchant(row: pg.QueryResultRow): Merchant {
+function toMerchant(row: Row): Merchant {
   return { merchant: row.merchant, name: row.name, signingKey: toHex(row.signing_key), digest: toHex(row.digest) };
 }
 
-function toAuthorisation(row: pg.QueryResultRow): Authorisation {
+function toAuthorisation(row: Row): Authorisation {
   return { digest: toHex(row.digest), merchant: row.merchant, kind: row.kind, evidence: row.evidence };
 }
 

@@ -1,4 +1,3 @@
-import type pg from 'pg';
 import {
   fromHex,
   toHex,
@@ -12,7 +11,7 @@ import {
   type TimeMs,
   type TransferId,
 } from '#base';
-import { execute, loadSql, query, type Queryable } from '#db';
+import { execute, loadSql, query, type Queryable, type Row } from '#db';
 import type { PaymentState } from './state.ts';
 
 const sql = loadSql(new URL('./sql/payments.sql', import.meta.url), [
@@ -97,7 +96,7 @@ export type NewPayment = Pick<
   'payment' | 'position' | 'endToEndId' | 'creditorName' | 'creditorAccount' | 'currency' | 'instructed' | 'fingerprint' | 'instruction' | 'defect' | 'hold'
 >;
 
-function toOrderFile(row: pg.QueryResultRow): OrderFile {
+function toOrderFile(row: Row): OrderFile {
   return {
     order: row.order_id,
     merchant: row.merchant,
@@ -111,7 +110,7 @@ function toOrderFile(row: pg.QueryResultRow): OrderFile {
   };
 }
 
-function toPayment(row: pg.QueryResultRow): Payment {
+function toPayment(row: Row): Payment {
   return {
     payment: row.payment,
     order: row.order_id,

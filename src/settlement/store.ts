@@ -1,7 +1,6 @@
-import type pg from 'pg';
 import { fromHex, toHex, type AssetNo, type BookId, type Hex, type PaymentId, type TimeMs, type TransferId, type WindowId } from '#base';
 import { concat } from '#base';
-import { execute, inTransaction, loadSql, query, type Database, type Queryable } from '#db';
+import { execute, inTransaction, loadSql, query, type Database, type Queryable, type Row } from '#db';
 import { instructionId } from '#custody/intents';
 import type { PlannedInstruction } from './core/core.ts';
 
@@ -58,7 +57,7 @@ export interface Payout {
   readonly tries: number;
 }
 
-function toInstruction(row: pg.QueryResultRow): StoredInstruction {
+function toInstruction(row: Row): StoredInstruction {
   const bytes = new Uint8Array(row.words);
   return {
     id: toHex(row.instruction),
@@ -78,7 +77,7 @@ function toInstruction(row: pg.QueryResultRow): StoredInstruction {
   };
 }
 
-function toPayout(row: pg.QueryResultRow): Payout {
+function toPayout(row: Row): Payout {
   return {
     instruction: toHex(row.instruction),
     index: row.index,

@@ -32,14 +32,14 @@ export const ROWS: Readonly<Record<string, Row>> = {
     packages: [...NOBLE, 'fast-xml-parser', 'ibantools', 'libxml2-wasm'],
   },
 
-  'src/custody/intents.ts': { doors: ['#base', '#anchor/core'], packages: NOBLE, pure: true },
+  'src/custody/intents.ts': { doors: ['#base'], packages: NOBLE, pure: true },
   'src/custody/signature.ts': { doors: ['#base'], packages: [...NOBLE, '@noble/secp256k1'], pure: true },
   'src/custody': { doors: ['#base', '#db', '#custody/intents'], packages: [...NOBLE, '@noble/secp256k1', 'viem'] },
   'src/chain': { doors: ['#base', '#db', '#supervisor', '#custody', '#custody/intents'], packages: [...NOBLE, 'viem'] },
 
   // Anchor and settlement pull sealed rows from the ledger, and go through chain and custody.
   'src/anchor/kernel': { doors: ['#base'], packages: [], pure: true },
-  'src/anchor/core': { doors: ['#base', '#ledger/core'], packages: NOBLE, pure: true },
+  'src/anchor/core': { doors: ['#base', '#ledger/core', '#custody/intents'], packages: NOBLE, pure: true },
   'src/anchor': { doors: ['#base', '#db', '#ledger', '#ledger/core', '#anchor/core', '#chain', '#custody', '#custody/intents'], packages: NOBLE },
   'src/settlement/core': { doors: ['#base', '#anchor/core', '#ledger/core', '#custody/intents'], packages: NOBLE, pure: true },
   'src/settlement': {

@@ -1,6 +1,5 @@
 /** The door of the pure ledger: the one definition of what a book may do. No I/O, no clock, no randomness. */
 export * from './apply.ts';
-export * from './chart.ts';
 export * from './flags.ts';
 export * from './keys.ts';
 export * from './replay.ts';
