@@ -110,6 +110,12 @@ export const STORE_PROBLEMS = {
     retry: 'never',
     howToSolve: 'Stop the other Cairn that uses the same state directory, or give this one a directory of its own.',
   },
+  'store/state-copied': {
+    status: 503,
+    title: 'The state directory is a copy of one that is still there',
+    retry: 'never',
+    howToSolve: 'Delete the copy’s state directory to begin with an empty database, or start the original.',
+  },
   'store/port-busy': {
     status: 503,
     title: 'The port wanted for the database is taken',

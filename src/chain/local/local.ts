@@ -97,7 +97,9 @@ async function settlePort(remembered: Remembered, wanted: number | undefined): P
 
 async function launchFromDump(stateDir: string, port: number, onEvent: (event: LocalChainEvent) => void): Promise<Node> {
   const dump = await loadDump(stateDir);
-  const node = await launchNode(stateDir, port, dump?.json);
+  const node = await launchNode(stateDir, port, dump?.json).catch((error: unknown) => {
+    throw fileProblem(error, stateDir);
+  });
   try {
     await writeFileDurably(join(stateDir, 'chain.json'), `${JSON.stringify({ port, node: node.identity } satisfies Remembered)}\n`);
     if (dump?.from === 'previous') onEvent({ kind: 'dump-damaged', finalBlock: BigInt(await node.rpc<string>('eth_blockNumber')) });

@@ -12,6 +12,9 @@ import { DATABASE, dataOf, logOf, OWNER, urlOf, type Place } from './place.ts';
 /** The major version of the binaries we ship: data of another one is refused, never converted in passing. */
 export const MAJOR = '18';
 
+/** Of warnings and errors only, a long time's worth. */
+const LOG_BYTES = 10_000_000;
+
 /** SIGINT is PostgreSQL's fast shutdown: transactions are rolled back, a checkpoint is written. SIGQUIT leaves that to the next start, SIGKILL to luck with shared memory. */
 const STOP = [
   ['SIGINT', 30_000],
@@ -95,13 +98,18 @@ export async function stopOrphan(place: Place): Promise<boolean> {
   const pidFile = join(dataOf(place), 'postmaster.pid');
   const pid = existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8').split('\n')[0]) : NaN;
   const orphan = Number.isInteger(pid) && pid > 1 ? findProcess(pid, dataOf(place)) : undefined;
-  if (!orphan) return false;
+  if (!orphan) {
+    // After a reboot the number in it may be another program's, which PostgreSQL would take for its own server still running.
+    rmSync(pidFile, { force: true });
+    return false;
+  }
   assert(await endProcess(orphan, STOP), `the PostgreSQL left behind as process ${pid} cannot be ended`);
   return true;
 }
 
 /** Starts the server and waits until it answers; recovery after a crash is waited for. */
 export async function launch(cluster: Cluster, place: Place): Promise<ChildProcess> {
+  rotateLog(place);
   for (let waitedMs = 0; ; waitedMs += 200) {
     const logged = logSize(place);
     const child = await launchOnce(cluster, place);
@@ -126,6 +134,11 @@ async function launchOnce({ binaries, user, settings }: Cluster, place: Place): 
   } catch (error) {
     throw fileProblem(error, logOf(place));
   }
+}
+
+/** The log before this one is kept; what came before that is not. */
+function rotateLog(place: Place): void {
+  if (logSize(place) > LOG_BYTES) renameSync(logOf(place), `${logOf(place)}.1`);
 }
 
 function logSize(place: Place): number {

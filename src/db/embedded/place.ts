@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { assert } from '#base';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { assert, Problem } from '#base';
 import { fileProblem, writeFileDurably } from '#supervisor';
 import { SYSTEM_STATE } from './binaries.ts';
 import { isReachable, type OsUser } from './osUser.ts';
@@ -34,13 +34,14 @@ export function logOf(place: Place): string {
 
 /** The place remembered in `stateDir`, or a new one, written down before anything is made in it. */
 export async function findPlace(stateDir: string, user: OsUser | undefined): Promise<Place> {
-  const file = join(stateDir, 'postgres.json');
-  const place = existsSync(file) ? readPlace(file) : newPlace(stateDir, user);
+  const file = fileOf(stateDir);
+  const place = existsSync(file) ? readPlace(stateDir) : newPlace(stateDir, user);
   try {
     if (!existsSync(file)) await savePlace(stateDir, place);
     mkdirSync(place.folder, { recursive: true });
     // The server's user passes through here to its data; only the data is its own.
     chmodSync(place.folder, 0o711);
+    claim(stateDir, place);
   } catch (error) {
     throw fileProblem(error, place.folder);
   }
@@ -48,18 +49,43 @@ export async function findPlace(stateDir: string, user: OsUser | undefined): Pro
 }
 
 export async function savePlace(stateDir: string, place: Place): Promise<void> {
-  await writeFileDurably(join(stateDir, 'postgres.json'), `${JSON.stringify(place, null, 2)}\n`);
+  // Relative where it lies inside, so that a clone can be moved, or copied, together with its state.
+  const remembered: Place = { ...place, folder: place.folder === join(stateDir, INSIDE) ? INSIDE : place.folder };
+  await writeFileDurably(fileOf(stateDir), `${JSON.stringify(remembered, null, 2)}\n`);
 }
 
-function readPlace(file: string): Place {
-  const place = JSON.parse(readFileSync(file, 'utf8')) as Place;
-  assert(typeof place.folder === 'string' && typeof place.port === 'number' && typeof place.password === 'string', `${file} is damaged`);
-  return place;
+const INSIDE = 'postgres';
+
+function fileOf(stateDir: string): string {
+  return join(stateDir, 'postgres.json');
+}
+
+function readPlace(stateDir: string): Place {
+  try {
+    const { folder, port, password } = JSON.parse(readFileSync(fileOf(stateDir), 'utf8')) as Place;
+    assert(typeof folder === 'string' && typeof port === 'number' && typeof password === 'string', 'a field is missing');
+    return { folder: resolve(stateDir, folder), port, password };
+  } catch (cause) {
+    throw new Problem('store/start-failed', `${fileOf(stateDir)}, which holds the password of the database, is damaged.`, {}, cause);
+  }
 }
 
 /** Inside the state directory where the server's user can get there; else in the system's, under a name of its own. */
 function newPlace(stateDir: string, user: OsUser | undefined): Place {
   const reachable = !user || isReachable(stateDir);
-  const folder = reachable ? join(stateDir, 'postgres') : join(SYSTEM_STATE, randomBytes(8).toString('hex'));
+  const folder = reachable ? join(stateDir, INSIDE) : join(SYSTEM_STATE, randomBytes(8).toString('hex'));
   return { folder, port: 0, password: randomBytes(24).toString('hex') };
+}
+
+/**
+ * A folder outside the state directory says whose it is. A copy of that state directory names the same folder, and two servers on one folder would be the
+ * end of the data: the copy is refused as long as the original is there.
+ */
+function claim(stateDir: string, { folder }: Place): void {
+  const mark = join(folder, 'state-dir');
+  const owner = existsSync(mark) ? readFileSync(mark, 'utf8') : stateDir;
+  if (owner !== stateDir && existsSync(fileOf(owner)) && readPlace(owner).folder === folder) {
+    throw new Problem('store/state-copied', `${stateDir} is a copy: its database ${folder} belongs to ${owner}.`, { stateDir, owner, folder });
+  }
+  writeFileSync(mark, stateDir);
 }

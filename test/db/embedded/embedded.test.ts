@@ -1,9 +1,9 @@
 import { deepStrictEqual, notStrictEqual, ok, rejects, strictEqual } from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { openDatabase, startPostgres, type EmbeddedPostgres, type PostgresEvent } from '#db';
@@ -59,7 +59,10 @@ describe('the embedded PostgreSQL', function () {
       await client.end();
     }
   };
-  const placeOf = () => JSON.parse(readFileSync(join(stateDir, 'postgres.json'), 'utf8')) as { folder: string };
+  const placeOf = () => {
+    const { folder } = JSON.parse(readFileSync(join(stateDir, 'postgres.json'), 'utf8')) as { folder: string };
+    return { folder: resolve(stateDir, folder) };
+  };
 
   beforeEach(() => {
     stateDir = mkdtempSync(join(tmpdir(), 'cairn-postgres-'));
@@ -143,6 +146,14 @@ describe('the embedded PostgreSQL', function () {
     deepStrictEqual(await ask('select 1 as one'), [{ one: 1 }]);
   });
 
+  it('does not take another program for its server where that has its process number after a reboot', async () => {
+    await start();
+    await postgres!.stop();
+    writeFileSync(join(placeOf().folder, 'data', 'postmaster.pid'), `${process.pid}\n`);
+    await start();
+    deepStrictEqual(await ask('select 1 as one'), [{ one: 1 }]);
+  });
+
   it('refuses data of another major version and leaves them alone', async () => {
     await start();
     await postgres!.stop();
@@ -191,8 +202,19 @@ describe('the embedded PostgreSQL', function () {
     ok(placeOf().folder.startsWith('/var/lib/cairn/'));
     deepStrictEqual(await ask('select 1 as one'), [{ one: 1 }]);
     await postgres!.stop();
+    postgres = undefined;
+    const copy = mkdtempSync(join(tmpdir(), 'cairn-postgres-'));
+    cpSync(stateDir, copy, { recursive: true });
+    await rejects(startPostgres({ stateDir: copy }), { code: 'store/state-copied' });
+    rmSync(copy, { recursive: true });
     await start();
     deepStrictEqual(await ask('select 1 as one'), [{ one: 1 }]);
+  });
+
+  it('says so where the file with its password is damaged', async () => {
+    writeFileSync(join(stateDir, 'postgres.json'), '{');
+    await rejects(start(), { code: 'store/start-failed' });
+    rmSync(join(stateDir, 'postgres.json'));
   });
 
   it('runs for an ordinary user as that user', async () => {
