@@ -62,6 +62,8 @@ export const MALFORMED_FILES: readonly MalformedFile[] = [
   raw('an external entity', 'payments/doctype-refused', SOUND.replace('<Document', '<!doctype d [<!ENTITY x SYSTEM "file:///etc/passwd">]>\n<Document')),
   broken('elements nested a hundred deep', 'payments/xml-too-deep', '<InitgPty>', `${'<a>'.repeat(100)}${'</a>'.repeat(100)}<InitgPty>`),
   raw('more than sixteen megabytes', 'payments/file-too-large', new Uint8Array(16 * 1024 * 1024 + 1).fill(0x20)),
+  raw('a tag with a thousand attributes', 'payments/malformed-xml', `<a ${Array.from({ length: 1000 }, (_, i) => `a${i}="1"`).join(' ')}/>`),
+  raw('three million empty elements', 'payments/file-too-large', `<a>${'<b/>'.repeat(3_000_000)}</a>`),
   raw('bytes that are not the UTF-8 it declares', 'payments/unsupported-encoding', LATIN1),
   raw('half a character of UTF-16', 'payments/unsupported-encoding', new Uint8Array([0xfe, 0xff, ...utf16be('<Document/>'), 0xd8])),
   broken('an encoding we do not read', 'payments/unsupported-encoding', 'encoding="UTF-8"', 'encoding="EBCDIC-CP-US"'),

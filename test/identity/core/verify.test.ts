@@ -19,6 +19,7 @@ import {
   type MessageKind,
   type Messages,
   type OrderContext,
+  type OrderFacts,
 } from '#identity/core';
 
 const NOW = 1_760_000_000_000;
@@ -29,7 +30,7 @@ const MERCHANT = '018f0000-0000-7000-8000-000000000001' as MerchantId;
 const ACCOUNT = '018f0000-0000-7000-8000-00000000acc0' as AccountId;
 const OLD = privateKeyToAccount(`0x${'11'.repeat(32)}`);
 const NEW = privateKeyToAccount(`0x${'12'.repeat(32)}`);
-const FILE = { fileHash: `0x${'ab'.repeat(32)}` as Hex, count: 24, controlSum: '38.5' };
+const FILE: OrderFacts = { fileHash: `0x${'ab'.repeat(32)}`, count: 24, controlSum: '38.5' };
 const ORDER: Messages['Order'] = {
   merchant: MERCHANT,
   order: '018f0000-0000-7000-8000-000000000002' as OrderId,
@@ -144,7 +145,7 @@ describe('an order’s authorisation', () => {
     const other = '018f0000-0000-7000-8000-00000000beef';
     const elsewhere = { ...context, domain: merchantDomain(31337n, `0x${'23'.repeat(20)}`) };
     const used = { ...context, nonces: { usedBy: (): Hex => `0x${'55'.repeat(32)}` } };
-    const wrongFile = { ...FILE, fileHash: `0x${'ac'.repeat(32)}` as Hex };
+    const wrongFile: OrderFacts = { ...FILE, fileHash: `0x${'ac'.repeat(32)}` };
     const cases: readonly (readonly [what: string, code: string, act: () => unknown])[] = [
       ['after its last second', 'identity/expired', () => verifyOrder(good, wrongFile, { ...late, merchant: other as MerchantId })],
       ['for another merchant', 'identity/wrong-merchant', () => verifyOrder(good, wrongFile, { ...context, merchant: other as MerchantId, key: address(NEW) })],
@@ -219,7 +220,7 @@ describe('a key, a wallet and a payee', () => {
   it('a payee whose address was changed on the way is not the one that was signed', async () => {
     const good = await signed('Payee', PAYEE);
     assert.equal(verifyPayee(good, context, address(OLD)).repeated, false);
-    const swapped = { ...good, message: { ...PAYEE, settlementAddress: `0x${'66'.repeat(20)}` as Hex } };
+    const swapped: Authorisation<'Payee'> = { ...good, message: { ...PAYEE, settlementAddress: `0x${'66'.repeat(20)}` } };
     assert.equal(
       codeOf(() => verifyPayee(swapped, context, address(OLD))),
       'identity/wrong-signer',

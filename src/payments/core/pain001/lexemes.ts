@@ -36,14 +36,22 @@ function lexemeEnd(text: string, at: number): number {
   if (text.startsWith('<!--', at)) return commentEnd(text, at);
   if (text.startsWith('<![CDATA[', at)) return endOf(text, at, '<![CDATA[', ']]>');
   if (text.startsWith('<?', at)) return matchAt(PROCESSING_INSTRUCTION, text, at) < 0 ? -1 : endOf(text, at, '<?', '?>');
-  return matchAt(text[at] === '<' ? TAG : TEXT, text, at);
+  if (text[at] !== '<') return matchAt(TEXT, text, at);
+  const end = matchAt(TAG, text, at);
+  return end - at > MAX_TAG ? -1 : end;
 }
 
-/** Throws `payments/malformed-xml` at the first place that is no lexeme of XML. */
+/** Tags, texts, references and comments: a file of millions of tiny ones costs seconds for nothing (20,000 payments have some 2,000,000). */
+const MAX_LEXEMES = 2_500_000;
+/** Characters of one tag: room for a dozen namespaces, not for a million attributes. */
+const MAX_TAG = 8_192;
+
+/** Throws `payments/malformed-xml` at the first place that is no lexeme of XML, `payments/file-too-large` where there are too many. */
 export function requireLexemes(text: string): void {
   let at = /^<\?xml[ \t\r\n?]/.test(text) ? matchAt(DECLARATION, text, 0) : 0;
   if (at < 0) throw new Problem('payments/malformed-xml', 'The XML declaration is malformed.', { offset: 0 });
-  while (at < text.length) {
+  for (let count = 0; at < text.length; count++) {
+    if (count === MAX_LEXEMES) throw new Problem('payments/file-too-large', `The file has more than ${MAX_LEXEMES} tags and texts.`, { limit: MAX_LEXEMES });
     const end = lexemeEnd(text, at);
     if (end < 0) {
       const line = text.slice(0, at).split('\n').length;

@@ -4,7 +4,7 @@ import { ibanDefect, readAccount, readParty } from './accounts.ts';
 import { decodeXml } from './decode.ts';
 import { addDecimals, plainDecimal, type Decimal } from './decimals.ts';
 import { all, at, bad, dateOf, dateTimeOf, decimalOf, optional, optionalText, pathOf, required, textOf } from './fields.ts';
-import { duplicateKey, readPayment, type GroupDefaults, type ReadPayment } from './payment.ts';
+import { duplicateKey, readDefaults, readPayment, type ReadPayment } from './payment.ts';
 import type { Defect, Pain001Version, ParsedOrderFile, ParsedPayment, PaymentGroup } from './types.ts';
 import { parseXml, type XmlElement } from './xml.ts';
 
@@ -106,7 +106,7 @@ function readGroup(info: XmlElement, index: number, firstPayment: number, accept
     debtorAccount,
   };
   const debtorDefect = ibanDefect(debtorAccount, info, 'DbtrAcct');
-  const defaults: GroupDefaults = { element: info, group: { ...head, count: 0, controlSum: '0' }, defects: debtorDefect ? [debtorDefect] : [] };
+  const defaults = readDefaults(info, { ...head, count: 0, controlSum: '0' }, debtorDefect ? [debtorDefect] : []);
   const read = transactions.map((transaction, i) => readPayment(transaction, defaults, firstPayment + i));
   const sum = sumOf(read);
   const notices = checkTally({ parent: info, count: read.length, sum, accepted });

@@ -2,7 +2,7 @@ import { minorUnits } from '../currencies.ts';
 import { bicDefect, ibanDefect, readAccount, readBic, readOptionalParty, readParty } from './accounts.ts';
 import { plainDecimal, type Decimal } from './decimals.ts';
 import { all, at, bad, codeOf, decimalOf, optional, optionalText, pathOf, required, textOf } from './fields.ts';
-import type { Defect, ParsedPayment, PaymentGroup } from './types.ts';
+import type { Defect, ParsedPayment, Party, PaymentGroup } from './types.ts';
 import type { XmlElement } from './xml.ts';
 
 /** One CdtTrfTxInf. What makes the file's count or sum unknowable throws; what concerns this payment alone becomes a defect of it. */
@@ -69,8 +69,10 @@ function remittanceOf(transaction: XmlElement): readonly string[] {
 
 /** What the group says for all of its payments and the payment does not repeat. */
 export interface GroupDefaults {
-  readonly element: XmlElement;
   readonly group: PaymentGroup;
+  readonly ultimateDebtor: Party | null;
+  readonly chargeBearer: string | null;
+  readonly purpose: string | null;
   readonly defects: readonly Defect[];
 }
 
@@ -79,7 +81,19 @@ export interface ReadPayment {
   readonly decimal: Decimal;
 }
 
-export function readPayment(transaction: XmlElement, { element: info, group, defects }: GroupDefaults, index: number): ReadPayment {
+/** Read once a group: a group of thousands of payments is searched once for what it says of all of them. */
+export function readDefaults(info: XmlElement, group: PaymentGroup, defects: readonly Defect[]): GroupDefaults {
+  return {
+    group,
+    ultimateDebtor: readOptionalParty(optional(info, 'UltmtDbtr')),
+    chargeBearer: optionalText(info, 'ChrgBr', 4),
+    purpose: codeOf(at(info, 'PmtTpInf', 'CtgyPurp')),
+    defects,
+  };
+}
+
+export function readPayment(transaction: XmlElement, defaults: GroupDefaults, index: number): ReadPayment {
+  const { group } = defaults;
   const id = required(transaction, 'PmtId');
   const endToEndId = textOf(required(id, 'EndToEndId'), 35);
   const uetr = optionalText(id, 'UETR', 36);
@@ -107,7 +121,7 @@ export function readPayment(transaction: XmlElement, { element: info, group, def
     requestedExecutionDate: group.requestedExecutionDate,
     debtor: group.debtor,
     debtorAccount: group.debtorAccount,
-    ultimateDebtor: readOptionalParty(optional(transaction, 'UltmtDbtr') ?? optional(info, 'UltmtDbtr')),
+    ultimateDebtor: readOptionalParty(optional(transaction, 'UltmtDbtr')) ?? defaults.ultimateDebtor,
     creditor,
     creditorAccount: creditorAccount ?? { scheme: 'other', id: '' },
     creditorAgent,
@@ -117,9 +131,9 @@ export function readPayment(transaction: XmlElement, { element: info, group, def
     amountMinor: amountMinor(amount),
     transferCurrency: amount.transferCurrency,
     remittance: remittanceOf(transaction),
-    chargeBearer: optionalText(transaction, 'ChrgBr', 4) ?? optionalText(info, 'ChrgBr', 4),
-    purpose: codeOf(optional(transaction, 'Purp')) ?? codeOf(at(transaction, 'PmtTpInf', 'CtgyPurp')) ?? codeOf(at(info, 'PmtTpInf', 'CtgyPurp')),
-    defects: [...defects, ...found.filter((defect) => defect !== null)],
+    chargeBearer: optionalText(transaction, 'ChrgBr', 4) ?? defaults.chargeBearer,
+    purpose: codeOf(optional(transaction, 'Purp')) ?? codeOf(at(transaction, 'PmtTpInf', 'CtgyPurp')) ?? defaults.purpose,
+    defects: [...defaults.defects, ...found.filter((defect) => defect !== null)],
   };
   return { payment, decimal: amount.decimal };
 }

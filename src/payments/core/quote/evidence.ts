@@ -1,4 +1,4 @@
-import { Problem, type AssetNo, type TimeMs } from '#base';
+import { Problem, type TimeMs } from '#base';
 import { price, type Price, type PriceRates, type QuoteAsset } from './price.ts';
 import type { AppliedTariff, FeeSchedule } from './tariff.ts';
 
@@ -108,9 +108,4 @@ export function quoteContradictions(evidence: QuoteEvidence): readonly string[] 
   return figures
     .filter((figure) => evidence.price[figure] !== expected[figure])
     .map((figure) => `${figure} is shown as ${evidence.price[figure]} and comes to ${expected[figure]}`);
-}
-
-/** The asset numbers a quote booked in, for whoever rebuilds its legs. */
-export function quoteAssets(evidence: QuoteEvidence): { readonly payer: AssetNo; readonly payee: AssetNo } {
-  return { payer: evidence.payerAsset.asset as AssetNo, payee: evidence.payeeAsset.asset as AssetNo };
 }
