@@ -174,7 +174,7 @@ table cairn.anchor
   follows bigint generated always as (NULLIF((log_index - 1), '-1'::integer)) stored
   -- The anchored log, leaf by leaf, and how far each is on its way into the chain
   constraint anchor_commitment_once UNIQUE (commitment)
-  constraint anchor_extends_previous FOREIGN KEY (follows, previous) REFERENCES anchor(log_index, commitment)
+  constraint anchor_extends_previous FOREIGN KEY (follows, previous) REFERENCES cairn.anchor(log_index, commitment)
   constraint anchor_first_extends_empty_log CHECK (((log_index > 0) OR (previous = '\x290decd9548b62a8d60345a988386fc84ba6bc95484008f6362f93160ef3e563'::bytea)))
   constraint anchor_hash_lengths CHECK (((octet_length(leaf) = 32) AND (octet_length(previous) = 32) AND (octet_length(commitment) = 32)))
   constraint anchor_index_and_commitment_once UNIQUE (log_index, commitment)
@@ -215,6 +215,24 @@ table cairn.api_key
   grant insert, select to cairn_app
   grant update (revoked_ms) to cairn_app
 
+table cairn.authorisation
+  digest bytea not null
+  merchant uuid not null
+  kind text not null
+  nonce numeric(20,0) not null
+  expiry_s bigint not null
+  evidence text not null
+  accepted_ms bigint not null
+  booked_seq bigint
+  constraint authorisation_digest_is_a_hash CHECK ((octet_length(digest) = 32))
+  constraint authorisation_kind_is_known CHECK ((kind = ANY (ARRAY['merchant'::text, 'wallet'::text, 'payee'::text, 'order'::text])))
+  constraint authorisation_nonce_is_spent_once UNIQUE (merchant, nonce)
+  constraint authorisation_pk PRIMARY KEY (digest)
+  CREATE INDEX authorisation_unbooked ON cairn.authorisation USING btree (accepted_ms) WHERE (booked_seq IS NULL)
+  grant insert, select to cairn_app
+  grant select to cairn_read
+  grant update (booked_seq) to cairn_app
+
 table cairn.batch
   book uuid not null
   batch_no bigint not null
@@ -235,10 +253,10 @@ table cairn.batch
   constraint batch_begins_at_one CHECK (((batch_no = 1) = (first_seq = 1)))
   constraint batch_first_follows_nothing CHECK (((batch_no > 1) OR (previous_head = decode(repeat('00'::text, 32), 'hex'::text))))
   constraint batch_first_seq_once UNIQUE (book, first_seq)
-  constraint batch_follows_head FOREIGN KEY (book, follows, previous_head) REFERENCES batch(book, last_seq, book_record)
+  constraint batch_follows_head FOREIGN KEY (book, follows, previous_head) REFERENCES cairn.batch(book, last_seq, book_record)
   constraint batch_hash_lengths CHECK (((octet_length(previous_head) = 32) AND (octet_length(batch_root) = 32) AND (octet_length(book_record) = 32)))
   constraint batch_head_once UNIQUE (book, last_seq, book_record)
-  constraint batch_in_anchor FOREIGN KEY (log_index) REFERENCES anchor(log_index)
+  constraint batch_in_anchor FOREIGN KEY (log_index) REFERENCES cairn.anchor(log_index)
   constraint batch_is_a_range CHECK (((1 <= first_seq) AND (first_seq <= last_seq)))
   constraint batch_last_seq_once UNIQUE (book, last_seq)
   constraint batch_leaf_each CHECK (((octet_length(leaves) = (32 * ((last_seq - first_seq) + 1))) AND (octet_length(fields_roots) = octet_length(leaves))))
@@ -308,7 +326,7 @@ table cairn.deposit
   constraint deposit_token_is_an_address CHECK ((octet_length(token) = 20))
   constraint deposit_transaction_is_a_hash CHECK ((octet_length(transaction_hash) = 32))
   CREATE INDEX deposit_not_final ON cairn.deposit USING btree (chain_id, vault, block_number) WHERE (state = 'seen'::text)
-  CREATE TRIGGER deposit_moves BEFORE UPDATE ON cairn.deposit FOR EACH ROW EXECUTE FUNCTION deposit_moves()
+  CREATE TRIGGER deposit_moves BEFORE UPDATE ON cairn.deposit FOR EACH ROW EXECUTE FUNCTION cairn.deposit_moves()
   grant insert, select, update to cairn_app
   grant select to cairn_read
 
@@ -319,7 +337,7 @@ table cairn.deposit_cursor
   block_hash bytea not null
   constraint deposit_cursor_block_is_a_hash CHECK ((octet_length(block_hash) = 32))
   constraint deposit_cursor_pk PRIMARY KEY (chain_id, vault)
-  CREATE TRIGGER deposit_cursor_moves BEFORE UPDATE ON cairn.deposit_cursor FOR EACH ROW EXECUTE FUNCTION deposit_cursor_moves()
+  CREATE TRIGGER deposit_cursor_moves BEFORE UPDATE ON cairn.deposit_cursor FOR EACH ROW EXECUTE FUNCTION cairn.deposit_cursor_moves()
   grant insert, select, update to cairn_app
   grant select to cairn_read
 
@@ -350,6 +368,46 @@ table cairn.http_idempotency
   CREATE INDEX http_idempotency_by_age ON cairn.http_idempotency USING btree (claimed_ms)
   grant delete, insert, select, update to cairn_app
 
+table cairn.instruction
+  instruction bytea not null
+  book uuid not null
+  window_id uuid not null
+  index integer not null
+  seq bigint not null
+  token bytea not null
+  asset integer not null
+  words bytea not null
+  total numeric(39,0) not null
+  not_after_s bigint not null
+  state text not null
+  attempts integer not null
+  signature bytea
+  due_ms bigint not null
+  constraint instruction_attempts_count_up CHECK ((attempts >= 0))
+  constraint instruction_hash_is_a_hash CHECK ((octet_length(instruction) = 32))
+  constraint instruction_is_one_of_its_window UNIQUE (window_id, index)
+  constraint instruction_pk PRIMARY KEY (instruction)
+  constraint instruction_state_is_known CHECK ((state = ANY (ARRAY['booked'::text, 'paying'::text, 'paid'::text, 'closed'::text])))
+  constraint instruction_words_are_whole CHECK ((((octet_length(words) % 32) = 0) AND ((octet_length(words) >= 32) AND (octet_length(words) <= (255 * 32)))))
+  grant insert, select, update to cairn_app
+  grant select to cairn_read
+
+table cairn.merchant
+  merchant uuid not null
+  book uuid not null
+  name text not null
+  signing_key bytea not null
+  digest bytea not null
+  registered_ms bigint not null
+  constraint merchant_digest_is_a_hash CHECK ((octet_length(digest) = 32))
+  constraint merchant_key_is_an_address CHECK ((octet_length(signing_key) = 20))
+  constraint merchant_name_is_bounded CHECK (((length(name) >= 1) AND (length(name) <= 140)))
+  constraint merchant_pk PRIMARY KEY (merchant)
+  grant insert, select to cairn_app
+  grant select to cairn_read
+  grant update (digest) to cairn_app
+  grant update (signing_key) to cairn_app
+
 table cairn.migration
   number integer not null
   name text not null
@@ -359,6 +417,26 @@ table cairn.migration
   constraint migration_checksum_sha256 CHECK ((octet_length(checksum) = 32))
   constraint migration_number PRIMARY KEY (number)
   grant select to cairn_app
+  grant select to cairn_read
+
+table cairn.order_file
+  order_id uuid not null
+  merchant uuid not null
+  account uuid not null
+  file_hash bytea not null
+  file bytea not null
+  message_id text not null
+  count integer not null
+  control_sum text not null
+  digest bytea not null
+  received_ms bigint not null
+  constraint order_file_count_is_positive CHECK ((count > 0))
+  constraint order_file_hash_is_a_hash CHECK ((octet_length(file_hash) = 32))
+  constraint order_file_is_authorised FOREIGN KEY (digest) REFERENCES cairn.authorisation(digest)
+  constraint order_file_is_taken_once UNIQUE (merchant, file_hash)
+  constraint order_file_merchant_is_known FOREIGN KEY (merchant) REFERENCES cairn.merchant(merchant)
+  constraint order_file_pk PRIMARY KEY (order_id)
+  grant insert, select to cairn_app
   grant select to cairn_read
 
 table cairn.outbox_attempt
@@ -380,7 +458,7 @@ table cairn.outbox_attempt
   gas_price numeric(78,0)
   contract bytea
   logs jsonb
-  constraint outbox_attempt_belongs FOREIGN KEY (transaction) REFERENCES outbox_transaction(id)
+  constraint outbox_attempt_belongs FOREIGN KEY (transaction) REFERENCES cairn.outbox_transaction(id)
   constraint outbox_attempt_hash_is_a_hash CHECK ((octet_length(hash) = 32))
   constraint outbox_attempt_in_order UNIQUE (transaction, attempt)
   constraint outbox_attempt_kind_is_known CHECK ((kind = ANY (ARRAY['call'::text, 'cancel'::text])))
@@ -413,7 +491,7 @@ table cairn.outbox_transaction
   constraint outbox_transaction_failed_says_why CHECK (((failure IS NOT NULL) = (state = 'failed'::text)))
   constraint outbox_transaction_in_order UNIQUE (seq)
   constraint outbox_transaction_intent_has_no_nonce CHECK (((state <> 'intent'::text) OR (nonce IS NULL)))
-  constraint outbox_transaction_mined_is_an_attempt FOREIGN KEY (mined_hash) REFERENCES outbox_attempt(hash)
+  constraint outbox_transaction_mined_is_an_attempt FOREIGN KEY (mined_hash) REFERENCES cairn.outbox_attempt(hash)
   constraint outbox_transaction_mined_is_in_a_block CHECK (((mined_hash IS NOT NULL) = ((state = ANY (ARRAY['mined'::text, 'final'::text])) OR ((state = 'failed'::text) AND (nonce IS NOT NULL)))))
   constraint outbox_transaction_nonce_is_its_own UNIQUE (chain_id, relayer, nonce)
   constraint outbox_transaction_pk PRIMARY KEY (id)
@@ -422,7 +500,7 @@ table cairn.outbox_transaction
   constraint outbox_transaction_state_is_known CHECK ((state = ANY (ARRAY['intent'::text, 'signed'::text, 'sent'::text, 'mined'::text, 'orphaned'::text, 'final'::text, 'failed'::text])))
   constraint outbox_transaction_target_is_an_address CHECK ((octet_length(target) = 20))
   CREATE INDEX outbox_transaction_open ON cairn.outbox_transaction USING btree (chain_id, relayer, seq) WHERE (state <> ALL (ARRAY['final'::text, 'failed'::text]))
-  CREATE TRIGGER outbox_transaction_moves BEFORE INSERT OR UPDATE ON cairn.outbox_transaction FOR EACH ROW EXECUTE FUNCTION outbox_transaction_moves()
+  CREATE TRIGGER outbox_transaction_moves BEFORE INSERT OR UPDATE ON cairn.outbox_transaction FOR EACH ROW EXECUTE FUNCTION cairn.outbox_transaction_moves()
   grant insert, select, update to cairn_app
   grant select to cairn_read
 
@@ -434,6 +512,112 @@ table cairn.outbox_transition
   grant select to cairn_app
   grant select to cairn_read
 
+table cairn.payee
+  payee uuid not null
+  merchant uuid not null
+  name text not null
+  account text not null
+  address bytea not null
+  asset integer not null
+  sandbox boolean not null
+  digest bytea not null
+  added_ms bigint not null
+  constraint payee_account_is_listed_once UNIQUE (merchant, account)
+  constraint payee_address_is_an_address CHECK ((octet_length(address) = 20))
+  constraint payee_address_is_not_zero CHECK ((address <> decode(repeat('00'::text, 20), 'hex'::text)))
+  constraint payee_is_authorised FOREIGN KEY (digest) REFERENCES cairn.authorisation(digest)
+  constraint payee_merchant_is_known FOREIGN KEY (merchant) REFERENCES cairn.merchant(merchant)
+  constraint payee_pk PRIMARY KEY (payee)
+  grant insert, select to cairn_app
+  grant select to cairn_read
+
+table cairn.payment
+  payment uuid not null
+  order_id uuid not null
+  "position" integer not null
+  merchant uuid not null
+  payee uuid
+  state text not null
+  version integer not null
+  reason_code text
+  reason text
+  end_to_end_id text not null
+  creditor_name text not null
+  creditor_account text not null
+  currency text not null
+  instructed text not null
+  fingerprint bytea not null
+  screening text
+  quote text
+  instruction text not null
+  defect text
+  hold uuid not null
+  hold_seq bigint
+  created_ms bigint not null
+  updated_ms bigint not null
+  due_ms bigint not null
+  constraint payment_hold_is_its_own UNIQUE (hold)
+  constraint payment_hold_is_quoted CHECK (((state <> ALL (ARRAY['held'::text, 'instructed'::text, 'settled'::text, 'returned'::text, 'expired'::text])) OR ((quote IS NOT NULL) AND (hold_seq IS NOT NULL) AND (payee IS NOT NULL))))
+  constraint payment_is_one_of_its_file UNIQUE (order_id, "position")
+  constraint payment_order_is_known FOREIGN KEY (order_id) REFERENCES cairn.order_file(order_id)
+  constraint payment_payee_is_known FOREIGN KEY (payee) REFERENCES cairn.payee(payee)
+  constraint payment_pk PRIMARY KEY (payment)
+  constraint payment_refusal_has_a_reason CHECK (((state <> ALL (ARRAY['refused'::text, 'returned'::text, 'expired'::text])) OR ((reason_code IS NOT NULL) AND (reason IS NOT NULL))))
+  constraint payment_state_is_known CHECK ((state = ANY (ARRAY['received'::text, 'screened'::text, 'quoted'::text, 'held'::text, 'instructed'::text, 'settled'::text, 'returned'::text, 'refused'::text, 'expired'::text])))
+  CREATE INDEX payment_due ON cairn.payment USING btree (due_ms) WHERE (state = ANY (ARRAY['received'::text, 'screened'::text, 'quoted'::text]))
+  CREATE UNIQUE INDEX payment_is_not_a_duplicate ON cairn.payment USING btree (merchant, fingerprint) WHERE (state <> ALL (ARRAY['refused'::text, 'expired'::text, 'returned'::text, 'received'::text]))
+  CREATE INDEX payment_of_merchant ON cairn.payment USING btree (merchant, payment)
+  CREATE TRIGGER payment_moves_along_the_table BEFORE UPDATE ON cairn.payment FOR EACH ROW EXECUTE FUNCTION cairn.payment_moves_along_the_table()
+  grant insert, select, update to cairn_app
+  grant select to cairn_read
+
+table cairn.payment_event
+  payment uuid not null
+  version integer not null
+  state text not null
+  at_ms bigint not null
+  detail text not null
+  constraint payment_event_payment_is_known FOREIGN KEY (payment) REFERENCES cairn.payment(payment)
+  constraint payment_event_pk PRIMARY KEY (payment, version)
+  grant insert, select to cairn_app
+  grant select to cairn_read
+
+table cairn.payment_transition
+  from_state text not null
+  to_state text not null
+  constraint payment_transition_pk PRIMARY KEY (from_state, to_state)
+  grant select to cairn_app
+  grant select to cairn_read
+
+table cairn.payout
+  instruction bytea not null
+  index integer not null
+  payment uuid not null
+  hold uuid not null
+  address bytea not null
+  amount numeric(39,0) not null
+  state text not null
+  tx_hash bytea
+  block_number bigint
+  tries integer not null
+  constraint payout_amount_is_positive CHECK ((amount > (0)::numeric))
+  constraint payout_instruction_is_known FOREIGN KEY (instruction) REFERENCES cairn.instruction(instruction)
+  constraint payout_is_paid_by_a_transaction CHECK (((state <> ALL (ARRAY['paid'::text, 'booked'::text])) OR ((tx_hash IS NOT NULL) AND (block_number IS NOT NULL))))
+  constraint payout_pays_a_hold_once UNIQUE (hold)
+  constraint payout_pk PRIMARY KEY (instruction, index)
+  constraint payout_state_is_known CHECK ((state = ANY (ARRAY['open'::text, 'failed'::text, 'paid'::text, 'booked'::text, 'returned'::text])))
+  grant insert, select, update to cairn_app
+  grant select to cairn_read
+
+table cairn.record_cursor
+  reader text not null
+  book uuid not null
+  seq bigint not null
+  constraint record_cursor_counts_from_zero CHECK ((seq >= 0))
+  constraint record_cursor_pk PRIMARY KEY (reader, book)
+  grant insert, select, update to cairn_app
+  grant select to cairn_read
+
 table cairn.subject_key
   subject uuid not null
   key bytea not null
@@ -441,6 +625,17 @@ table cairn.subject_key
   constraint subject_key_length CHECK ((octet_length(key) = 32))
   constraint subject_key_pk PRIMARY KEY (subject)
   grant delete, insert, select to cairn_app
+  grant select to cairn_read
+
+table cairn.wallet
+  wallet bytea not null
+  merchant uuid not null
+  digest bytea not null
+  constraint wallet_is_an_address CHECK ((octet_length(wallet) = 20))
+  constraint wallet_is_authorised FOREIGN KEY (digest) REFERENCES cairn.authorisation(digest)
+  constraint wallet_merchant_is_known FOREIGN KEY (merchant) REFERENCES cairn.merchant(merchant)
+  constraint wallet_pk PRIMARY KEY (wallet)
+  grant insert, select to cairn_app
   grant select to cairn_read
 
 function cairn.create_book(book uuid)
@@ -642,7 +837,7 @@ CREATE OR REPLACE FUNCTION cairn.fence(written bigint, meant bigint)
 AS $function$
 begin
   if written <> meant then
-    raise exception 'fenced: % of % rows were as this writer knew them', written, meant using errcode = 'FENCE';
+    raise exception 'fenced: % of % rows were as this writer knew them', written, meant using errcode = 'check_violation', constraint = 'fence';
   end if;
 end
 $function$
@@ -664,6 +859,24 @@ begin
   elsif new.state <> old.state and not exists (select from cairn.outbox_transition t where t.from_state = old.state and t.to_state = new.state) then
     raise exception 'no transaction goes from % to %', old.state, new.state
       using errcode = 'check_violation', constraint = 'outbox_transaction_transition';
+  end if;
+  return new;
+end
+$function$
+
+function cairn.payment_moves_along_the_table()
+CREATE OR REPLACE FUNCTION cairn.payment_moves_along_the_table()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if new.version <> old.version + 1 then
+    raise exception 'payment % has version %, not %', old.payment, old.version, new.version - 1
+      using errcode = 'check_violation', constraint = 'payment_version_counts_up';
+  end if;
+  if new.state <> old.state and not exists (select from cairn.payment_transition t where t.from_state = old.state and t.to_state = new.state) then
+    raise exception 'payment % cannot go from % to %', old.payment, old.state, new.state
+      using errcode = 'check_violation', constraint = 'payment_moves_along_the_table';
   end if;
   return new;
 end

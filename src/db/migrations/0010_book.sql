@@ -13,7 +13,7 @@ create function cairn.fence(written int8, meant int8) returns void
 language plpgsql as $$
 begin
   if written <> meant then
-    raise exception 'fenced: % of % rows were as this writer knew them', written, meant using errcode = 'FENCE';
+    raise exception 'fenced: % of % rows were as this writer knew them', written, meant using errcode = 'check_violation', constraint = 'fence';
   end if;
 end
 $$;

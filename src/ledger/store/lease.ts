@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type pg from 'pg';
 import { assert, Problem, type BookId } from '#base';
 import { query, toProblem, type Database } from '#db';
 import { statementsOf } from './statements.ts';
 
+type Connection = Awaited<ReturnType<Database['pool']['connect']>>;
+
 /** The right to write a book: a connection that holds its lock, and the epoch in which batches are accepted from it. */
 export interface Lease {
-  readonly client: pg.PoolClient;
+  readonly client: Connection;
   readonly epoch: bigint;
   /** Where the journal stood when the book was taken. */
   readonly seq: bigint;

@@ -1,4 +1,3 @@
-import pg from 'pg';
 import type { AccountId, AssetNo, BookId, TransferId } from '#base';
 import { query, violatedConstraint } from '#db';
 import { emptyState, needs, type Command, type Draft, type LedgerRecord, type State } from '#ledger/core';
@@ -78,8 +77,9 @@ export class BookStore {
     try {
       await query(this.lease.client, this.#sql.append, prepared.batch.params);
     } catch (error) {
-      if (DUPLICATES.has(violatedConstraint(error) ?? 'none')) return 'duplicate';
-      if (isFenced(error)) return 'fenced';
+      const constraint = violatedConstraint(error) ?? 'none';
+      if (DUPLICATES.has(constraint)) return 'duplicate';
+      if (FENCES.has(constraint)) return 'fenced';
       throw error;
     }
     this.#accept(prepared);
@@ -129,8 +129,9 @@ export class BookStore {
 /** Unique indexes that an id violates which was booked before: the journal's, and that of the holds, whichever row is written first. */
 const DUPLICATES: ReadonlySet<string> = new Set(['journal_id_once', 'pending_once']);
 
-/** Unique indexes that only a second writer can violate: what they guard is loaded before it is decided. */
+/** The fence, and the unique indexes that only a second writer can violate: what they guard is loaded before it is decided. */
 const FENCES: ReadonlySet<string> = new Set([
+  'fence',
   'journal_seq_once',
   'journal_key_once',
   'account_once',
@@ -138,7 +139,3 @@ const FENCES: ReadonlySet<string> = new Set([
   'pending_once',
   'account_history_once',
 ]);
-
-function isFenced(error: unknown): boolean {
-  return (error instanceof pg.DatabaseError && error.code === 'FENCE') || FENCES.has(violatedConstraint(error) ?? 'none');
-}
