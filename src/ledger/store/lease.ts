@@ -1,13 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assert, Problem, type BookId } from '#base';
-import { query, toProblem, type Database } from '#db';
+import { query, toProblem, type Database, type Queryable } from '#db';
 import { statementsOf } from './statements.ts';
-
-type Connection = Awaited<ReturnType<Database['pool']['connect']>>;
 
 /** The right to write a book: a connection that holds its lock, and the epoch in which batches are accepted from it. */
 export interface Lease {
-  readonly client: Connection;
+  readonly client: Queryable;
   readonly epoch: bigint;
   /** Where the journal stood when the book was taken. */
   readonly seq: bigint;
