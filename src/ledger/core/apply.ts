@@ -1,13 +1,13 @@
 import { assert, type AccountId, type TimeMs, type TransferId } from '#base';
 import { LINKED } from './flags.ts';
-import { closeWindow, expire, release } from './holds.ts';
-import { evidenceOf, keyOf } from './keys.ts';
-import { applyNamed, closeAccount, openAccount, openAsset } from './registry.ts';
+import { closeWindow, expire, release } from './commands/holds.ts';
+import { evidenceOf, keyOf } from './commands/keys.ts';
+import { applyNamed, closeAccount, openAccount, openAsset } from './commands/registry.ts';
 import { REMEMBERED_REFUSALS, refused, type Result } from './results.ts';
 import { Draft, type Changes, type State } from './state.ts';
-import { applyTransfer } from './transfers.ts';
+import { applyTransfer } from './commands/transfers.ts';
 import type { Command, LedgerRecord } from './types.ts';
-import { isWellFormed } from './validate.ts';
+import { isWellFormed } from './commands/validate.ts';
 
 export interface Applied {
   /** One a command, in order. */

@@ -1,6 +1,6 @@
 import type { TimeMs } from '#base';
 import { decideOne } from './apply.ts';
-import { NAMED_MEMBERS, sameEvidence } from './keys.ts';
+import { NAMED_MEMBERS, sameEvidence } from './commands/keys.ts';
 import { REMEMBERED_REFUSALS } from './results.ts';
 import { Draft, type State } from './state.ts';
 import { FIELD_NAMES, type Command, type LedgerRecord, type RecordBody, type RefusalRecord, type Seq } from './types.ts';

@@ -13,11 +13,11 @@ import {
   POST_PENDING,
   SETTLES,
   VOID_PENDING,
-} from './flags.ts';
+} from '../flags.ts';
 import { settleHold } from './holds.ts';
-import { refused, type Balances, type RefusalCode, type Result } from './results.ts';
-import type { Draft } from './state.ts';
-import type { Account, Evidence, TransferBody, TransferCommand, TransferRecord } from './types.ts';
+import { refused, type Balances, type RefusalCode, type Result } from '../results.ts';
+import type { Draft } from '../state.ts';
+import type { Account, Evidence, TransferBody, TransferCommand, TransferRecord } from '../types.ts';
 
 const NIL_TRANSFER = NIL_UUID as TransferId;
 

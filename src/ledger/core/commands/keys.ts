@@ -1,4 +1,4 @@
-import { FIELD_NAMES, type Command, type Evidence, type NamedBody, type TransferCommand } from './types.ts';
+import { FIELD_NAMES, type Command, type Evidence, type NamedBody, type TransferCommand } from '../types.ts';
 
 /**
  * What makes a command of these kinds the same one as before: the id it carries; for a merchant's key the authorisation itself

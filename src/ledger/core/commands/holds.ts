@@ -1,10 +1,10 @@
 import { assert, MAX_AMOUNT, NIL_UUID } from '#base';
 import { MAX_UUID } from './registry.ts';
 import { evidenceOf, keyOf, sameEvidence } from './keys.ts';
-import { BALANCING_CREDIT, BALANCING_DEBIT, CLOSED, FINAL_POST, PENDING, POST_PENDING, SETTLES, VOID_PENDING } from './flags.ts';
-import { refused, type Balances, type RefusalCode, type Result } from './results.ts';
-import type { Draft } from './state.ts';
-import type { Account, CloseWindow, Evidence, Expire, Hold, Release, TransferBody } from './types.ts';
+import { BALANCING_CREDIT, BALANCING_DEBIT, CLOSED, FINAL_POST, PENDING, POST_PENDING, SETTLES, VOID_PENDING } from '../flags.ts';
+import { refused, type Balances, type RefusalCode, type Result } from '../results.ts';
+import type { Draft } from '../state.ts';
+import type { Account, CloseWindow, Evidence, Expire, Hold, Release, TransferBody } from '../types.ts';
 
 function left(hold: Hold): bigint {
   return hold.amount - hold.captured;

@@ -1,5 +1,5 @@
 import { isHex, isUuid, MAX_AMOUNT } from '#base';
-import { FIELD_NAMES, type Command, type Evidence } from './types.ts';
+import { FIELD_NAMES, type Command, type Evidence } from '../types.ts';
 
 const U8 = 2 ** 8 - 1;
 const U16 = 2 ** 16 - 1;

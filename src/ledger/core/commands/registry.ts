@@ -1,9 +1,9 @@
 import { NIL_UUID, type Uuid } from '#base';
-import { ALL_ACCOUNT_FLAGS, CLOSED, CREDITS_MUST_NOT_EXCEED_DEBITS, DEBITS_MUST_NOT_EXCEED_CREDITS } from './flags.ts';
+import { ALL_ACCOUNT_FLAGS, CLOSED, CREDITS_MUST_NOT_EXCEED_DEBITS, DEBITS_MUST_NOT_EXCEED_CREDITS } from '../flags.ts';
 import { evidenceOf, keyOf, NAMED_MEMBERS, sameEvidence } from './keys.ts';
-import { refused, type Result } from './results.ts';
-import type { Draft } from './state.ts';
-import type { Account, AccountBody, CloseAccount, LedgerRecord, NamedCommand, OpenAccount, OpenAsset } from './types.ts';
+import { refused, type Result } from '../results.ts';
+import type { Draft } from '../state.ts';
+import type { Account, AccountBody, CloseAccount, LedgerRecord, NamedCommand, OpenAccount, OpenAsset } from '../types.ts';
 
 export const MAX_UUID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
