@@ -10,7 +10,7 @@ const SPEC: PackageSpec = {
   name: '@cairn-ledger/under-test',
   description: 'The pure core of the anchored log, packed to see that packing works.',
   entries: { '.': 'src/anchor/core/core.ts', './base': 'src/base/base.ts' },
-  allowed: ['@noble/hashes'],
+  allowed: ['@noble/curves', '@noble/hashes', '@noble/secp256k1'],
   readme: 'Only for a test.',
 };
 
@@ -38,7 +38,7 @@ describe('a packed package', () => {
     assert.match(dependencies['@noble/hashes'] ?? '', /^\d+\.\d+\.\d+$/);
     assert.ok('#base' in manifest.imports);
     assert.ok(!('#http' in manifest.imports));
-    assert.deepEqual(Object.keys(manifest.dependencies), ['@noble/hashes']);
+    assert.deepEqual(manifest.dependencies, dependencies);
   });
 
   it('works where it is installed in an empty folder', function () {
@@ -60,6 +60,6 @@ describe('a packed package', () => {
 
   it('refuses a dependency that it must not have', function () {
     this.timeout(60_000);
-    assert.throws(() => buildPackage({ ...SPEC, allowed: [] }, join(folder, 'refused')), /would depend on @noble\/hashes/);
+    assert.throws(() => buildPackage({ ...SPEC, allowed: [] }, join(folder, 'refused')), /would depend on @noble\//);
   });
 });
