@@ -1,7 +1,7 @@
 /** The door of db: a pool whose role cannot rewrite the journal, migrations, named statements, and a PostgreSQL of our own where none is given. */
 export { openDatabase, openForReading, type Database, type DatabaseOptions } from './database.ts';
 export { startPostgres, type EmbeddedPostgres, type PostgresEvent, type PostgresOptions } from './embedded/embedded.ts';
-export { toProblem, violatedConstraint } from './errors.ts';
+export { sqlState, toProblem, violatedConstraint } from './errors.ts';
 export { migrate, type Migrated } from './migrate.ts';
-export { execute, inTransaction, query, type Queryable, type Row } from './query.ts';
+export { execute, inTransaction, query, type Connection, type Pool, type Queryable, type Row } from './query.ts';
 export { loadSql, type NamedStatement } from './sql.ts';

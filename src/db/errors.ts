@@ -50,3 +50,8 @@ function firstLine(error: Error): string {
 export function violatedConstraint(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError && error.code?.startsWith('23') ? error.constraint : undefined;
 }
+
+/** The SQLSTATE of an error that the database raised (for those a function of ours raises on purpose); undefined for any other error. */
+export function sqlState(error: unknown): string | undefined {
+  return error instanceof pg.DatabaseError ? error.code : undefined;
+}

@@ -6,12 +6,18 @@ import type { NamedStatement } from './sql.ts';
 /** A row as it comes: whoever reads it says what is in it. */
 export type Row = pg.QueryResultRow;
 
-/** A pool, or a connection taken from it. */
+/** The connections of a Database. */
+export type Pool = pg.Pool;
+
+/** One of them, taken from the pool; in a transaction it is the transaction. */
+export type Connection = pg.PoolClient;
+
+/** Either. */
 export type Queryable = pg.Pool | pg.ClientBase;
 
 /** Runs a statement and gives its rows. int8 and numeric come as bigint (and so do their arrays), uuid as text, bytea as bytes. Refusals of the store are thrown as Problems. */
-export async function query<Row extends pg.QueryResultRow>(client: Queryable, statement: NamedStatement, params: readonly unknown[] = []): Promise<Row[]> {
-  return (await run<Row>(client, statement, params)).rows;
+export async function query<Shape extends Row>(client: Queryable, statement: NamedStatement, params: readonly unknown[] = []): Promise<Shape[]> {
+  return (await run<Shape>(client, statement, params)).rows;
 }
 
 /** Runs a statement that returns no rows and says how many it touched. */
@@ -19,9 +25,9 @@ export async function execute(client: Queryable, statement: NamedStatement, para
   return (await run(client, statement, params)).rowCount ?? 0;
 }
 
-async function run<Row extends pg.QueryResultRow>(client: Queryable, statement: NamedStatement, params: readonly unknown[]): Promise<pg.QueryResult<Row>> {
+async function run<Shape extends Row>(client: Queryable, statement: NamedStatement, params: readonly unknown[]): Promise<pg.QueryResult<Shape>> {
   try {
-    return await client.query<Row>({ name: statement.name, text: statement.text, values: [...params] });
+    return await client.query<Shape>({ name: statement.name, text: statement.text, values: [...params] });
   } catch (error) {
     throw toProblem(error);
   }
@@ -86,6 +92,6 @@ export const typeParsers: pg.CustomTypesConfig = {
   getTypeParser(oid: number, format?: 'text' | 'binary') {
     if (oid === INT8 || oid === NUMERIC) return toBigint;
     if (oid === INT8_ARRAY || oid === NUMERIC_ARRAY) return toBigints;
-    return pg.types.getTypeParser(oid, format as 'text');
+    return pg.types.getTypeParser(oid, format);
   },
 };

@@ -61,11 +61,14 @@ describe('transactions', () => {
     await execute(db.database.pool, INSERT, [1, 1n]);
     await execute(db.database.pool, INSERT, [2, 1n]);
     const touch = (id: number) => statement(`touch${id}`, `update cairn.item set amount = amount + 1 where id = ${id}`);
-    let ready = 0;
+    let arrive: () => void;
+    let waiting = 2;
+    const both = new Promise<void>((resolve) => (arrive = resolve));
     const crossing = (first: number, second: number) =>
       inTransaction(db.database.pool, async (client) => {
         await execute(client, touch(first));
-        for (ready++; ready < 2;) await new Promise((resolve) => setImmediate(resolve));
+        if (--waiting === 0) arrive();
+        await both;
         await execute(client, touch(second));
       });
     const outcomes = await Promise.allSettled([crossing(1, 2), crossing(2, 1)]);

@@ -133,7 +133,7 @@ describe('the local chain', function () {
       })().catch(() => undefined);
       await sleep(60 + 45 * round);
       const finalBlock = chain!.finalBlock();
-      for (const hash of [...hashes]) {
+      for (const hash of hashes.slice()) {
         const receipt = await rpc<Receipt | null>('eth_getTransactionReceipt', hash);
         if (receipt && BigInt(receipt.blockNumber) <= finalBlock) final.set(hash, receipt);
       }

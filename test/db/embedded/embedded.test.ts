@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import path, { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { openDatabase, startPostgres, type EmbeddedPostgres, type PostgresEvent } from '#db';
@@ -61,7 +61,7 @@ describe('the embedded PostgreSQL', function () {
   };
   const placeOf = () => {
     const { folder } = JSON.parse(readFileSync(join(stateDir, 'postgres.json'), 'utf8')) as { folder: string };
-    return { folder: resolve(stateDir, folder) };
+    return { folder: path.resolve(stateDir, folder) };
   };
 
   beforeEach(() => {
@@ -101,9 +101,9 @@ describe('the embedded PostgreSQL', function () {
     const database = await openDatabase({ url: postgres!.url });
     await ask('create table cairn.entry (id int primary key); grant select, insert on cairn.entry to cairn_app');
     const acknowledged: number[] = [];
-    let writing = true;
+    const writing = new AbortController();
     const writers = [0, 1, 2, 3].map(async (writer) => {
-      for (let n = writer; writing; n += 4) {
+      for (let n = writer; !writing.signal.aborted; n += 4) {
         await database.pool.query('insert into cairn.entry values ($1)', [n]).then(
           () => acknowledged.push(n),
           () => new Promise((resolve) => setTimeout(resolve, 10)),
@@ -116,7 +116,7 @@ describe('the embedded PostgreSQL', function () {
       process.kill(postgres!.pid(), 'SIGKILL');
       await until(() => events.length === round);
     }
-    writing = false;
+    writing.abort();
     await Promise.all(writers);
     deepStrictEqual(events, [{ kind: 'restarted' }, { kind: 'restarted' }]);
     const found = new Set((await ask('select id from cairn.entry')).map((row) => row['id']));
