@@ -5,6 +5,7 @@ import { SETTLEMENT_VAULT_ABI } from '../abi/settlement-vault.ts';
 import { TIMELOCK_ABI } from '../abi/timelock.ts';
 import { lower } from '../client/logs.ts';
 import type { ChainClient } from '../client/types.ts';
+import { logsBackwards, topicOf } from './backwards.ts';
 
 export interface Governance {
   readonly anchor: { readonly owner: Hex; readonly pendingOwner: Hex; readonly guardian: Hex; readonly poster: Hex; readonly paused: boolean };
@@ -30,17 +31,27 @@ interface Contracts {
   readonly block: { readonly number: bigint };
 }
 
+// Of OpenZeppelin's TimelockController; the id of the act is the first topic of each.
+const CALL_SCHEDULED = topicOf('CallScheduled(bytes32,uint256,address,uint256,bytes,bytes32,uint256)');
+const CALL_EXECUTED = topicOf('CallExecuted(bytes32,uint256,address,uint256,bytes)');
+const CANCELLED = topicOf('Cancelled(bytes32)');
+
+async function openActs(client: ChainClient, { timelock, block: { number } }: Contracts, block: bigint): Promise<Hex[]> {
+  const scheduled = new Set<Hex>();
+  const ended = new Set<Hex>();
+  for await (const logs of logsBackwards(client, { address: [timelock], topics: [[CALL_SCHEDULED, CALL_EXECUTED, CANCELLED]] }, number, block)) {
+    for (const { topics } of logs) (topics[0] === CALL_SCHEDULED ? scheduled : ended).add(topics[1]!);
+  }
+  return [...scheduled].filter((act) => !ended.has(act));
+}
+
 /** Who governs the contracts, as of a block. */
 export async function readGovernance(client: ChainClient, contracts: Contracts, block: bigint): Promise<Governance> {
+  const open = await openActs(client, contracts, block);
   return client.read('who governs the contracts', async (viem) => {
     const anchor = { abi: LEDGER_ANCHOR_ABI, address: contracts.anchor, blockNumber: block } as const;
     const vault = { abi: SETTLEMENT_VAULT_ABI, address: contracts.vault, blockNumber: block } as const;
     const timelock = { abi: TIMELOCK_ABI, address: contracts.timelock } as const;
-    const acts = (eventName: 'CallScheduled' | 'CallExecuted' | 'Cancelled'): Promise<Hex[]> =>
-      viem
-        .getContractEvents({ ...timelock, eventName, fromBlock: contracts.block.number, toBlock: block, strict: true })
-        .then((logs) => logs.map(({ args }) => args.id));
-    const done = new Set([...(await acts('CallExecuted')), ...(await acts('Cancelled'))]);
     return {
       anchor: {
         owner: lower(await viem.readContract({ ...anchor, functionName: 'owner' })),
@@ -59,7 +70,7 @@ export async function readGovernance(client: ChainClient, contracts: Contracts, 
         book: lower(await viem.readContract({ ...vault, functionName: 'book' })),
       },
       timelockDelayS: await viem.readContract({ ...timelock, functionName: 'getMinDelay', blockNumber: block }),
-      openActs: [...new Set(await acts('CallScheduled'))].filter((act) => !done.has(act)),
+      openActs: open,
     };
   });
 }

@@ -3,6 +3,7 @@ import { encodeFunctionData } from 'viem';
 import { privateKeyToAddress } from 'viem/accounts';
 import { ManualClock, Problem, type BookId, type Hex, type ProblemCode } from '#base';
 import { connectChain, deploy, readGovernance, requireDeployment, rolesOf, type ChainClient, type DeployOptions } from '#chain';
+import { TIMELOCK_ABI } from '../../../src/chain/abi/timelock.ts';
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
 import { TEST_STABLECOIN_ABI } from '../../../src/chain/abi/test-stablecoin.ts';
 import { deployToken, devKey, startTestChain, type TestChain } from '../anvil.ts';
@@ -63,6 +64,18 @@ describe('the deployment', () => {
     assert.deepEqual(await deploy({ ...options, consent: false }), deployment);
     assert.deepEqual(await requireDeployment(db.database), deployment);
     assert.equal(await client.read('nonce', (viem) => viem.getTransactionCount({ address: deployment.deployer })), nonce, 'nothing was sent for it');
+  });
+
+  it('leaves a timelock that shows what is proposed and not yet done', async () => {
+    const owner = privateKeyToAddress(devKey(3)).toLowerCase() as Hex;
+    const deployment = await deploy({ ...options, signers: { ...options.signers, owner } });
+    const zero: Hex = `0x${'00'.repeat(32)}`;
+    const data = encodeFunctionData({ abi: TIMELOCK_ABI, functionName: 'schedule', args: [deployment.vault, 0n, '0x', zero, zero, 5n] });
+    await chain.request('eth_sendTransaction', { from: owner, to: deployment.timelock, data });
+    await chain.mine();
+    assert.equal((await readGovernance(client, deployment, (await client.head()).number)).openActs.length, 1);
+    const sooner = encodeFunctionData({ abi: TIMELOCK_ABI, functionName: 'schedule', args: [deployment.anchor, 0n, '0x', zero, zero, 4n] });
+    await assert.rejects(chain.request('eth_call', { from: owner, to: deployment.timelock, data: sooner }), /revert/, 'the delay holds');
   });
 
   it('sends nothing without being asked, and no test token to a real chain', async () => {

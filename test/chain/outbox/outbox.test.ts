@@ -241,9 +241,12 @@ describe('the outbox', () => {
     await chain.request('eth_sendTransaction', { from: RELAYER, to: PERSON, value: '0x1' });
     await chain.mine(FINALITY + 1);
     await outbox.tick();
-    assert.equal(await state(sent), 'sent', 'one look is not enough');
+    const held = (await outbox.transaction(sent)).nonce!;
+    await outbox.tick();
+    assert.equal((await outbox.transaction(sent)).nonce, held, 'one look is not enough');
     clock.advance(60_000);
     await finish(sent);
+    assert.equal((await outbox.transaction(sent)).nonce, held + 1n);
     assert.equal(await state(sent), 'final');
     assert.equal((await balance()) - before, 2n);
   });
