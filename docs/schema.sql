@@ -38,6 +38,7 @@ table book_00000000000070008000000000000000.account
   constraint account_pending_is_never_negative CHECK (((debits_pending >= (0)::numeric) AND (credits_pending >= (0)::numeric)))
   constraint account_pkey PRIMARY KEY (no)
   constraint account_posted_is_never_negative CHECK (((debits_posted >= (0)::numeric) AND (credits_posted >= (0)::numeric)))
+  CREATE INDEX account_of_owner ON book_00000000000070008000000000000000.account USING btree (owner, id)
   grant insert, select to cairn_app
   grant select to cairn_read
   grant update (credits_pending) to cairn_app
@@ -695,6 +696,7 @@ begin
     constraint account_debits_within_credits check (flags & 2 = 0 or debits_pending + debits_posted <= credits_posted + overdraft),
     constraint account_credits_within_debits check (flags & 4 = 0 or credits_pending + credits_posted <= debits_posted + overdraft)
   ) with (fillfactor = 50);
+  create index account_of_owner on account (owner, id);
 
   -- Every record, once, for ever. A transfer (kind 3) has its columns; any other kind its body. A refusal (kind 4) stands under the id it refuses, so that
   -- one index keeps both from ever being booked. Nil and zero are null: most transfers have no hold, no timeout, no date of their own.

@@ -27,7 +27,8 @@ const ONCE: readonly ProblemCode[] = [
 
 const DESCRIPTION = `Amounts are integer minor units as decimal strings. Ids are UUIDs in lower case. Times are milliseconds since 1970.
 Every refusal is application/problem+json (RFC 9457) with a code, retry advice and how to solve it.
-POST requests need an Idempotency-Key; the first answer under a key is repeated for at least 24 hours (Idempotent-Replayed: true).
+POST requests need an Idempotency-Key, unique for the owner of the API key, the method and the path. Its first answer is repeated for at least 24 hours (Idempotent-Replayed: true).
+Ids of what a request makes follow from its Idempotency-Key where it names none: after a crash between the effect and its stored answer, the same request has no second effect, and its transfers answer \`exists\`.
 Lists are paged by an opaque cursor. Every answer carries Request-Id, Cairn-Version, RateLimit-Policy and RateLimit.`;
 
 type Json = Record<string, unknown>;

@@ -1,38 +1,17 @@
-import type { AccountId, AssetNo, Hex, MerchantId, OrderId, PayeeId, PaymentId, TimeMs } from '#base';
+import type { AssetNo, MerchantId, OrderId, PayeeId, PaymentId, TimeMs } from '#base';
+import type { Authorisation } from '#identity/core';
+import type { Book } from '#ledger';
 import type { ApiKeys } from './access/keys.store.ts';
 import type { Page } from './frame/cursor.ts';
 
-/** What a caller may ask a list for: from where (the `next` of the page before, or null) and how much. */
+/** What a caller may ask a list for: from where (the `next` of the page before, or null) and how much. A position is the id of the last item, or its number. */
 export interface PageRequest {
   readonly after: string | null;
   readonly limit: number;
 }
 
-/** A signature over the EIP-712 message the name says (docs/formats.md); `signature` is 65 bytes r, s, v in hexadecimal. */
-interface Signed {
-  readonly nonce: bigint;
-  /** Seconds since 1970. */
-  readonly expiryS: bigint;
-  readonly signature: Hex;
-}
-
-/** Order(...) without what the server takes from the file and the key: merchant and fileHash. */
-export interface OrderAuthorisation extends Signed {
-  readonly order: OrderId;
-  /** The merchant's ledger account that pays. */
-  readonly account: AccountId;
-  readonly count: number;
-  readonly controlSum: string;
-}
-
-/** Payee(...) without the merchant, who is the owner of the key. */
-export interface PayeeAuthorisation extends Signed {
-  readonly payee: PayeeId;
-  readonly name: string;
-  readonly account: string;
-  readonly settlementAddress: Hex;
-  readonly token: Hex;
-}
+/** What the API asks of a book: `Book` of #ledger, as it is. */
+export type LedgerService = Pick<Book, 'submit' | 'account' | 'accounts' | 'accountsOf' | 'byKey' | 'transfer' | 'entries' | 'balanceAt' | 'records'>;
 
 /** What a payment costs, in whole minor units: `principal` of the payee's asset, everything else of the merchant's. */
 export interface PriceView {
@@ -112,12 +91,12 @@ export interface PaymentsService {
   submitOrderFile(submission: {
     readonly merchant: MerchantId;
     readonly fileBytes: Uint8Array;
-    readonly authorisation: OrderAuthorisation;
+    readonly authorisation: Authorisation<'Order'>;
   }): Promise<OrderFileView>;
   getOrderFile(order: OrderId): Promise<OrderFileView | null>;
   getPayment(id: PaymentId): Promise<PaymentView | null>;
   listPayments(merchant: MerchantId, page: PageRequest): Promise<Page<PaymentView>>;
-  addPayee(merchant: MerchantId, payee: PayeeAuthorisation): Promise<PayeeView>;
+  addPayee(merchant: MerchantId, authorisation: Authorisation<'Payee'>): Promise<PayeeView>;
   getPayee(id: PayeeId): Promise<PayeeView | null>;
   listPayees(merchant: MerchantId, page: PageRequest): Promise<Page<PayeeView>>;
   /** What a payment would cost now. Nothing is kept: a payment is quoted, and its rate locked, when it is processed. */
@@ -130,8 +109,8 @@ export interface ReceiptsService {
 }
 
 export interface BatchView {
-  readonly firstSeq: number;
-  readonly lastSeq: number;
+  readonly firstSeq: bigint;
+  readonly lastSeq: bigint;
   readonly batchRoot: string;
   readonly bookRecord: string;
   readonly sealedMs: TimeMs;
@@ -145,7 +124,7 @@ export interface BatchesService {
 }
 
 export interface SystemStatus {
-  readonly headSeq: number;
+  readonly headSeq: bigint;
   readonly greatestUnanchoredAgeMs: number;
   readonly unanchoredAgeLimitMs: number;
   readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
@@ -158,6 +137,7 @@ export interface StatusService {
 
 /** Everything behind the API, given by whoever wires it. */
 export interface ApiServices {
+  readonly ledger: LedgerService;
   readonly payments: PaymentsService;
   readonly receipts: ReceiptsService;
   readonly batches: BatchesService;

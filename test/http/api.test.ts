@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { PROBLEMS } from '#base';
 import { createLog, openApiKeys } from '#http';
 import { ALICE, testApi, type TestApi } from './support/api.ts';
+import { payeeAuthorisation } from './support/messages.ts';
 import { WELL } from './support/services.ts';
 
 describe('the API’s frame', () => {
@@ -59,8 +60,7 @@ describe('the API’s frame', () => {
 
   it('says nothing of what failed inside, and logs it under the same instance', async () => {
     api.services.failure = new TypeError('secret-host.internal refused password hunter2');
-    const payee = { payee: ALICE, name: 'Ada', account: 'A1', settlementAddress: `0x${'1'.repeat(40)}`, token: `0x${'2'.repeat(40)}` };
-    const json = { ...payee, nonce: '1', expiryS: '1900000000', signature: `0x${'3'.repeat(130)}` };
+    const json = payeeAuthorisation(ALICE, 1);
     const answer = await api.call('POST', '/v1/payees', { token: alice, json });
     api.services.failure = null;
     assert.equal(answer.status, 500);
@@ -72,7 +72,7 @@ describe('the API’s frame', () => {
   });
 
   it('logs who asked for what route and how it ended, and never a secret, a query or a body', async () => {
-    const secret = alice.split('_')[2]!;
+    const secret = alice.slice('cairn_0123456789abcdef_'.length);
     await api.call('GET', `/v1/payees?cursor=${secret}`, { token: alice });
     await api.call('GET', `/v1/payees?cursor=${secret}`, { token: `${alice.slice(0, -1)}!` });
     await new Promise((resolve) => setTimeout(resolve, 20));

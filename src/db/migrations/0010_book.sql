@@ -72,6 +72,7 @@ begin
     constraint account_debits_within_credits check (flags & 2 = 0 or debits_pending + debits_posted <= credits_posted + overdraft),
     constraint account_credits_within_debits check (flags & 4 = 0 or credits_pending + credits_posted <= debits_posted + overdraft)
   ) with (fillfactor = 50);
+  create index account_of_owner on account (owner, id);
 
   -- Every record, once, for ever. A transfer (kind 3) has its columns; any other kind its body. A refusal (kind 4) stands under the id it refuses, so that
   -- one index keeps both from ever being booked. Nil and zero are null: most transfers have no hold, no timeout, no date of their own.

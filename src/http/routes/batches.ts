@@ -1,13 +1,15 @@
 import { z } from 'zod';
-import { decodeCursor, presentPage } from '../frame/cursor.ts';
+import { decodeCursor, presentPage, NUMBER_POSITION } from '../frame/cursor.ts';
 import { defineRoute, type Route } from '../frame/route.ts';
-import { durationMs, hexOf, PAGE_DEFAULT, pageOf, pageQuery, seqNo, timeMs } from '../schemas/common.ts';
+import { durationMs, hexOf, PAGE_DEFAULT, pageOf, pageQuery, seqOut, timeMs } from '../schemas/common.ts';
 import type { BatchView } from '../services.ts';
+
+const BATCHES = { name: 'batches', position: NUMBER_POSITION };
 
 const batchOut = z
   .object({
-    firstSeq: seqNo,
-    lastSeq: seqNo,
+    firstSeq: seqOut,
+    lastSeq: seqOut,
     batchRoot: hexOf(32),
     bookRecord: hexOf(32),
     sealedMs: timeMs,
@@ -20,7 +22,7 @@ const batchOut = z
 
 const statusOut = z
   .object({
-    headSeq: z.int(),
+    headSeq: seqOut,
     greatestUnanchoredAgeMs: durationMs,
     unanchoredAgeLimitMs: durationMs,
     checks: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
@@ -28,7 +30,7 @@ const statusOut = z
   .meta({ id: 'SystemStatus' });
 
 function present(batch: BatchView): z.input<typeof batchOut> {
-  return { ...batch };
+  return { ...batch, firstSeq: `${batch.firstSeq}`, lastSeq: `${batch.lastSeq}` };
 }
 
 /** What was proven so far, and how the parts are. */
@@ -46,8 +48,8 @@ export const BATCH_ROUTES: readonly Route[] = [
     replies: { 200: { description: 'A page of batches, in order of sequence numbers.', schema: pageOf(batchOut) } },
     problems: ['http/bad-cursor'],
     async handle({ query }, { batches }) {
-      const page = { after: decodeCursor('batches', query.cursor), limit: query.limit ?? PAGE_DEFAULT };
-      return { status: 200, json: presentPage('batches', await batches.batches(page), present) };
+      const page = { after: decodeCursor(BATCHES, query.cursor), limit: query.limit ?? PAGE_DEFAULT };
+      return { status: 200, json: presentPage(BATCHES, await batches.batches(page), present) };
     },
   }),
   defineRoute({
@@ -61,7 +63,8 @@ export const BATCH_ROUTES: readonly Route[] = [
     replies: { 200: { description: 'The status.', schema: statusOut } },
     problems: ['http/operator-only'],
     async handle(_request, { status }) {
-      return { status: 200, json: await status.status() };
+      const now = await status.status();
+      return { status: 200, json: { ...now, headSeq: `${now.headSeq}` } };
     },
   }),
 ];

@@ -6,6 +6,8 @@ import { decodeCursor, presentPage } from '../frame/cursor.ts';
 import { defineRoute, type Route } from '../frame/route.ts';
 import { hexOf, idSchema, PAGE_DEFAULT, pageOf, pageQuery, timeMs } from '../schemas/common.ts';
 
+const KEYS = { name: 'api-keys', position: /^[0-9a-f]{16}$/ };
+
 const keyId = z
   .string()
   .regex(/^[0-9a-f]{16}$/, 'must be 16 hexadecimal digits')
@@ -86,9 +88,9 @@ export const KEY_ROUTES: readonly Route[] = [
     problems: ['http/operator-only', 'http/bad-cursor'],
     async handle({ query }, { keys }) {
       const limit = query.limit ?? PAGE_DEFAULT;
-      const items = await keys.list(decodeCursor('api-keys', query.cursor) ?? '', limit);
+      const items = await keys.list(decodeCursor(KEYS, query.cursor) ?? '', limit);
       const next = items.length === limit ? (items.at(-1)?.id ?? null) : null;
-      return { status: 200, json: presentPage('api-keys', { items, next }, present) };
+      return { status: 200, json: presentPage(KEYS, { items, next }, present) };
     },
   }),
   defineRoute({

@@ -1,13 +1,13 @@
 import type { RouteConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
-import { durationMs, problemOut } from '../schemas/common.ts';
+import { durationMs, problemOut, seqOut } from '../schemas/common.ts';
 
 const notReady = { 503: { description: 'http/not-ready', content: { 'application/problem+json': { schema: problemOut } } } };
 
 const readiness = z
   .object({
     status: z.literal('ready'),
-    headSeq: z.int(),
+    headSeq: seqOut,
     unanchored: z.object({ greatestAgeMs: durationMs, limitMs: durationMs }),
     checks: z.array(z.object({ name: z.string(), ok: z.boolean() })),
   })

@@ -64,7 +64,7 @@ function refuseNotReady(status: SystemStatus): void {
 
 function presentStatus(status: SystemStatus) {
   return {
-    headSeq: status.headSeq,
+    headSeq: `${status.headSeq}`,
     unanchored: { greatestAgeMs: status.greatestUnanchoredAgeMs, limitMs: status.unanchoredAgeLimitMs },
     // What a check found may name hosts and paths: GET /v1/status tells the operator.
     checks: status.checks.map(({ name, ok }) => ({ name, ok })),

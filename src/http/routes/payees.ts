@@ -1,12 +1,14 @@
 import { z } from 'zod';
 import { Problem, type AssetNo, type PayeeId } from '#base';
 import { maySee, merchantConcerned, merchantOf } from '../access/scopes.ts';
-import { decodeCursor, presentPage } from '../frame/cursor.ts';
+import { decodeCursor, presentPage, UUID_POSITION } from '../frame/cursor.ts';
 import { defineRoute, type Route } from '../frame/route.ts';
 import { idSchema, PAGE_DEFAULT, pageOf, pageQuery } from '../schemas/common.ts';
 import { merchantQuery, payeeIn, payeeOut, priceOut, quoteQuery } from '../schemas/payments.ts';
 import type { PayeeView } from '../services.ts';
 import { presentPrice } from './present.ts';
+
+const PAYEES = { name: 'payees', position: UUID_POSITION };
 
 function present(payee: PayeeView): z.input<typeof payeeOut> {
   return { ...payee };
@@ -60,9 +62,9 @@ export const PAYEE_ROUTES: readonly Route[] = [
     replies: { 200: { description: 'A page of payees.', schema: pageOf(payeeOut) } },
     problems: ['http/bad-cursor', 'http/not-allowed-here'],
     async handle({ caller, query }, { payments }) {
-      const page = { after: decodeCursor('payees', query.cursor), limit: query.limit ?? PAGE_DEFAULT };
+      const page = { after: decodeCursor(PAYEES, query.cursor), limit: query.limit ?? PAGE_DEFAULT };
       const payees = await payments.listPayees(merchantConcerned(caller, query.merchant), page);
-      return { status: 200, json: presentPage('payees', payees, present) };
+      return { status: 200, json: presentPage(PAYEES, payees, present) };
     },
   }),
   defineRoute({

@@ -1,12 +1,14 @@
 import { z } from 'zod';
 import { Problem, type OrderId, type PaymentId } from '#base';
 import { maySee, merchantConcerned, merchantOf, type Caller } from '../access/scopes.ts';
-import { decodeCursor, presentPage } from '../frame/cursor.ts';
+import { decodeCursor, presentPage, UUID_POSITION } from '../frame/cursor.ts';
 import { defineRoute, type Route } from '../frame/route.ts';
 import { idSchema, PAGE_DEFAULT, pageOf, pageQuery } from '../schemas/common.ts';
 import { authorisationHeader, merchantQuery, orderFileOut, paymentOut } from '../schemas/payments.ts';
 import type { PaymentsService, PaymentView } from '../services.ts';
 import { presentOrderFile, presentPayment } from './present.ts';
+
+const PAYMENTS = { name: 'payments', position: UUID_POSITION };
 
 const FILE_BYTES = 32 * 1024 * 1024;
 const paymentParams = z.strictObject({ id: idSchema<PaymentId>('the payment') });
@@ -25,12 +27,10 @@ export const PAYMENT_ROUTES: readonly Route[] = [
     tag: 'payments',
     summary: 'Submit a pain.001 file with the merchant’s authorisation',
     description:
-      'The body is the exact file: its SHA-256 is what the merchant signed. The authorisation travels in the header Cairn-Order-Authorisation, as base64url of the JSON OrderAuthorisation.',
+      'The body is the exact file: its SHA-256 is what the merchant signed. The authorisation travels in the header Cairn-Order-Authorisation, as base64url of its JSON.',
     access: { scope: 'payments:write', who: 'merchant' },
     once: true,
-    headers: z.object({
-      'cairn-order-authorisation': authorisationHeader.meta({ description: 'base64url of the JSON of OrderAuthorisation, without padding.' }),
-    }),
+    headers: z.object({ 'cairn-order-authorisation': authorisationHeader }),
     body: { type: 'application/xml', limitBytes: FILE_BYTES },
     replies: { 202: { description: 'The file is taken; each payment says how far it is.', schema: orderFileOut } },
     problems: ['http/merchant-only'],
@@ -69,9 +69,9 @@ export const PAYMENT_ROUTES: readonly Route[] = [
     replies: { 200: { description: 'A page of payments.', schema: pageOf(paymentOut) } },
     problems: ['http/bad-cursor', 'http/not-allowed-here'],
     async handle({ caller, query }, { payments }) {
-      const page = { after: decodeCursor('payments', query.cursor), limit: query.limit ?? PAGE_DEFAULT };
+      const page = { after: decodeCursor(PAYMENTS, query.cursor), limit: query.limit ?? PAGE_DEFAULT };
       const found = await payments.listPayments(merchantConcerned(caller, query.merchant), page);
-      return { status: 200, json: presentPage('payments', found, presentPayment) };
+      return { status: 200, json: presentPage(PAYMENTS, found, presentPayment) };
     },
   }),
   defineRoute({

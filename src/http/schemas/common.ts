@@ -30,7 +30,7 @@ export const assetNo = z
   .int()
   .min(1)
   .max(2 ** 32 - 1)
-  .meta({ description: 'Number of the asset in this deployment; GET /v1/assets lists them.' })
+  .meta({ description: 'Number of the asset in this deployment; GET /v1/assets/{asset} describes it.' })
   .transform((no) => no as AssetNo);
 export const assetNoOut = z.int().meta({ description: 'Number of the asset in this deployment.' });
 
@@ -40,7 +40,12 @@ export const timeMs = z.int().min(0).meta({ description: 'Milliseconds since 197
 /** A span of time in milliseconds. */
 export const durationMs = z.int().min(0).meta({ description: 'Milliseconds.' });
 
-export const seqNo = z.int().min(1).meta({ description: 'Place of a record in the book: 1, 2, 3, ... without gaps.' });
+/** The place of a record in its book. */
+export const seqOut = z
+  .string()
+  .regex(/^(0|[1-9][0-9]*)$/)
+  .meta({ description: 'Place of a record in the book, as a decimal string: 1, 2, 3, ... without gaps.', example: '4711' });
+export const seqIn = seqOut.max(19).transform((text) => BigInt(text));
 
 export const hexOf = (bytes: number) =>
   z

@@ -1,45 +1,34 @@
 import { z } from 'zod';
-import type { AccountId, Hex, MerchantId, OrderId, PayeeId } from '#base';
+import type { MerchantId } from '#base';
+import { parseAuthorisation, STRUCTS, type MessageKind } from '#identity/core';
 import { amountIn, amountOut, assetNoOut, hexOf, idSchema, timeMs } from './common.ts';
-
-const hexIn = (bytes: number) => hexOf(bytes).refine((text): text is Hex => text.startsWith('0x'));
 
 /** The merchant whom a list is about. */
 export const merchantQuery = idSchema<MerchantId>('the merchant')
   .optional()
   .meta({ description: 'The merchant concerned. The operator has to name one; for a merchant it is always himself.' });
 
-const MAX_U64 = (1n << 64n) - 1n;
-const u64 = (what: string) =>
-  z
-    .string()
-    .regex(/^(0|[1-9][0-9]{0,19})$/, 'must be an integer as a string')
-    .refine((text) => !/^\d{1,20}$/.test(text) || BigInt(text) <= MAX_U64, 'must be at most 2^64 - 1')
-    .meta({ description: what })
-    .transform((text) => BigInt(text));
+/** A signed message as JSON, the same shape everywhere: its members are those of the struct that was signed (docs/formats.md), all of them strings. */
+function authorisationIn<Kind extends MessageKind>(kind: Kind) {
+  const members = STRUCTS[kind].members.map(([type, name]) => [name, z.string().max(200).meta({ description: type })] as const);
+  return z
+    .strictObject({
+      kind: z.literal(kind),
+      message: z.strictObject(Object.fromEntries(members)),
+      evidence: z.strictObject({ scheme: z.literal('eip712'), signature: hexOf(65) }),
+    })
+    .meta({ id: `${kind}Authorisation`, description: `${kind}(...) of docs/formats.md, signed by the merchant: integers as decimal strings, ids as UUIDs.` })
+    .transform((json) => parseAuthorisation(kind, json));
+}
 
-const signed = {
-  nonce: u64('Used once a merchant; at most 2^64 - 1, as a decimal string.'),
-  expiryS: u64('Seconds since 1970, as a decimal string.'),
-  signature: hexIn(65).meta({ description: 'EIP-712 signature r, s, v of the merchant’s key.' }),
-};
+export const payeeIn = authorisationIn('Payee');
 
-/** What the merchant signed over an order file, without what the server takes from the file and the key. */
-export const orderAuthorisation = z
-  .strictObject({
-    order: idSchema<OrderId>('the order, chosen by the merchant'),
-    account: idSchema<AccountId>('the merchant’s account that pays'),
-    count: z.int().min(1).max(1_000_000),
-    controlSum: z.string().regex(/^(0|[1-9][0-9]{0,20})(\.[0-9]{0,16}[1-9])?$/, 'must be a plain decimal without trailing zeros'),
-    ...signed,
-  })
-  .meta({ id: 'OrderAuthorisation', description: 'Order(...) of docs/formats.md, signed by the merchant.' });
-
-/** The authorisation as it travels beside the raw file: base64url of its JSON, in one header. */
+/** How an order's authorisation travels beside the raw file: base64url of its JSON, in one header. */
 export const authorisationHeader = z
   .string()
-  .max(4096)
+  .max(8192)
   .regex(/^[A-Za-z0-9_-]+$/, 'must be base64url without padding')
+  .meta({ description: 'base64url, without padding, of the JSON {kind: "Order", message, evidence: {scheme: "eip712", signature}}.' })
   .transform((text, context) => {
     try {
       return JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as unknown;
@@ -48,18 +37,7 @@ export const authorisationHeader = z
       return z.NEVER;
     }
   })
-  .pipe(orderAuthorisation);
-
-export const payeeIn = z
-  .strictObject({
-    payee: idSchema<PayeeId>('the payee, chosen by the merchant'),
-    name: z.string().min(1).max(140),
-    account: z.string().min(1).max(34).meta({ description: 'IBAN or other account number, as order files name the payee.' }),
-    settlementAddress: hexIn(20),
-    token: hexIn(20),
-    ...signed,
-  })
-  .meta({ id: 'PayeeAuthorisation', description: 'Payee(...) of docs/formats.md, signed by the merchant.' });
+  .pipe(authorisationIn('Order'));
 
 export const payeeOut = z
   .object({

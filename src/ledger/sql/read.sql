@@ -3,6 +3,13 @@
 -- name: schema
 select schema_name from cairn.book where id = $1::uuid;
 
+-- name: accountsOf
+select no, id, seq, asset, code, flags, owner, overdraft, debits_pending, debits_posted, credits_pending, credits_posted
+  from book.account
+ where owner = $1::uuid and id > $2::uuid
+ order by id
+ limit $3::int4;
+
 -- name: records
 select j.seq, j.kind, j.now_ms, j.id, j.pending_id, j.reference, d.id as debit, c.id as credit, j.asset, j.amount, j.code, j.flags, j.timeout_s,
        j.effective_ms, j.body, e.subject, e.fields

@@ -1,4 +1,4 @@
-import { assert, Problem, type AccountId, type BookId, type TimeMs, type TransferId, type WindowId } from '#base';
+import { assert, Problem, type AccountId, type BookId, type TimeMs, type TransferId, type Uuid, type WindowId } from '#base';
 import { query, type Database } from '#db';
 import type { Account, Hold, LedgerRecord, RefusalRecord, Seq, TransferRecord, WindowRecord } from '#ledger/core';
 import { effectOf } from './effects.ts';
@@ -20,6 +20,10 @@ export interface BookReader {
   /** The last record; seq 0 while the book is empty. */
   head(): Promise<{ readonly seq: Seq; readonly nowMs: TimeMs }>;
   account(id: AccountId): Promise<Account | null>;
+  /** Those of the given accounts that exist, in no order. */
+  accounts(ids: readonly AccountId[]): Promise<Account[]>;
+  /** The accounts of an owner with an id after `after` (nil for the first), in the order of their ids, at most `limit`. */
+  accountsOf(owner: Uuid<string>, page: { readonly after: AccountId; readonly limit: number }): Promise<Account[]>;
   /** What became of a transfer's id: booked, or refused for ever. */
   transfer(id: TransferId): Promise<TransferRecord | RefusalRecord | null>;
   hold(id: TransferId): Promise<Hold | null>;
@@ -47,9 +51,16 @@ export async function readBook(database: Database, bookId: BookId): Promise<Book
 export function readerOf({ pool }: Database, bookId: BookId): BookReader {
   const sql = statementsOf(bookId);
 
+  async function accounts(ids: readonly AccountId[]): Promise<Account[]> {
+    return (await query<AccountRow>(pool, sql.accounts, [ids])).map(accountOf);
+  }
+
   async function account(id: AccountId): Promise<Account | null> {
-    const [row] = await query<AccountRow>(pool, sql.accounts, [[id]]);
-    return row ? accountOf(row) : null;
+    return (await accounts([id]))[0] ?? null;
+  }
+
+  async function accountsOf(owner: Uuid<string>, { after, limit }: { after: AccountId; limit: number }): Promise<Account[]> {
+    return (await query<AccountRow>(pool, sql.accountsOf, [owner, after, limit])).map(accountOf);
   }
 
   async function hold(id: TransferId): Promise<Hold | null> {
@@ -113,7 +124,7 @@ export function readerOf({ pool }: Database, bookId: BookId): BookReader {
     return (await query<{ id: TransferId }>(pool, sql.holdsDue, [nowMs, limit])).map((row) => row.id);
   }
 
-  return { bookId, head, account, transfer, hold, window, byKey, records, entries, balanceAt, due };
+  return { bookId, head, account, accounts, accountsOf, transfer, hold, window, byKey, records, entries, balanceAt, due };
 }
 
 interface BalanceRow {

@@ -18,7 +18,17 @@ const files = {
     'byKey',
     'assets',
   ]),
-  read: loadSql(new URL('../sql/read.sql', import.meta.url), ['schema', 'records', 'seqAt', 'before', 'next', 'entries', 'bySeq', 'holdsOfWindow']),
+  read: loadSql(new URL('../sql/read.sql', import.meta.url), [
+    'schema',
+    'accountsOf',
+    'records',
+    'seqAt',
+    'before',
+    'next',
+    'entries',
+    'bySeq',
+    'holdsOfWindow',
+  ]),
 };
 
 type Statements = (typeof files)['append'] & (typeof files)['load'] & (typeof files)['read'];

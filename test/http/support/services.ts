@@ -3,7 +3,7 @@ import { Problem, toHex, type AssetNo, type MerchantId, type OrderId, type Payee
 import type { ApiServices, BatchView, OrderFileView, PayeeView, PaymentView, PriceView, SystemStatus } from '#http';
 
 /** Services small enough to see through: enough behaviour to test the routes in front of them, none of the rules behind. */
-export interface TinyServices extends Omit<ApiServices, 'book'> {
+export interface TinyServices extends Omit<ApiServices, 'ledger'> {
   /** Every submission that reached the service, to see what a refused or repeated request did not do. */
   readonly calls: string[];
   readonly orders: Map<string, OrderFileView>;
@@ -14,7 +14,7 @@ export interface TinyServices extends Omit<ApiServices, 'book'> {
 }
 
 export const WELL: SystemStatus = {
-  headSeq: 1,
+  headSeq: 1n,
   greatestUnanchoredAgeMs: 1_000,
   unanchoredAgeLimitMs: 60_000,
   checks: [
@@ -50,10 +50,11 @@ export function tinyServices(): TinyServices {
     payments: {
       async submitOrderFile({ merchant, fileBytes, authorisation }) {
         if (services.failure) throw services.failure;
-        calls.push(`submit ${authorisation.order}`);
+        const { order, count } = authorisation.message;
+        calls.push(`submit ${order}`);
         const fileHash = toHex(createHash('sha256').update(fileBytes).digest());
-        const payments = Array.from({ length: authorisation.count }, (_, position) => payment(merchant, authorisation.order, position));
-        const file = { order: authorisation.order, merchant, fileHash, messageId: 'M1', receivedMs: 1_800_000_000_000, payments };
+        const payments = Array.from({ length: Number(count) }, (_, position) => payment(merchant, order, position));
+        const file = { order, merchant, fileHash, messageId: 'M1', receivedMs: 1_800_000_000_000, payments };
         orders.set(file.order, file);
         return file;
       },
@@ -65,7 +66,7 @@ export function tinyServices(): TinyServices {
           (one) => one.id,
           page,
         ),
-      async addPayee(merchant, { payee, name, account, settlementAddress }) {
+      async addPayee(merchant, { message: { payee, name, account, settlementAddress } }) {
         if (services.failure) throw services.failure;
         calls.push(`payee ${payee}`);
         const added = { payee, merchant, name, account, settlementAddress, asset: 2 as AssetNo, sandbox: false };
@@ -92,8 +93,8 @@ export function tinyServices(): TinyServices {
 }
 
 const BATCHES: readonly BatchView[] = [1, 2, 3].map((n) => ({
-  firstSeq: n * 10,
-  lastSeq: n * 10 + 9,
+  firstSeq: BigInt(n * 10),
+  lastSeq: BigInt(n * 10 + 9),
   batchRoot: `0x${String(n).repeat(64)}`,
   bookRecord: `0x${String(n + 3).repeat(64)}`,
   sealedMs: 1_800_000_000_000 + n,
@@ -101,7 +102,7 @@ const BATCHES: readonly BatchView[] = [1, 2, 3].map((n) => ({
 }));
 
 function payment(merchant: MerchantId, order: OrderId, position: number): PaymentView {
-  const id = `${order.slice(0, 24)}${String(position).padStart(12, '0')}` as PaymentId;
+  const id = `0190e000-${order.slice(-4)}-7000-8000-${String(position).padStart(12, '0')}` as PaymentId;
   const who = { payee: null, creditorName: 'Ada', creditorAccount: 'CH9300762011623852957', endToEndId: `E${position}` };
   const what = { currency: 'CHF', instructed: '10.5', price: position % 2 === 0 ? PRICE : null, state: 'received' };
   return { id, order, position, merchant, ...who, ...what, reasonCode: null, reason: null, transaction: null, createdMs: 1, updatedMs: 2 };

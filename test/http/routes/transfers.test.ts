@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { CLAIM_MS } from '../../../src/http/idempotency/idempotency.ts';
+import { ALICE, BOB, testApi, type TestApi } from '../support/api.ts';
+import { balanceOf, fundedAccount, headSeq, openAccount } from '../support/money.ts';
+
+describe('transfers over HTTP', () => {
+  let api: TestApi;
+  let alice: string;
+  let bob: string;
+  let operator: string;
+  let from: string;
+  let to: string;
+  let vault: string;
+  before(async () => {
+    api = await testApi();
+    [alice, bob, operator] = [await api.token(ALICE), await api.token(BOB), await api.token(null)];
+    from = await fundedAccount(api, operator, ALICE, '1000000');
+    to = await openAccount(api, alice);
+    vault = await openAccount(api, operator, { code: 10 });
+  });
+  after(() => api.close());
+
+  const move = (amount: string, more: object = {}) => ({ debit: from, credit: to, asset: 1, amount, ...more });
+  const single = (json: unknown, token = alice, key?: string) => api.call('POST', '/v1/transfers', { token, json, ...(key !== undefined && { key }) });
+  const batch = (transfers: unknown[], token = alice, key?: string) =>
+    api.call('POST', '/v1/transfers/batch', { token, json: { transfers }, ...(key !== undefined && { key }) });
+
+  it('books one with both balances in the answer, and shows it', async () => {
+    const before = await balanceOf(api, alice, from);
+    const { status, body } = await single(move('25', { metadata: { invoice: '7' } }));
+    assert.equal(status, 201);
+    assert.equal(body.code, 'created');
+    assert.equal(BigInt(body.debit.creditsPosted) - BigInt(body.debit.debitsPosted), before - 25n);
+    const shown = (await api.call('GET', `/v1/transfers/${body.id}`, { token: alice })).body;
+    assert.equal(shown.amount, '25');
+    assert.equal(shown.code, 99);
+    assert.deepEqual(shown.metadata, { invoice: '7' });
+    assert.equal((await api.call('GET', `/v1/transfers/${body.id}`, { token: bob })).status, 404);
+  });
+
+  it('says why the ledger refused one, and books nothing', async () => {
+    const before = await balanceOf(api, alice, from);
+    const answer = await single(move('99999999'));
+    assert.equal(answer.problem.code, 'http/transfer-refused');
+    assert.equal(answer.problem.facts['code'], 'exceeds_credits');
+    assert.equal(await balanceOf(api, alice, from), before);
+  });
+
+  it('never books another amount under the same key (the defect reported of Fineract)', async () => {
+    const first = await single(move('10'), alice, 'invoice-4711');
+    const head = await headSeq(api);
+    const other = await single(move('11'), alice, 'invoice-4711');
+    assert.equal(first.status, 201);
+    assert.equal(other.status, 422);
+    assert.equal(other.problem.code, 'http/idempotency-key-reused');
+    const again = await single(move('10'), alice, 'invoice-4711');
+    assert.equal(again.text, first.text);
+    assert.equal(await headSeq(api), head);
+  });
+
+  it('has the same single effect when a crash fell between the effect and the stored answer', async () => {
+    const first = await batch([move('5'), move('6')], alice, 'crash-1');
+    const head = await headSeq(api);
+    await api.database.owner.query(`update cairn.http_idempotency set status = null, body = null where key = 'crash-1'`);
+    api.clock.advance(CLAIM_MS);
+    const again = await batch([move('5'), move('6')], alice, 'crash-1');
+    assert.deepEqual(
+      again.body.results.map(({ id, code, seq }: any) => ({ id, code, seq })),
+      first.body.results.map(({ id, seq }: any) => ({ id, code: 'exists', seq })),
+    );
+    assert.equal(await headSeq(api), head);
+    // Even where the claim itself was lost: the ids follow from the key, so the ledger knows the transfer and sees the other amount.
+    await api.database.owner.query(`delete from cairn.http_idempotency where key = 'crash-1'`);
+    const forged = await batch([move('7'), move('6')], alice, 'crash-1');
+    assert.deepEqual(
+      forged.body.results.map(({ code }: any) => code),
+      ['exists_with_different_amount', 'exists'],
+    );
+    assert.equal(await headSeq(api), head);
+  });
+
+  it('gives a result for each item in order, and does chains whole or not at all', async () => {
+    const items = [move('1'), move('2', { flags: ['linked'] }), move('99999999'), move('3'), move('4', { flags: ['linked'] })];
+    const { body } = await batch(items);
+    assert.deepEqual(
+      body.results.map(({ code }: any) => code),
+      ['created', 'linked_event_failed', 'exceeds_credits', 'created', 'linked_event_chain_open'],
+    );
+  });
+
+  it('holds, posts and voids between a merchant’s own accounts', async () => {
+    const before = await balanceOf(api, alice, from);
+    const held = await single(move('100', { flags: ['pending'] }));
+    assert.equal(held.body.debit.debitsPending, '100');
+    const posted = await single(move('60', { flags: ['postPending', 'finalPost'], pendingId: held.body.id }));
+    assert.equal(posted.status, 201, posted.text);
+    assert.equal(posted.body.debit.debitsPending, '0');
+    assert.equal(await balanceOf(api, alice, from), before - 60n);
+  });
+
+  it('takes 8,000 in one call, all answered in order, and not one more', async function () {
+    this.timeout(60_000);
+    const before = await balanceOf(api, alice, to);
+    const items = Array.from({ length: 8_000 }, (_, n) => move(String(1 + (n % 3))));
+    const { status, body } = await batch(items);
+    assert.equal(status, 200);
+    assert.equal(body.results.length, 8_000);
+    const seqs = body.results.map((result: any) => BigInt(result.seq));
+    assert.ok(body.results.every((result: any) => result.code === 'created'));
+    assert.ok(
+      seqs.every((seq: bigint, n: number) => n === 0 || seq === seqs[n - 1] + 1n),
+      'in order, without gaps',
+    );
+    const sum = items.reduce((total, { amount }) => total + BigInt(amount), 0n);
+    assert.equal(await balanceOf(api, alice, to), before + sum);
+    const head = await headSeq(api);
+    const more = await batch([...items, move('1')]);
+    assert.equal(more.problem.code, 'http/invalid-request');
+    assert.equal(await headSeq(api), head);
+  });
+
+  describe('between merchants', () => {
+    it('a merchant can neither take from nor give to what is not his own', async () => {
+      const his = await openAccount(api, bob);
+      const head = await headSeq(api);
+      const absent = '0190ffff-0000-7000-8000-000000000000';
+      for (const sides of [
+        { debit: from, credit: his },
+        { debit: his, credit: from },
+        { debit: absent, credit: his },
+        { debit: his, credit: vault },
+      ]) {
+        const answer = await single(move('1', sides), bob);
+        assert.equal(answer.problem.code, 'http/not-found', JSON.stringify(sides));
+        const call = await batch([move('1', { debit: his, credit: his }), move('1', sides)], bob);
+        assert.equal(call.problem.code, 'http/not-found');
+        assert.equal(call.problem.facts['index'], 1);
+      }
+      assert.equal(await headSeq(api), head);
+    });
+
+    it('a merchant cannot close a hold of others, nor one of his own that leads out', async () => {
+      const [x, y] = [await openAccount(api, bob), await openAccount(api, bob)];
+      const payout = await single(move('50', { debit: from, credit: vault, flags: ['pending', 'settles'], code: 10 }), operator);
+      assert.equal(payout.status, 201, payout.text);
+      const close = { pendingId: payout.body.id, amount: '0', debit: undefined, credit: undefined, asset: undefined };
+      for (const flags of [['voidPending'], ['postPending']]) {
+        assert.equal((await single(move('0', { ...close, flags }))).problem.code, 'http/invalid-request', 'both accounts must be named');
+        assert.equal((await single(move('0', { ...close, flags, debit: from, credit: vault }))).problem.code, 'http/not-found');
+        const disguised = await single(move('50', { ...close, amount: '50', flags, debit: x, credit: y }), bob);
+        assert.equal(disguised.problem.facts['code'], 'pending_transfer_has_different_debit_account_id');
+        assert.equal(disguised.problem.facts['debit'], null, 'nothing of the other’s balances is shown');
+      }
+      assert.equal((await api.call('GET', `/v1/accounts/${from}`, { token: alice })).body.balances.debitsPending, '50');
+    });
+
+    it('a merchant sets nothing that steers settlement, reports or evidence of others', async () => {
+      const cases = [{ flags: ['pending', 'settles'] }, { code: 10 }, { reference: ALICE }, { effectiveMs: 1 }, { subject: BOB, metadata: {} }];
+      for (const more of cases) assert.equal((await single(move('1', more))).problem.code, 'http/not-allowed-here', JSON.stringify(more));
+    });
+
+    it('shows a merchant only his own side of a transfer', async () => {
+      const { body } = await single(move('9', { debit: vault, credit: from, code: 1 }), operator);
+      assert.ok(body.debit && body.credit);
+      const seen = await api.call('GET', `/v1/transfers/${body.id}`, { token: alice });
+      assert.equal(seen.body.amount, '9');
+      const list = await api.call('GET', `/v1/accounts/${from}/entries?limit=1`, { token: alice });
+      assert.deepEqual(list.body.data, [seen.body]);
+      assert.ok(list.body.nextCursor);
+    });
+  });
+});
