@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { getPublicKey } from '@noble/secp256k1';
-import { assert, fromHex, newId, systemClock, toHex, uuidBytes, type Asset, type AssetNo, type BookId, type Clock, type Hex, type RandomBytes } from '#base';
-import { concat } from '#base';
+import { assert, fromHex, newId, systemClock, toHex, type Asset, type AssetNo, type BookId, type Clock, type Hex, type RandomBytes } from '#base';
 import { createAnchorer, createProver, createSealer, greatestUnanchoredAgeMs, type Anchorer, type Prover, type Sealer } from '#anchor';
 import {
   connectChain,
@@ -29,10 +28,12 @@ import { openDatabase, query, startPostgres, type Database, type NamedStatement 
 import { bookAuthorisations, findMerchant, findPayee, walletOwner, type DirectoryDependencies } from '#identity';
 import { merchantDomain } from '#identity/core';
 import { openBook, type Book } from '#ledger';
-import { ACCOUNT_CODES, chartAccount, CREDITS_MUST_NOT_EXCEED_DEBITS, DEBITS_MUST_NOT_EXCEED_CREDITS, type AccountRole, type Command } from '#ledger/core';
 import { advancePayments, countByState, projectRecords, type CoordinatorDependencies, type PaymentProgress } from '#payments';
 import {
   closeWindow,
+  liquidityReference,
+  openChart,
+  publishTariff,
   creditDeposit,
   instructionOf,
   tickSettlement,
@@ -70,7 +71,18 @@ export interface PlatformOptions {
   readonly payments: Pick<CoordinatorDependencies, 'screen' | 'tariff' | 'rates'>;
   readonly clock?: Clock;
   readonly random?: RandomBytes;
+  /** What differs from the usual of a local or a real chain. */
+  readonly policy?: Partial<PlatformPolicy>;
   readonly onEvent: (event: PlatformEvent) => void;
+}
+
+export interface PlatformPolicy {
+  readonly sealAfterMs: number;
+  /** Between the close of a window and the last moment its payees can be paid. */
+  readonly payoutTtlS: number;
+  /** Between two tries to pay whom the token refused. */
+  readonly retryAfterMs: number;
+  readonly timelockDelayS: number;
 }
 
 export interface Platform {
@@ -90,6 +102,8 @@ export interface Platform {
   readonly vault: VaultReader;
   readonly prover: Prover;
   readonly custody: Custody;
+  /** Process ids of the servers that we run ourselves; null where they are somebody else's. */
+  readonly processes: { readonly postgres: (() => number) | null; readonly chain: (() => number) | null };
   /** One pass over everything that is under way. */
   pass(): Promise<PassReport>;
   /** Closes the settlement window now, if any payment waits for one. */
@@ -119,8 +133,8 @@ async function isFinallyAnchored(prover: Prover, book: BookId, seq: bigint): Pro
 
 const OPEN_WAIT_MS = 5_000;
 /** Local blocks come when they are asked for, so everything may be quick there. */
-const LOCAL = { sealAfterMs: 1_500, payoutTtlS: 45, retryAfterMs: 8_000, timelockDelayS: 5 };
-const REMOTE = { sealAfterMs: 20_000, payoutTtlS: 86_400, retryAfterMs: 900_000, timelockDelayS: 172_800 };
+const LOCAL: PlatformPolicy = { sealAfterMs: 1_500, payoutTtlS: 45, retryAfterMs: 8_000, timelockDelayS: 5 };
+const REMOTE: PlatformPolicy = { sealAfterMs: 20_000, payoutTtlS: 86_400, retryAfterMs: 900_000, timelockDelayS: 172_800 };
 const HOLD_TIMEOUT_S = 86_400;
 const MAX_BATCH_RECORDS = 4_096;
 
@@ -157,7 +171,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     ...(local ? { expectedChainId: BigInt(local.chainId) } : {}),
     finality: local ? { kind: 'provider', finalBlock: async () => local.finalBlock() } : { kind: 'tag', tag: 'finalized' },
   });
-  const policy = local ? LOCAL : REMOTE;
+  const policy = { ...(local ? LOCAL : REMOTE), ...options.policy };
 
   const keys = join(stateDir, 'keys');
   const custody = await openDevelopmentCustody({ folder: keys, chainId: client.chainId, random });
@@ -197,6 +211,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
   const assets = listAssets(options.assets, deployment);
   const assetOf = new Map(deployment.tokens.map((token) => [token.address, options.assets.find(({ symbol }) => symbol === token.symbol)!.asset]));
   await openChart(book, assets);
+  await publishTariff(book, options.payments.tariff());
 
   const outbox = createOutbox({ database, client, relayerKey, clock, onProgress: (progress) => onEvent({ kind: 'transaction', progress }) });
   stop.push(() => outbox.close());
@@ -268,6 +283,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     vault,
     prover,
     custody,
+    processes: { postgres: postgres && (() => postgres.pid()), chain: local && (() => local.pid()) },
   };
   const run = { ...platform, sealer, anchorer, coordinator, settlement, rules, onEvent };
   return {
@@ -319,11 +335,6 @@ async function closeWindowIfNeeded(run: Run): Promise<boolean> {
   return true;
 }
 
-/** The reference under which the operator deposits his own liquidity: the book itself. */
-export function liquidityReference(bookId: BookId): Hex {
-  return toHex(concat(uuidBytes(bookId), new Uint8Array(16)));
-}
-
 function listAssets(wanted: readonly AssetWanted[], deployment: Deployment): ReadonlyMap<AssetNo, Asset> {
   return new Map(
     wanted.map(({ asset, symbol, decimals, peg }) => {
@@ -332,24 +343,6 @@ function listAssets(wanted: readonly AssetWanted[], deployment: Deployment): Rea
       return [asset, { asset, symbol, decimals, peg, caip19: `eip155:${deployment.chainId}/erc20:${token.address}` }];
     }),
   );
-}
-
-const CHART: readonly AccountRole[] = ['vault', 'suspense', 'feeIncome', 'fxPosition', 'fxSpreadIncome', 'rounding'];
-
-/** Our own accounts of every asset. The vault is what we have, so it is on the debit side; whatever we owe or own may never be overdrawn. */
-async function openChart(book: Book, assets: ReadonlyMap<AssetNo, Asset>): Promise<void> {
-  const commands = [...assets.values()].flatMap<Command>((asset) => [
-    { kind: 'openAsset', ...asset },
-    ...CHART.map<Command>((role) => ({
-      kind: 'openAccount',
-      id: chartAccount(book.bookId, role, asset.asset),
-      asset: asset.asset,
-      code: ACCOUNT_CODES[role],
-      flags: role === 'vault' ? CREDITS_MUST_NOT_EXCEED_DEBITS : DEBITS_MUST_NOT_EXCEED_CREDITS,
-    })),
-  ]);
-  const bad = (await book.submit(commands)).find(({ code }) => code !== 'created' && code !== 'exists');
-  assert(!bad, `the chart of accounts could not be opened: ${bad?.code}`);
 }
 
 const FIRST_BOOK: NamedStatement = { name: 'main.firstBook', text: 'select b.id from cairn.book b order by b.id limit 1' };

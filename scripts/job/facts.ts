@@ -44,7 +44,7 @@ export interface PaymentFact {
   readonly reason: string | null;
   readonly pays: { readonly amount: string; readonly asset: string } | null;
   readonly costs: { readonly total: string; readonly fee: string; readonly spread: string; readonly rounding: string; readonly asset: string } | null;
-  /** Units of the payee's asset for one of the merchant's, spread included; null where both are the same. */
+  /** Units of the merchant's asset for one of the ordered currency, spread included; null where they are the same money. */
   readonly rate: string | null;
   readonly transaction: Hex | null;
   readonly receipt: string | null;

@@ -106,11 +106,11 @@ function costsOf({ price, payerAsset }: QuoteEvidence) {
   return { total: shown(price.total), fee: shown(price.fee), spread: shown(price.spread), rounding: shown(price.rounding), asset: payerAsset.symbol };
 }
 
-/** Six digits of (cost + spread) per unit of the payee's asset, both in whole units. */
-function rateOf({ price, payerAsset, payeeAsset }: QuoteEvidence): string | null {
-  if (payerAsset.asset === payeeAsset.asset) return null;
-  const cost = (BigInt(price.cost) + BigInt(price.spread)) * 10n ** BigInt(payeeAsset.decimals) * 1_000_000n;
-  return formatDecimal(cost / (BigInt(price.principal) * 10n ** BigInt(payerAsset.decimals)), 6);
+/** What a unit of the ordered currency costs the merchant, spread included, fee apart: six digits. */
+function rateOf({ price, payerAsset, payeeAsset, instructed }: QuoteEvidence): string | null {
+  if (payerAsset.asset === payeeAsset.asset && instructed.currency === payerAsset.peg) return null;
+  const cost = (BigInt(price.cost) + BigInt(price.spread)) * 10n ** BigInt(instructed.decimals) * 1_000_000n;
+  return formatDecimal(cost / (BigInt(instructed.amountMinor) * 10n ** BigInt(payerAsset.decimals)), 6);
 }
 
 async function prove({ platform, receiptsDir, verify }: GatherOptions, payment: Payment): Promise<Pick<PaymentFact, 'receipt' | 'verified' | 'problem'>> {

@@ -4,7 +4,8 @@ import { assert, concat, fromHex, parseDecimal, toHex, utf8, uuidBytes, type Hex
 import { addPayee, findMerchant, findPayee, registerMerchant, registerWallet, walletOwner } from '#identity';
 import { chartAccount } from '#ledger/core';
 import { FINAL_STATES, paymentsOfOrder, submitOrderFile, type Payment, type SubmittedOrder } from '#payments';
-import { liquidityReference, type Platform } from '#main';
+import type { Platform } from '#main';
+import { liquidityReference } from '#settlement';
 import type { Example, ExampleMerchant } from '../example/example.ts';
 import { exampleMerchant, type ExampleMerchantClient } from '../example/merchant.ts';
 import { localWorld, type LocalWorld } from './issuer.ts';

@@ -4,6 +4,7 @@ import { advancePayouts, type PayoutDependencies } from './payouts.ts';
 import { bookInstructions, WINDOWS, type WindowDependencies } from './windows.ts';
 
 /** The door of settlement: deposits come in, windows close, the vault pays against the anchored log, holds are posted or given back. */
+export { liquidityReference, openChart, publishTariff } from './chart.ts';
 export { creditDeposit, type CreditedDeposit, type DepositOwner, type DepositRules } from './deposits.ts';
 export { payoutTransactionId, type PayoutProgress } from './payouts.ts';
 export { receiptOfPayment, type ReceiptDependencies } from './receipts.ts';
