@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { openApiDocument, SCOPES } from '#http';
 import { openApiPage } from '../../scripts/dev/openapi.ts';
+import type { Body } from './support/api.ts';
 import { ROUTES } from '../../src/http/routes/routes.ts';
 
-type Json = Record<string, any>;
+type Json = Record<string, Body>;
 
 /** Everything in the document that is called `key`. */
 function all(value: unknown, key: string): unknown[] {
@@ -13,7 +14,7 @@ function all(value: unknown, key: string): unknown[] {
 }
 
 describe('the OpenAPI document', () => {
-  const document = openApiDocument() as Json;
+  const document: Json = openApiDocument();
 
   it('is committed as docs/openapi.json as it is served (write it anew with `npx cairn dev openapi`)', () => {
     assert.equal(readFileSync(new URL('../../docs/openapi.json', import.meta.url), 'utf8'), openApiPage());
@@ -25,7 +26,7 @@ describe('the OpenAPI document', () => {
       const target = reference
         .split('/')
         .slice(1)
-        .reduce((at: any, name) => at?.[name], document);
+        .reduce((at: Body, name) => at?.[name], document);
       assert.ok(target, reference);
     }
   });

@@ -8,7 +8,7 @@ import type { Telemetry } from './telemetry.ts';
 
 /** The version of the API that this code speaks, and the only one so far: a date, sent in Cairn-Version with every answer. */
 export const API_VERSION = '2026-11-01';
-export const API_VERSIONS: readonly string[] = [API_VERSION];
+const API_VERSIONS: readonly string[] = [API_VERSION];
 
 /** What is known about a request while it is handled; lives in `res.locals`. */
 export interface Locals {

@@ -19,7 +19,7 @@ export const NUMBER_POSITION = /^[0-9]{1,18}$/;
  * A position as callers see it: opaque, so that its meaning may change. It says which list it belongs to and carries no permission: whoever changes
  * one only reads another place of the same list, still his own.
  */
-export function encodeCursor(list: PagedList, position: string): string {
+function encodeCursor(list: PagedList, position: string): string {
   return Buffer.from(JSON.stringify([list.name, position])).toString('base64url');
 }
 

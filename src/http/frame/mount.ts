@@ -43,7 +43,7 @@ export function mountRoutes(router: Router, routes: readonly Route[], deps: Moun
   for (const [path, allowed] of methods) router.all(path, refuseMethod(allowed));
 }
 
-export function expressPath(openApiPath: string): string {
+function expressPath(openApiPath: string): string {
   return openApiPath.replaceAll(/\{(\w+)\}/g, ':$1');
 }
 

@@ -17,7 +17,7 @@ export interface CheckedRequest<Params, Query, Headers, Body> {
   readonly body: Body;
   readonly nowMs: number;
   /** The id of the index-th thing this request makes, from its Idempotency-Key. Only on routes that are `once`. */
-  idUnderKey<Id extends Uuid<string>>(index: number): Id;
+  readonly idUnderKey: <Id extends Uuid<string>>(index: number) => Id;
 }
 
 /** How a body arrives: JSON under a schema, or the exact bytes of a file. */
@@ -74,5 +74,5 @@ export function defineRoute<
   H extends z.ZodObject = Empty,
   B extends z.ZodType = z.ZodType<Uint8Array>,
 >(spec: RouteSpec<P, Q, H, B>): Route {
-  return { params: undefined, query: undefined, headers: undefined, body: undefined, ...spec } as unknown as Route;
+  return { params: undefined, query: undefined, headers: undefined, body: undefined, ...spec };
 }

@@ -14,7 +14,7 @@ import {
 } from '../schemas/ledger.ts';
 
 /** Bits to names: bit i is the i-th name. */
-export function flagNames<Name extends string>(names: readonly Name[], bits: number): Name[] {
+function flagNames<Name extends string>(names: readonly Name[], bits: number): Name[] {
   return names.filter((_, i) => (bits & (1 << i)) !== 0);
 }
 

@@ -137,7 +137,7 @@ export const ACCOUNT_ROUTES: readonly Route[] = [
       const limit = query.limit ?? PAGE_DEFAULT;
       const beforeSeq = BigInt(decodeCursor(list, query.cursor) ?? END);
       const items = await ledger.entries(id, { beforeSeq, limit });
-      const next = items.length === limit ? `${items.at(-1)!.seq}` : null;
+      const next = items.length === limit ? `${items.at(-1)?.seq}` : null;
       return { status: 200, json: presentPage(list, { items, next }, (record) => presentEntry(caller, record)) };
     },
   }),

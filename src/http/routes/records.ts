@@ -26,7 +26,8 @@ export const RECORD_ROUTES: readonly Route[] = [
     async handle({ query }, { ledger }) {
       const limit = query.limit ?? PAGE_DEFAULT;
       const items = await ledger.records({ fromSeq: BigInt(decodeCursor(RECORDS, query.cursor) ?? 1), limit });
-      const next = items.length === limit ? `${items.at(-1)!.seq + 1n}` : null;
+      const last = items.at(-1);
+      const next = last && items.length === limit ? `${last.seq + 1n}` : null;
       return { status: 200, json: presentPage(RECORDS, { items, next }, presentRecord) };
     },
   }),

@@ -62,7 +62,7 @@ export const digits = (least: number, most: number) =>
     .refine((value) => value >= least && value <= most, `must be from ${least} to ${most}`)
     .meta({ type: 'integer', minimum: least, maximum: most });
 
-export const PAGE_LIMIT = 200;
+const PAGE_LIMIT = 200;
 
 /** What every list takes. */
 export const pageQuery = {
@@ -77,8 +77,6 @@ export const PAGE_DEFAULT = 50;
 export function pageOf<Item extends z.ZodType>(item: Item) {
   return z.object({ data: z.array(item), nextCursor: z.string().nullable().meta({ description: 'Null on the last page.' }) });
 }
-
-export const moneyOut = z.object({ asset: assetNoOut, amount: amountOut }).meta({ id: 'Money' });
 
 export const problemOut = z
   .object({

@@ -7,9 +7,6 @@ import { amountIn, amountOut, assetNo, assetNoOut, digits, idSchema, seqIn, seqO
 export const ACCOUNT_FLAGS = ['linked', 'debitsMustNotExceedCredits', 'creditsMustNotExceedDebits', 'closed'] as const;
 export const TRANSFER_FLAGS = ['linked', 'pending', 'postPending', 'voidPending', 'balancingDebit', 'balancingCredit', 'settles', 'finalPost'] as const;
 
-export type AccountFlag = (typeof ACCOUNT_FLAGS)[number];
-export type TransferFlag = (typeof TRANSFER_FLAGS)[number];
-
 /** The most transfers one call may carry. */
 export const TRANSFERS_A_CALL = 8_000;
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { SCOPES } from '#http';
 import { ROUTES } from '../../../src/http/routes/routes.ts';
-import { ALICE, MERCHANT_SCOPES, testApi, type TestApi } from '../support/api.ts';
+import { ALICE, MERCHANT_SCOPES, testApi, type Body, type TestApi } from '../support/api.ts';
 import { headSeq } from '../support/money.ts';
 
 /** Refusals by the door, before anything of the request itself was looked at. */
@@ -20,9 +20,9 @@ describe('authorisation', () => {
 
   it('knows every route of the document that takes a key', async () => {
     const { body } = await api.call('GET', '/openapi.json');
-    const documented = Object.entries(body.paths).flatMap(([path, item]: [string, any]) =>
+    const documented = Object.entries(body.paths).flatMap(([path, item]: [string, Body]) =>
       Object.entries(item)
-        .filter(([, operation]: [string, any]) => operation.security.length > 0)
+        .filter(([, operation]: [string, Body]) => operation.security.length > 0)
         .map(([method]) => `${method} ${path}`),
     );
     assert.deepEqual(documented.sort(), [...ROUTES.map((route) => `${route.method} ${route.path}`), 'get /metrics'].sort());

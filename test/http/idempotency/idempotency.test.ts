@@ -128,8 +128,9 @@ describe('Idempotency-Key', () => {
     it('answers 409 with Retry-After while the first request runs, and lets exactly one of many act', async () => {
       let letGo: () => void = () => undefined;
       const held = new Promise<void>((resolve) => (letGo = resolve));
-      const { addPayee } = api.services.payments;
-      Object.assign(api.services.payments, { addPayee: async (...args: Parameters<typeof addPayee>) => (await held, addPayee(...args)) });
+      const { payments } = api.services;
+      const addPayee = payments.addPayee.bind(payments);
+      Object.assign(payments, { addPayee: async (...args: Parameters<typeof addPayee>) => (await held, addPayee(...args)) });
       const refused: Answer[] = [];
       const racing = Array.from({ length: 8 }, async () => {
         const answer = await post({ json: payee(10), key: 'race' });
@@ -142,8 +143,8 @@ describe('Idempotency-Key', () => {
         assert.equal(answer.headers.get('retry-after'), '1');
       }
       letGo();
-      assert.deepEqual((await Promise.all(racing)).map(({ status }) => status).sort(), [201, 409, 409, 409, 409, 409, 409, 409]);
-      Object.assign(api.services.payments, { addPayee });
+      assert.equal((await Promise.all(racing)).filter(({ status }) => status === 201).length, 1);
+      Object.assign(payments, { addPayee });
       assert.equal(api.services.calls.length, 1);
     });
 

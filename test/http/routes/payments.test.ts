@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { mintApiKey, SCOPES } from '#http';
-import { ALICE, BOB, testApi, type TestApi } from '../support/api.ts';
+import { ALICE, BOB, testApi, type Body, type TestApi } from '../support/api.ts';
 import { authorisationHeader, orderAuthorisation, payeeAuthorisation } from '../support/messages.ts';
 
 const FILE = '<?xml version="1.0" encoding="UTF-8"?>\r\n<Document>\u00e4</Document>\n';
@@ -63,9 +63,9 @@ describe('payments over HTTP', () => {
     await submit(5, 9);
     for (let n = 1; n <= 5; n++) await api.call('POST', '/v1/payees', { token: alice, json: payeeAuthorisation(ALICE, n) });
     for (const [path, idOf] of [
-      ['/v1/payments', (one: any) => one.id],
-      ['/v1/payees', (one: any) => one.payee],
-      ['/v1/batches', (one: any) => one.firstSeq],
+      ['/v1/payments', (one: Body) => one.id],
+      ['/v1/payees', (one: Body) => one.payee],
+      ['/v1/batches', (one: Body) => one.firstSeq],
     ] as const) {
       const whole = (await api.call('GET', `${path}?limit=200`, { token: alice })).body.data.map(idOf);
       const seen: string[] = [];

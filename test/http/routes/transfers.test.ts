@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { CLAIM_MS } from '../../../src/http/idempotency/idempotency.ts';
-import { ALICE, BOB, testApi, type TestApi } from '../support/api.ts';
+import { ALICE, BOB, testApi, type Body, type TestApi } from '../support/api.ts';
 import { balanceOf, fundedAccount, headSeq, openAccount } from '../support/money.ts';
 
 describe('transfers over HTTP', () => {
@@ -65,15 +65,15 @@ describe('transfers over HTTP', () => {
     api.clock.advance(CLAIM_MS);
     const again = await batch([move('5'), move('6')], alice, 'crash-1');
     assert.deepEqual(
-      again.body.results.map(({ id, code, seq }: any) => ({ id, code, seq })),
-      first.body.results.map(({ id, seq }: any) => ({ id, code: 'exists', seq })),
+      again.body.results.map(({ id, code, seq }: Body) => ({ id, code, seq })),
+      first.body.results.map(({ id, seq }: Body) => ({ id, code: 'exists', seq })),
     );
     assert.equal(await headSeq(api), head);
     // Even where the claim itself was lost: the ids follow from the key, so the ledger knows the transfer and sees the other amount.
     await api.database.owner.query(`delete from cairn.http_idempotency where key = 'crash-1'`);
     const forged = await batch([move('7'), move('6')], alice, 'crash-1');
     assert.deepEqual(
-      forged.body.results.map(({ code }: any) => code),
+      forged.body.results.map(({ code }: Body) => code),
       ['exists_with_different_amount', 'exists'],
     );
     assert.equal(await headSeq(api), head);
@@ -83,7 +83,7 @@ describe('transfers over HTTP', () => {
     const items = [move('1'), move('2', { flags: ['linked'] }), move('99999999'), move('3'), move('4', { flags: ['linked'] })];
     const { body } = await batch(items);
     assert.deepEqual(
-      body.results.map(({ code }: any) => code),
+      body.results.map(({ code }: Body) => code),
       ['created', 'linked_event_failed', 'exceeds_credits', 'created', 'linked_event_chain_open'],
     );
   });
@@ -105,8 +105,8 @@ describe('transfers over HTTP', () => {
     const { status, body } = await batch(items);
     assert.equal(status, 200);
     assert.equal(body.results.length, 8_000);
-    const seqs = body.results.map((result: any) => BigInt(result.seq));
-    assert.ok(body.results.every((result: any) => result.code === 'created'));
+    const seqs = body.results.map((result: Body) => BigInt(result.seq));
+    assert.ok(body.results.every((result: Body) => result.code === 'created'));
     assert.ok(
       seqs.every((seq: bigint, n: number) => n === 0 || seq === seqs[n - 1] + 1n),
       'in order, without gaps',

@@ -9,7 +9,7 @@ import { problemOut } from '../../../src/http/schemas/common.ts';
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
 import { tinyServices, type TinyServices } from './services.ts';
 
-export const START_MS = 1_800_000_000_000;
+const START_MS = 1_800_000_000_000;
 export const ALICE = '0190a000-0000-7000-8000-00000000000a' as MerchantId;
 export const BOB = '0190b000-0000-7000-8000-00000000000b' as MerchantId;
 
@@ -24,7 +24,11 @@ const WIDE: RateLimits = {
   stranger: { name: 'stranger', quota: 100_000, windowS: 60 },
 };
 
-export interface Answer<Body = any> {
+/** A parsed body: a test reads what it expects, and `checkConforms` has compared the whole with its schema. */
+// oxlint-disable-next-line typescript/no-explicit-any
+export type Body = any;
+
+export interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;

@@ -111,5 +111,5 @@ function payment(merchant: MerchantId, order: OrderId, position: number): Paymen
 function pageBy<Item>(items: readonly Item[], keyOf: (item: Item) => string, page: { after: string | null; limit: number }) {
   const sorted = [...items].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)).filter((item) => page.after === null || keyOf(item) > page.after);
   const some = sorted.slice(0, page.limit);
-  return { items: some, next: sorted.length > some.length ? keyOf(some.at(-1)!) : null };
+  return { items: some, next: sorted.length > some.length ? (some.map(keyOf).at(-1) ?? null) : null };
 }
