@@ -25,7 +25,7 @@ export function revertDataOf(error: unknown): Hex | undefined {
 }
 
 /** What the node itself said, without the request that our library adds. */
-export function wordsOf(error: unknown): string {
+function wordsOf(error: unknown): string {
   const rpc = find(error, RpcRequestError);
   if (rpc) return rpc.details;
   if (error instanceof BaseError) return error.details || error.shortMessage;

@@ -10,7 +10,7 @@ import tokenArtifact from '../artifacts/TestStablecoin.json' with { type: 'json'
 import timelockArtifact from '../artifacts/Timelock.json' with { type: 'json' };
 import type { DeployOptions, TokenWanted } from './types.ts';
 
-export const PROPOSER_ROLE = keccak256(stringToBytes('PROPOSER_ROLE'));
+const PROPOSER_ROLE = keccak256(stringToBytes('PROPOSER_ROLE'));
 
 const ZERO_32: Hex = `0x${'00'.repeat(32)}`;
 /** Minor units that are moved to the vault and back when a token is listed, to see that it neither takes fees nor rebases. */

@@ -10,7 +10,7 @@ export interface Fee {
 }
 
 /** Enough for the base fee to double: six full blocks in a row, at 12.5 % each. */
-export function marketFee(market: FeeMarket): Fee {
+function marketFee(market: FeeMarket): Fee {
   return { maxFeePerGas: 2n * market.baseFee + market.tip, maxPriorityFeePerGas: market.tip };
 }
 

@@ -24,7 +24,7 @@ export interface OutboxOptions {
   readonly checkpoint?: (point: OutboxPoint) => void;
 }
 
-export const DEFAULT_POLICY: OutboxPolicy = { replaceAfterMs: 60_000, maxFeePerGas: 500_000_000_000n, maxInFlight: 16, gasMarginPercent: 25n };
+const DEFAULT_POLICY: OutboxPolicy = { replaceAfterMs: 60_000, maxFeePerGas: 500_000_000_000n, maxInFlight: 16, gasMarginPercent: 25n };
 
 /** Takes nothing and sends nothing until the first tick; the relayer's lock is taken then. */
 export function createOutbox(options: OutboxOptions): Outbox {

@@ -85,7 +85,7 @@ export function createVaultReader({ client, deployment }: { readonly client: Cha
 }
 
 /** Positions of the bits that are set, ascending. */
-export function bitsOf(bits: bigint): number[] {
+function bitsOf(bits: bigint): number[] {
   const positions: number[] = [];
   for (let rest = bits, at = 0; rest > 0n; rest >>= 1n, at++) if (rest & 1n) positions.push(at);
   return positions;

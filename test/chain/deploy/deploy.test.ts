@@ -106,19 +106,20 @@ describe('the deployment', () => {
   });
 
   it('survives a reorganisation in the middle', async () => {
-    let reorganised = false;
+    let phase: 'before' | 'now' | 'after' = 'before';
     const deployment = await deploy({
       ...options,
-      onProgress: ({ step }) => void (reorganised ||= step === 'schedule'),
+      onProgress: ({ step }) => void (phase = step === 'schedule' ? 'now' : phase),
       rest: async () => {
-        if (reorganised === true) {
-          reorganised = undefined as never;
+        if (phase === 'now') {
+          phase = 'after';
           await chain.reorg(2);
           await chain.request('anvil_dropAllTransactions');
         }
         await chain.mine();
       },
     });
+    assert.equal(phase, 'after');
     assert.equal((await readGovernance(client, deployment, await client.finalBlock())).vault.owner, deployment.timelock);
   });
 

@@ -15,7 +15,7 @@ describe('the states of a deposit', () => {
     const known = await db.owner.query<{ text: string }>(
       "select pg_get_constraintdef(oid) as text from pg_constraint where conname = 'deposit_state_is_known'",
     );
-    assert.deepEqual([...known.rows[0]!.text.matchAll(/'(\w+)'/g)].map((match) => match[1]).sort(), Object.keys(DEPOSIT_TRANSITIONS).sort());
+    assert.deepEqual([...known.rows[0]!.text.matchAll(/'(\w+)'/g)].map((match) => String(match[1])).sort(), Object.keys(DEPOSIT_TRANSITIONS).sort());
   });
 
   it('end with final: nothing about such a deposit changes any more, and the cursor never goes back', async () => {

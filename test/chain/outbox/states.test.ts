@@ -26,7 +26,7 @@ describe('the states of a transaction', () => {
     const { rows } = await db.owner.query<{ text: string }>(
       "select pg_get_constraintdef(oid) as text from pg_constraint where conname = 'outbox_transaction_state_is_known'",
     );
-    const named = [...rows[0]!.text.matchAll(/'(\w+)'/g)].map((match) => match[1]);
+    const named = [...rows[0]!.text.matchAll(/'(\w+)'/g)].map((match) => String(match[1]));
     assert.deepEqual(named.sort(), Object.keys(OUTBOX_TRANSITIONS).sort());
   });
 
