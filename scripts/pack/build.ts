@@ -61,10 +61,9 @@ function emit(entries: readonly string[], folder: string): void {
         rootDir: ROOT,
         outDir: folder,
         types: ['node'],
-        // WebAssembly's types come with the DOM's; the whole project has them from a dependency.
-        lib: ['es2024', 'dom'],
       },
-      include: [],
+      // Declarations that no module imports belong to the program all the same.
+      include: [join(ROOT, 'src/**/*.d.ts')],
       files: entries.map((entry) => join(ROOT, entry)),
     }),
   );
