@@ -1,4 +1,4 @@
-import { assert, Problem, type BookId, type Clock, type TransferId } from '#base';
+import { assert, isUuid, Problem, type BookId, type Clock, type TransferId } from '#base';
 import type { Database } from '#db';
 import { decide, Draft, type Command, type Result } from '#ledger/core';
 import { isConnectionLoss, takeBook, type Lease } from './store/lease.ts';
@@ -140,8 +140,10 @@ export class Writer {
       const outcome = await store.append(prepared);
       attempt.sent = null;
       if (outcome === 'appended') return results;
-      if (outcome === 'fenced') throw this.#giveUp(new Problem('ledger/fenced', `Another process took book ${this.#options.bookId} over.`));
-      assert(await store.lookUp(transferIds(commands)), 'an id of the batch is in the journal and not found there');
+      // What looks like another writer may be our own: a hold that was booked before and is closed by now is not there to be changed.
+      const known = await store.lookUp(unfiledIds(store, commands));
+      if (outcome === 'fenced' && !known) throw this.#giveUp(new Problem('ledger/fenced', `Another process took book ${this.#options.bookId} over.`));
+      assert(known, 'an id of the batch is in the journal and not found there');
     }
   }
 
@@ -180,8 +182,12 @@ async function openStore({ database, bookId }: WriterOptions, waitMs: number): P
   return store;
 }
 
-function transferIds(commands: readonly Command[]): TransferId[] {
-  return commands.flatMap((command) => (command.kind === 'transfer' ? [command.id] : []));
+/** The ids of the batch that are taken to be new. */
+function unfiledIds({ state }: BookStore, commands: readonly Command[]): TransferId[] {
+  return commands.flatMap((command) => {
+    if (command.kind !== 'transfer' || state.transfers.has(command.id) || state.refusals.has(command.id)) return [];
+    return isUuid<TransferId>(command.id) ? [command.id] : [];
+  });
 }
 
 function unknownIds(store: BookStore, commands: readonly Command[], results: readonly Result[], absent: ReadonlySet<TransferId>): TransferId[] {

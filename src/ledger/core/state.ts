@@ -6,6 +6,7 @@ import type { Account, Hold, LedgerRecord, RefusalRecord, Seq, TransferRecord } 
  * the book, so that whoever keeps only a part loads what `needs` names beforehand.
  */
 export interface State {
+  /** The last record, and its time. */
   seq: Seq;
   nowMs: TimeMs;
   readonly assets: Set<AssetNo>;
@@ -132,7 +133,7 @@ export class Draft {
     for (const [key, record] of this.#keyed) this.base.keyed.set(key, record);
     for (const asset of this.#assets.keys()) this.base.assets.add(asset);
     this.base.seq += BigInt(this.records.length);
-    this.base.nowMs = this.nowMs;
+    if (this.records.length > 0) this.base.nowMs = this.nowMs;
   }
 
   #write<K, V>(map: Map<K, V>, key: K, value: V): void {

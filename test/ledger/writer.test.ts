@@ -1,0 +1,235 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { ManualClock, Problem, systemClock, type AssetNo, type BookId, type TransferId } from '#base';
+import { MAX_BATCH, openBook, type Book } from '#ledger';
+import { emptyState, PENDING, POST_PENDING, replay, type Command, type LedgerRecord, type TransferCommand } from '#ledger/core';
+import { testDatabase, type TestDatabase } from '../support/postgres.ts';
+import { newBookId } from './support/backends.ts';
+import { anyRequests, OPENING } from './support/commands.ts';
+import { idOf } from './support/table.ts';
+
+function transfer(name: string, rest: Partial<TransferCommand> = {}): TransferCommand {
+  return { kind: 'transfer', id: idOf(name), debit: idOf('A'), credit: idOf('B'), asset: 1 as AssetNo, amount: 1n, code: 1, ...rest };
+}
+
+async function journalOf(book: Book): Promise<LedgerRecord[]> {
+  const records: LedgerRecord[] = [];
+  for (;;) {
+    const page = await book.records({ fromSeq: BigInt(records.length + 1), limit: 1_000 });
+    records.push(...page);
+    if (page.length < 1_000) return records;
+  }
+}
+
+/** The journal, replayed by the pure core, gives every balance and hold that the tables hold. */
+async function assertSound(book: Book): Promise<LedgerRecord[]> {
+  const records = await journalOf(book);
+  const state = emptyState();
+  assert.equal(replay(state, records), null);
+  assert.equal((await book.head()).seq, state.seq);
+  for (const [id, account] of state.accounts) assert.deepEqual(await book.account(id), account);
+  for (const [id, hold] of state.holds) assert.deepEqual(await book.hold(id), hold);
+  return records;
+}
+
+describe('the writer of a book', () => {
+  let db: TestDatabase;
+  let bookId: BookId;
+  let book: Book;
+  const open = (clock = systemClock, waitMs = 2_000): Promise<Book> => openBook({ database: db.database, bookId, clock, waitMs });
+
+  before(async () => (db = await testDatabase()));
+  after(() => db.close());
+  beforeEach(async () => {
+    bookId = newBookId();
+    book = await open();
+    await book.submit(OPENING);
+  });
+  afterEach(() => book.close());
+
+  async function onTables<T>(text: string, params: unknown[] = []): Promise<T[]> {
+    const schema = `book_${bookId.replaceAll('-', '')}`;
+    return (await db.owner.query(text.replaceAll('book.', `${schema}.`), params)).rows as T[];
+  }
+
+  /** What a crash of the network or of the server does to the writer's connection. */
+  async function breakConnections(): Promise<void> {
+    await db.owner.query("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'cairn'");
+  }
+
+  it('gathers callers into batches and gives each its own answer', async () => {
+    const names = Array.from({ length: 300 }, (_, n) => `G${n}`);
+    const answers = await Promise.all(names.map((name, n) => book.submit([transfer(name, n % 3 === 0 ? { credit: idOf('A') } : {})])));
+    for (const [n, [answer]] of answers.entries()) {
+      assert.equal(answer!.code, n % 3 === 0 ? 'accounts_must_be_different' : 'created');
+      if (answer!.record?.kind === 'transfer') assert.equal(answer!.record.id, idOf(names[n]!));
+    }
+    const [batches] = await onTables<{ count: string }>(
+      'select count(*) from book.account_history where account = (select no from book.account where id = $1)',
+      [idOf('A')],
+    );
+    // One for the opening; the 200 that were booked share a few.
+    assert.ok(Number(batches!.count) <= 5, `${batches!.count} batches`);
+    await assertSound(book);
+  });
+
+  it('never links one caller’s chain to the next caller’s command', async () => {
+    const [first, second] = await Promise.all([book.submit([transfer('C1', { flags: 1 })]), book.submit([transfer('C2')])]);
+    assert.equal(first[0]!.code, 'linked_event_chain_open');
+    assert.equal(second[0]!.code, 'created');
+  });
+
+  it('answers what was booked before, even if only the journal remembers it', async () => {
+    await book.submit([transfer('H1', { flags: PENDING }), transfer('L1', { debit: idOf('L'), amount: 9n })]);
+    await book.submit([transfer('P1', { pendingId: idOf('H1'), flags: POST_PENDING })]);
+    await book.close();
+    book = await open();
+    const again = await book.submit([
+      transfer('P1', { pendingId: idOf('H1'), flags: POST_PENDING }),
+      transfer('H1', { flags: PENDING }),
+      transfer('L1', { amount: 9n }),
+      transfer('N1'),
+    ]);
+    assert.deepEqual(
+      again.map((result) => result.code),
+      ['exists', 'exists', 'id_already_failed', 'created'],
+    );
+  });
+
+  it('gives balances after each transfer with its answer', async () => {
+    const [first, second] = await book.submit([transfer('B1', { amount: 5n }), transfer('B2', { amount: 7n, flags: PENDING })]);
+    assert.equal(first!.balances?.debit?.debitsPosted, 5n);
+    assert.equal(first!.balances?.debit?.debitsPending, 0n);
+    assert.equal(second!.balances?.credit?.creditsPending, 7n);
+    const [refused] = await book.submit([transfer('B3', { debit: idOf('L') })]);
+    assert.equal(refused!.balances?.debit?.debitsPosted, 0n);
+  });
+
+  it('refuses a request of too many commands and books nothing of it', async () => {
+    const many = Array.from({ length: MAX_BATCH + 1 }, (_, n) => transfer(`M${n}`));
+    await assert.rejects(book.submit(many), (error) => error instanceof Problem && error.code === 'ledger/batch-too-large');
+    assert.equal((await book.head()).seq, BigInt(OPENING.length));
+  });
+
+  it('takes a request of the largest size', async () => {
+    const many = Array.from({ length: MAX_BATCH }, (_, n) => transfer(`M${n}`));
+    assert.ok((await book.submit(many)).every((result) => result.code === 'created'));
+    assert.equal((await book.account(idOf('A')))?.debitsPosted, BigInt(MAX_BATCH));
+  });
+
+  it('never lets time go back, whatever the clock does', async () => {
+    await book.close();
+    const clock = new ManualClock(Date.now() + 60_000);
+    book = await open(clock);
+    const [first] = await book.submit([transfer('Z1')]);
+    clock.advance(-120_000);
+    const [second] = await book.submit([transfer('Z2')]);
+    assert.equal(second!.record!.nowMs, first!.record!.nowMs);
+    await assertSound(book);
+  });
+
+  it('expires what is due, and nothing else', async () => {
+    await book.close();
+    const clock = new ManualClock(Date.now() + 60_000);
+    book = await open(clock);
+    await book.submit([transfer('E1', { flags: PENDING, timeoutS: 5 }), transfer('E2', { flags: PENDING, timeoutS: 9 }), transfer('E3', { flags: PENDING })]);
+    assert.equal(await book.expireDue(), 0);
+    clock.advance(5_000);
+    assert.equal(await book.expireDue(), 1);
+    assert.equal(await book.expireDue(), 0);
+    assert.equal((await book.account(idOf('A')))?.debitsPending, 2n);
+    await assertSound(book);
+  });
+
+  it('keeps a second writer out for as long as it is open', async () => {
+    await assert.rejects(open(systemClock, 0), (error) => error instanceof Problem && error.code === 'ledger/book-taken');
+    await book.submit([transfer('S1')]);
+    await book.close();
+    book = await open(systemClock, 0);
+    assert.equal((await book.submit([transfer('S1')]))[0]!.code, 'exists');
+  });
+
+  it('answers what was asked before it was closed, and refuses what comes after', async () => {
+    const waiting = book.submit([transfer('Q1')]);
+    const closed = book.close();
+    await assert.rejects(book.submit([transfer('Q2')]), (error) => error instanceof Problem && error.code === 'ledger/closed');
+    assert.equal((await waiting)[0]!.code, 'created');
+    await closed;
+  });
+
+  it('is fenced once another writer has taken the book, and writes nothing more', async () => {
+    await book.submit([transfer('F1')]);
+    await onTables('update book.head set epoch = epoch + 1');
+    await assert.rejects(book.submit([transfer('F2')]), (error) => error instanceof Problem && error.code === 'ledger/fenced');
+    await assert.rejects(book.submit([transfer('F3')]), (error) => error instanceof Problem && error.code === 'ledger/fenced');
+    assert.equal(await book.transfer(idOf('F2')), null);
+    await book.close();
+    book = await open();
+    assert.equal((await book.submit([transfer('F2')]))[0]!.code, 'created');
+    await assertSound(book);
+  });
+
+  for (const [what, statement] of [
+    ['the journal went on', 'update book.head set seq = seq + 1'],
+    ['an account changed', 'update book.account set seq = seq + 1000000'],
+  ] as const) {
+    it(`is fenced when ${what} without it`, async () => {
+      await book.submit([transfer('V1')]);
+      await onTables(statement);
+      await assert.rejects(book.submit([transfer('V2')]), (error) => error instanceof Problem && error.code === 'ledger/fenced');
+      assert.equal(await book.transfer(idOf('V2')), null);
+    });
+  }
+
+  it('is fenced when a hold was closed without it', async () => {
+    await book.submit([transfer('V1', { flags: PENDING })]);
+    await onTables("update book.pending set status = 'posted', closed_by = $1", [idOf('elsewhere')]);
+    const post = transfer('V2', { pendingId: idOf('V1'), flags: POST_PENDING });
+    await assert.rejects(book.submit([post]), (error) => error instanceof Problem && error.code === 'ledger/fenced');
+    assert.equal((await book.account(idOf('A')))?.debitsPending, 1n);
+  });
+
+  it('goes on over broken connections: what was acknowledged is there once, and every caller is answered', async () => {
+    const asked: TransferId[] = [];
+    const answers: Promise<void>[] = [];
+    for (let wave = 0; wave < 12; wave++) {
+      for (let n = 0; n < 20; n++) {
+        const id = idOf<'transfer'>(`K${wave}/${n}`);
+        asked.push(id);
+        answers.push(book.submit([{ ...transfer('K'), id }]).then(([result]) => assert.match(result!.code, /^(created|exists)$/)));
+      }
+      if (wave % 3 === 1) await breakConnections();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await Promise.all(answers);
+    const records = await assertSound(book);
+    const booked = records.flatMap((record) => (record.kind === 'transfer' ? [record.id] : []));
+    assert.deepEqual([...booked].sort(), [...asked].sort());
+  });
+
+  it('holds the rules over whatever is asked by many callers at once', async function () {
+    this.timeout(60_000);
+    await fc.assert(
+      fc.asyncProperty(anyRequests(30, 40), async (requests) => {
+        await book.close();
+        bookId = newBookId();
+        const clock = new ManualClock(1_000_000);
+        book = await open(clock);
+        await book.submit(OPENING);
+        const answers = requests.map(({ commands, waitMs }) => {
+          clock.advance(waitMs);
+          return book.submit(commands);
+        });
+        const results = await Promise.all(answers);
+        const records = await assertSound(book);
+        for (const result of results.flat()) if (result.code === 'created') assert.deepEqual(records[Number(result.record.seq) - 1], result.record);
+        const commands: readonly Command[] = requests.flatMap((request) => request.commands);
+        const created = new Set(results.flat().flatMap((result) => (result.code === 'created' && result.record.kind === 'transfer' ? [result.record.id] : [])));
+        for (const command of commands) {
+          if (command.kind === 'transfer') assert.equal((await book.transfer(command.id))?.kind === 'transfer', created.has(command.id));
+        }
+      }),
+      { numRuns: 8 },
+    );
+  });
+});
