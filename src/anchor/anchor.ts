@@ -3,4 +3,5 @@ export { assertFresh, greatestUnanchoredAgeMs, GREATEST_UNANCHORED_AGE_MS, type 
 export { createAnchorer, type Anchorer, type AnchorerOptions } from './anchorer.ts';
 export { createProver, type ConsistencyProof, type Prover, type ProverOptions, type ReceiptRequest } from './prover.ts';
 export { createSealer, type Sealer, type SealerOptions } from './sealer.ts';
+export { openTreeBuilder, type TreeBuilder } from './treeBuilder.ts';
 export type { AnchorChain, AnchoredEvent, AnchorOutbox, AnchorProgress, AnchorState, RecordSource, SealedBatch } from './types.ts';

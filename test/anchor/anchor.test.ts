@@ -257,7 +257,7 @@ describe('anchoring', () => {
       await assert.rejects(createAnchorer(options({ outbox: failing('enqueue') })).tick(), problem('store/unreachable'));
       assert.equal(await states(), 'signed');
       const dying = {
-        transaction: failing('enqueue').transaction,
+        transaction: (id: Parameters<FakeChain['transaction']>[0]) => chain.transaction(id),
         rebuildWith: () => undefined,
         enqueue: async (request: Parameters<FakeChain['enqueue']>[0]) => {
           await chain.enqueue(request);

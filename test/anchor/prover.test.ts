@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { createAnchorer, createProver, createSealer, type Prover } from '#anchor';
 import { checkReceiptOffline, parseReceipt, type Receipt } from '#anchor/core';
-import { ManualClock, Problem, type BookId, type Hex, type ProblemCode } from '#base';
+import { ManualClock, Problem, toHex, type BookId, type Hex, type ProblemCode } from '#base';
 import { openDevelopmentCustody } from '#custody';
 import type { LedgerRecord } from '#ledger/core';
 import { testDatabase, type TestDatabase } from '../support/postgres.ts';
@@ -150,6 +150,14 @@ describe('receipts', () => {
       { numRuns: 200 },
     );
   }).timeout(60_000);
+
+  it('are refused with the head of a later time: only that of its own moment is in the event', async () => {
+    const { proof } = await prover.proofNow(source(SETTLED), 1n);
+    assert.ok(proof.count > 1n);
+    const later = { count: proof.count.toString(), peaks: proof.peaks.map(toHex), path: proof.peakPath.map(toHex) };
+    const moved = replaced(settled, (copy) => Object.assign(copy.anchors[0]!, later));
+    assert.throws(() => checkReceiptOffline(moved), problem('anchor/receipt-refused'));
+  });
 
   it('are refused where two records claim one anchor but lead to different leaves', () => {
     const moved = replaced(settled, (copy) => Object.assign(copy.records[0]!, { anchor: copy.records.at(-1)!.anchor }));

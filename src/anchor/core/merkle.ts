@@ -16,7 +16,7 @@ export function sameHash(a: Hash, b: Hash): boolean {
 }
 
 /** k of RFC 9162 section 2.1.1: the largest power of two smaller than n, for n > 1. */
-function split(n: number): number {
+export function largestPowerBelow(n: number): number {
   return 2 ** Math.floor(Math.log2(n - 1));
 }
 
@@ -24,7 +24,7 @@ function split(n: number): number {
 export function mth(leaves: readonly Hash[]): Hash {
   assert(leaves.length > 0, 'a tree has at least one leaf');
   if (leaves.length === 1) return leaves[0]!;
-  const k = split(leaves.length);
+  const k = largestPowerBelow(leaves.length);
   return nodeHash(mth(leaves.slice(0, k)), mth(leaves.slice(k)));
 }
 
@@ -32,7 +32,7 @@ export function mth(leaves: readonly Hash[]): Hash {
 export function inclusionPath(leaves: readonly Hash[], index: number): Hash[] {
   assert(Number.isInteger(index) && index >= 0 && index < leaves.length, `no leaf ${index} among ${leaves.length}`);
   if (leaves.length === 1) return [];
-  const k = split(leaves.length);
+  const k = largestPowerBelow(leaves.length);
   if (index < k) return [...inclusionPath(leaves.slice(0, k), index), mth(leaves.slice(k))];
   return [...inclusionPath(leaves.slice(k), index - k), mth(leaves.slice(0, k))];
 }
@@ -88,7 +88,7 @@ export function verifyInclusion(leaf: Hash, index: bigint, size: bigint, path: r
 /** SUBPROOF(m, D[n], b), RFC 9162 section 2.1.4.1; `known` is b: the old root is the subtree itself. */
 function subproof(m: number, leaves: readonly Hash[], known: boolean): Hash[] {
   if (m === leaves.length) return known ? [] : [mth(leaves)];
-  const k = split(leaves.length);
+  const k = largestPowerBelow(leaves.length);
   if (m <= k) return [...subproof(m, leaves.slice(0, k), known), mth(leaves.slice(k))];
   return [...subproof(m - k, leaves.slice(k), false), mth(leaves.slice(0, k))];
 }

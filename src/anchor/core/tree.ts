@@ -1,6 +1,6 @@
 import { assert } from '#base';
 import { nodeCount, treeNodes } from '../kernel/kernel.ts';
-import type { Hash } from './merkle.ts';
+import { largestPowerBelow, nodeHash, type Hash } from './merkle.ts';
 
 /** A tree kept whole over flat memory: for batches, where every leaf may be asked for its path. */
 export interface MerkleTree {
@@ -15,8 +15,11 @@ const HASH_BYTES = 32;
 
 /** The tree over leaf hashes laid out one behind the other, 32 bytes each; built by the batched kernel. */
 export function merkleTree(leaves: Uint8Array): MerkleTree {
-  const size = leaves.length / HASH_BYTES;
-  const nodes = treeNodes(leaves);
+  return treeOfNodes(treeNodes(leaves), leaves.length / HASH_BYTES);
+}
+
+/** The tree whose nodes are these: the levels one behind the other, leaves first. */
+export function treeOfNodes(nodes: Uint8Array, size: number): MerkleTree {
   const at = (position: number): Hash => nodes.slice(position * HASH_BYTES, (position + 1) * HASH_BYTES);
   const checked = (index: number): number => {
     assert(Number.isInteger(index) && index >= 0 && index < size, `no leaf ${index} among ${size}`);
@@ -27,6 +30,17 @@ export function merkleTree(leaves: Uint8Array): MerkleTree {
     root: at(nodeCount(size) - 1),
     leaf: (index) => at(checked(index)),
     path: (index) => siblings(checked(index), size).map(at),
+  };
+}
+
+/** Two trees under one root: MTH of all their leaves if the left one has the largest power of two that is smaller than their number (RFC 9162 section 2.1.1). */
+export function joinTrees(left: MerkleTree, right: MerkleTree): MerkleTree {
+  assert(left.size === largestPowerBelow(left.size + right.size), `${left.size} and ${right.size} leaves are no two halves of a tree`);
+  return {
+    size: left.size + right.size,
+    root: nodeHash(left.root, right.root),
+    leaf: (index) => (index < left.size ? left.leaf(index) : right.leaf(index - left.size)),
+    path: (index) => (index < left.size ? [...left.path(index), right.root] : [...right.path(index - left.size), left.root]),
   };
 }
 

@@ -22,14 +22,14 @@ function instantiate(): KernelExports {
   return new WebAssembly.Instance(compiled).exports as KernelExports;
 }
 
-/** Lends a kernel with room for `bytes` behind its own data; whatever comes out of it has to be copied. */
-function withKernel<T>(bytes: number, work: (kernel: KernelExports, heap: number) => T): T {
+/** Lends a kernel with room for `bytes` behind its own data, and copies the hashes that the work leaves at the place it names. */
+function withKernel(bytes: number, work: (kernel: KernelExports, heap: number) => Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const kernel = kept ?? instantiate();
   kept = undefined;
   const heap = kernel.heapStart();
   const missing = heap + bytes - kernel.memory.buffer.byteLength;
   if (missing > 0) kernel.memory.grow(Math.ceil(missing / PAGE_BYTES));
-  const result = work(kernel, heap);
+  const result = work(kernel, heap).slice();
   if (kernel.memory.buffer.byteLength <= KEPT_BYTES) kept = kernel;
   return result;
 }
@@ -41,19 +41,19 @@ export function nodeCount(count: number): number {
   return total;
 }
 
-function bytesAt(kernel: KernelExports, from: number, count: number): Uint8Array {
+function bytesAt(kernel: KernelExports, from: number, count: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(kernel.memory.buffer, from, count * HASH_BYTES);
 }
 
 /** All nodes of the tree over these leaf hashes (32 bytes each, flat): the levels one behind the other, leaves first, root last. */
-export function treeNodes(leaves: Uint8Array): Uint8Array {
+export function treeNodes(leaves: Uint8Array): Uint8Array<ArrayBuffer> {
   const count = leaves.length / HASH_BYTES;
   assert(Number.isInteger(count) && count >= 1, 'leaf hashes have 32 bytes each, and a tree at least one');
   const total = nodeCount(count);
   return withKernel((total + 1) * HASH_BYTES, (kernel, heap) => {
     bytesAt(kernel, heap, count).set(leaves);
     kernel.hashTree(heap, count);
-    return bytesAt(kernel, heap, total).slice();
+    return bytesAt(kernel, heap, total);
   });
 }
 
@@ -70,6 +70,6 @@ export function messageHashes(messages: readonly Uint8Array[]): Uint8Array {
       return (ends[i] = start + message.length);
     }, 0);
     kernel.hashMessages(heap + out + table, heap + out, messages.length, heap);
-    return bytesAt(kernel, heap, messages.length).slice();
+    return bytesAt(kernel, heap, messages.length);
   });
 }

@@ -75,10 +75,27 @@ describe('the Merkle tree of RFC 9162 over keccak', () => {
     }
   }).timeout(20_000);
 
+  it('refuses every consistency proof shown for sizes that demand another length', () => {
+    const lengthOf = (oldSize: number, newSize: number) => consistencyProof(LEAVES.slice(0, newSize), oldSize).length;
+    for (let newSize = 2; newSize <= 16; newSize++) {
+      for (let oldSize = 1; oldSize < newSize; oldSize++) {
+        const proof = consistencyProof(LEAVES.slice(0, newSize), oldSize);
+        for (let claimed = oldSize + 1; claimed <= 34; claimed++) {
+          if (lengthOf(oldSize, claimed) === proof.length) continue;
+          assert.ok(
+            !verifyConsistency(BigInt(oldSize), BigInt(claimed), ROOTS[oldSize - 1]!, ROOTS[newSize - 1]!, proof),
+            `${oldSize} to ${newSize} as ${claimed}`,
+          );
+        }
+      }
+    }
+  });
+
   it('takes no head for an extension of a larger one, of an empty one, or of itself by a proof that is not empty', () => {
     const root = ROOTS[4]!;
     assert.ok(!verifyConsistency(6n, 5n, ROOTS[5]!, root, []));
     assert.ok(!verifyConsistency(0n, 5n, root, root, []));
+    assert.ok(!verifyConsistency(0n, 5n, root, root, [LEAVES[0]!]));
     assert.ok(!verifyConsistency(5n, 5n, root, root, [LEAVES[0]!]));
     assert.ok(!verifyConsistency(5n, 5n, root, ROOTS[5]!, []));
     assert.throws(() => consistencyProof(LEAVES.slice(0, 5), 6), Problem);

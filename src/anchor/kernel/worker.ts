@@ -1,0 +1,21 @@
+import { parentPort } from 'node:worker_threads';
+import { assert } from '#base';
+import { treeNodes } from './kernel.ts';
+
+/** A question to a tree worker: the leaf hashes of one subtree, flat. The answer has the same number and all nodes. */
+export interface SubtreeRequest {
+  readonly no: number;
+  readonly leaves: Uint8Array;
+}
+
+export interface SubtreeAnswer {
+  readonly no: number;
+  readonly nodes: Uint8Array<ArrayBuffer>;
+}
+
+assert(parentPort, 'a tree worker is started as a worker thread');
+const port = parentPort;
+port.on('message', ({ no, leaves }: SubtreeRequest) => {
+  const nodes = treeNodes(leaves);
+  port.postMessage({ no, nodes } satisfies SubtreeAnswer, [nodes.buffer]);
+});
