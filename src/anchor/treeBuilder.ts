@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { joinTrees, largestPowerBelow, merkleTree, treeOfNodes, type MerkleTree } from './core/core.ts';
-import type { SubtreeAnswer, SubtreeRequest } from './kernel/worker.ts';
+import type { SubtreeAnswer, SubtreeRequest } from './treeWorker.ts';
 
 /** Below this a second thread costs more than it gives. */
 const WORTH_A_THREAD = 65_536;
@@ -14,7 +14,7 @@ export interface TreeBuilder {
 }
 
 export function openTreeBuilder(): TreeBuilder {
-  const worker = new Worker(new URL('./kernel/worker.ts', import.meta.url));
+  const worker = new Worker(new URL('./treeWorker.ts', import.meta.url));
   const waiting = new Map<number, { resolve: (nodes: Uint8Array) => void; reject: (error: Error) => void }>();
   let last = 0;
   worker.on('message', ({ no, nodes }: SubtreeAnswer) => {

@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { assert } from '#base';
-import { treeNodes } from './kernel.ts';
+import { treeNodes } from './kernel/kernel.ts';
 
 /** A question to a tree worker: the leaf hashes of one subtree, flat. The answer has the same number and all nodes. */
 export interface SubtreeRequest {
