@@ -21,6 +21,7 @@ const DEV_COMMANDS = /** @type {Record<string, readonly [string, string]>} */ ({
   pack: ['the packages that others install, as plain JavaScript, into dist/', 'scripts/pack/pack.ts'],
   errors: ['write docs/errors.md from the registry of problems', 'scripts/dev/errors.ts'],
   schema: ['write docs/schema.sql from a freshly migrated database', 'scripts/dev/schema.ts'],
+  openapi: ['write docs/openapi.json from the schemas that validate', 'scripts/dev/openapi.ts'],
   lock: ['complete package-lock.json after it was written by npm', 'scripts/dev/lock.ts'],
 });
 
