@@ -32,6 +32,7 @@ import { advancePayments, countByState, projectRecords, type CoordinatorDependen
 import {
   closeWindow,
   liquidityReference,
+  rebuildPayout,
   openChart,
   publishTariff,
   creditDeposit,
@@ -259,6 +260,8 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     },
     report: (progress) => onEvent({ kind: 'payout', progress }),
   };
+  // The log grew between asking and mining: the same payment, proven against the log as it stands.
+  outbox.rebuildWith('pay', async ({ id }) => rebuildPayout(settlement, id));
   const rules: DepositRules = {
     book: bookId,
     assetOf,

@@ -5,6 +5,7 @@ import { Problem, systemClock, toHex, type AssetNo } from '#base';
 import { verifyReceipt } from '#audit';
 import { loadOrCreateKey } from '#custody';
 import { parseRates } from '#payments/core';
+import { isPortFree } from '#supervisor';
 import { createScreener, readBlockList, readOfacFolder } from '#risk';
 import { randomBytes } from 'node:crypto';
 import { startPlatform, type Platform, type PlatformEvent } from '#main';
@@ -12,6 +13,7 @@ import { loadExample, type Example } from '../example/example.ts';
 import { sandboxExample } from '../example/sandbox.ts';
 import type { JobFacts } from './facts.ts';
 import { gatherFacts } from './gather.ts';
+import { localApiKeys, serveApi, type ServeOptions } from './serve.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { COLOURS, NO_COLOURS, renderReport } from './report.ts';
 import { runJob } from './run.ts';
@@ -55,7 +57,10 @@ export async function startCommand(values: Values): Promise<number> {
   const example = exampleOf(values);
   const stateDir = stateDirOf(values);
   const progress = createProgress(process.stderr);
-  const platform = await startPlatform(platformOptions(values, stateDir, example, progress));
+  const port = portOf(values);
+  if (port !== 0 && !(await isPortFree(port))) throw new Problem('http/address-in-use', `Port ${port} is taken.`);
+  const options = platformOptions(values, stateDir, example, progress);
+  const platform = await startPlatform(options);
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stopping.abort());
   try {
@@ -64,7 +69,7 @@ export async function startCommand(values: Values): Promise<number> {
     progress.done();
     show(values, facts);
     writeFileSync(join(stateDir, 'last-job.json'), `${JSON.stringify(facts, null, 1)}\n`);
-    if (!values['once']) await serve(platform, stopping.signal);
+    if (!values['once']) await serve({ platform, payments: options.payments, stateDir, port }, example, stopping.signal);
     return facts.ok ? 0 : 1;
   } finally {
     await platform.close();
@@ -127,9 +132,31 @@ function show(values: Values, facts: JobFacts): void {
 }
 
 /** Goes on with everything that comes, until asked to stop. */
-async function serve(platform: Platform, signal: AbortSignal): Promise<void> {
+async function serve(options: ServeOptions, example: Example, signal: AbortSignal): Promise<void> {
+  const { platform, stateDir } = options;
+  const api = await serveApi(options);
+  const keys = await localApiKeys(platform, example, stateDir);
+  process.stderr.write(servingText(api.url, keys, platform.client.rpcUrl));
   while (!signal.aborted) {
     await platform.pass();
     await new Promise((resolve) => setTimeout(resolve, SERVE_PAUSE_MS));
   }
+  await api.close();
+}
+
+function servingText(url: string, keys: { operator: string; merchant: string }, rpcUrl: string): string {
+  return `
+The API serves on ${url} until Ctrl-C (this machine only).
+  what there is        curl ${url}/openapi.json
+  as the operator      curl -H 'Authorization: Bearer ${keys.operator}' ${url}/v1/status
+  as a merchant        curl -H 'Authorization: Bearer ${keys.merchant}' ${url}/v1/payments
+  check a receipt      npx cairn verify .cairn/state/receipts/PAYMENT.json --rpc ${rpcUrl}
+`;
+}
+
+function portOf(values: Values): number {
+  const given = text(values, 'port');
+  if (given === undefined) return 0;
+  if (!/^\d{1,5}$/.test(given) || Number(given) > 65_535) throw new Problem('cli/bad-arguments', `--port takes a number from 0 to 65535, not "${given}".`);
+  return Number(given);
 }

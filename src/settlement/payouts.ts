@@ -1,7 +1,7 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { assert, concat, derivedId, fromHex, MAX_AMOUNT, Problem, uintBytes, utf8, type BookId, type Clock, type Hex, type TimeMs } from '#base';
 import { canonicalJson } from '#anchor/core';
-import type { Outbox, OutboxId } from '#chain';
+import type { Outbox, OutboxId, Rebuilt } from '#chain';
 import type { Custody } from '#custody';
 import type { Database } from '#db';
 import type { Book } from '#ledger';
@@ -52,9 +52,18 @@ async function tell(deps: PayoutDependencies, instruction: StoredInstruction): P
   if (!signed?.signature) return;
   const data = await deps.log.payCall(signed, signed.signature);
   if (!data) return;
-  await deps.outbox.enqueue({ id: payoutTransactionId(signed.id, signed.attempts), purpose: 'pay', to: deps.vault.address, data });
+  await enqueueOnce(deps, payoutTransactionId(signed.id, signed.attempts), data);
   await moveInstruction(deps.database.pool, signed, { state: 'paying', attempts: signed.attempts + 1, dueMs: deps.clock.nowMs() + deps.retryAfterMs });
   deps.report({ instruction: signed.id, step: 'paying', detail: `${signed.words.length} payees` });
+}
+
+/** The call data binds the log as it stood: asked for again after a crash it may differ, and the transaction that is there already is the one. */
+async function enqueueOnce(deps: PayoutDependencies, id: OutboxId, data: Hex): Promise<void> {
+  try {
+    await deps.outbox.enqueue({ id, purpose: 'pay', to: deps.vault.address, data });
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== 'chain/transaction-differs') throw error;
+  }
 }
 
 async function sign(deps: PayoutDependencies, instruction: StoredInstruction): Promise<StoredInstruction | undefined> {
@@ -199,7 +208,19 @@ async function retry(deps: PayoutDependencies, instruction: StoredInstruction, p
       )
     : await deps.log.payCall(instruction, instruction.signature!);
   if (!data) return;
-  await deps.outbox.enqueue({ id: payoutTransactionId(instruction.id, instruction.attempts), purpose: 'pay', to: deps.vault.address, data });
+  await enqueueOnce(deps, payoutTransactionId(instruction.id, instruction.attempts), data);
   await moveInstruction(deps.database.pool, instruction, { attempts: instruction.attempts + 1, dueMs: nowMs + deps.retryAfterMs });
   deps.report({ instruction: instruction.id, step: 'retrying', detail: `${unpaid.length} payees` });
+}
+
+/** A payout that reverted: proven anew while its first payment is still to come, given up otherwise (what failed then is retried by a transaction of its own). */
+export async function rebuildPayout(deps: PayoutDependencies, id: OutboxId): Promise<Rebuilt> {
+  for (const instruction of await openInstructions(deps.database.pool, deps.bookId)) {
+    const isFirst = instruction.attempts > 0 && payoutTransactionId(instruction.id, instruction.attempts - 1) === id;
+    if (!isFirst || !instruction.signature || (await deps.vault.stateOf(instruction.id)).done) continue;
+    if (deps.clock.nowMs() / 1000 >= instruction.notAfterS) return { kind: 'giveUp' };
+    const data = await deps.log.payCall(instruction, instruction.signature);
+    return data ? { kind: 'replace', data } : { kind: 'retry', notBeforeMs: deps.clock.nowMs() + deps.retryAfterMs };
+  }
+  return { kind: 'giveUp' };
 }

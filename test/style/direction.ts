@@ -68,6 +68,12 @@ export const ROWS: Readonly<Record<string, Row>> = {
     packages: [...NOBLE, 'express', 'zod', '@asteasolutions/zod-to-openapi', 'pino', 'prom-client'],
   },
 
+  // What the API asks for, answered by the parts behind it.
+  'src/services': {
+    doors: ['#base', '#http', '#ledger', '#payments', '#payments/core', '#identity', '#identity/core', '#settlement', '#anchor', '#chain', '#custody'],
+    packages: [],
+  },
+
   // The auditor's side: a client library of its own, so that one library's bug cannot hide in both, and of ours only the pure cores that it re-runs.
   'src/audit': { doors: CORES, packages: [...NOBLE, 'ethers'] },
 
