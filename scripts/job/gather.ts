@@ -131,7 +131,7 @@ async function* recordsOf({ book }: Platform): AsyncGenerator<LedgerRecord> {
     const page = await book.records({ fromSeq, limit: 1_000 });
     if (page.length === 0) return;
     yield* page;
-    fromSeq = page.at(-1)!.seq + 1n;
+    fromSeq = page.at(-1).seq + 1n;
   }
 }
 
@@ -277,7 +277,7 @@ async function settledByPayments(platform: Platform, asset: AssetNo): Promise<bi
         const evidence = state === 'settled' ? (JSON.parse(quote!) as QuoteEvidence) : null;
         if (evidence?.payeeAsset.asset === asset) settled += BigInt(evidence.price.principal);
       }
-      after = page.at(-1)!.payment;
+      after = page.at(-1).payment;
     }
   }
   return settled;

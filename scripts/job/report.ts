@@ -46,7 +46,7 @@ function table<Row>(rows: readonly Row[], columns: readonly Column<Row>[], paint
 }
 
 /** Thousands are set apart, and what a person does not read of eighteen decimals is left to --json. */
-export function readable(amount: string): string {
+function readable(amount: string): string {
   const [whole = '0', fraction = ''] = amount.split('.');
   const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ' ');
   const shown = fraction.replace(/0+$/, '').slice(0, 6).padEnd(2, '0');

@@ -169,7 +169,7 @@ async function fundLiquidity(platform: Platform, world: LocalWorld, issuerKey: H
       message: { from, to: platform.deployment.vault, value, validAfter: 0n, validBefore: deadline, nonce },
     });
     const split = { r: `0x${signature.slice(2, 66)}`, s: `0x${signature.slice(66, 130)}`, v: parseInt(signature.slice(130), 16) } as const;
-    await world.depositWithAuthorization(platform.deployment.vault, [token, from, value, 0n, deadline, reference, salt, split as never]);
+    await world.depositWithAuthorization(platform.deployment.vault, [token, from, value, 0n, deadline, reference, salt, split]);
   }
 }
 

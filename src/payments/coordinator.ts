@@ -47,6 +47,9 @@ export interface PaymentProgress {
   readonly reason: string | null;
 }
 
+/** A parsed payment as it is stored: canonical JSON has no bigint. */
+type StoredInstruction = Omit<ParsedPayment, 'amountMinor'> & { readonly amountMinor: string };
+
 const BATCH = 500;
 const RETRY_MS: TimeMs = 5_000;
 
@@ -122,7 +125,7 @@ function hitSentence(outcome: ScreeningOutcome): string {
 
 /** screened -> quoted: the price is locked until it expires. */
 async function quotePayment(deps: CoordinatorDependencies, payment: Payment): Promise<void> {
-  const parsed = JSON.parse(payment.instruction) as ParsedPayment;
+  const parsed = JSON.parse(payment.instruction) as StoredInstruction;
   const [payerAsset, payeeAsset] = await assetsOf(deps, payment);
   try {
     const { evidence } = quote({

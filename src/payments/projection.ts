@@ -27,7 +27,7 @@ export async function projectRecords(deps: ProjectionDependencies): Promise<numb
     if (records.length === 0) return seen;
     for (const record of records) {
       await project(deps, record);
-      await moveCursor(deps.database.pool, READER, deps.bookId, BigInt(record.seq));
+      await moveCursor(deps.database.pool, READER, deps.bookId, record.seq);
     }
     seen += records.length;
   }
@@ -37,8 +37,7 @@ async function project(deps: ProjectionDependencies, record: LedgerRecord): Prom
   switch (record.kind) {
     case 'window':
       // Whoever was held in this range and has not expired by now was taken: expiries stand before the window in the same sequence.
-      for (const payment of await heldPaymentsInRange(deps.database.pool, BigInt(record.fromSeq), BigInt(record.toSeq)))
-        await move(deps, payment, 'instructed');
+      for (const payment of await heldPaymentsInRange(deps.database.pool, record.fromSeq, record.toSeq)) await move(deps, payment, 'instructed');
       return;
     case 'expiry': {
       const payment = await findPaymentByHold(deps.database.pool, record.transfer);

@@ -98,7 +98,7 @@ export function createServices(deps: ServiceDependencies): ApiServices {
 
 function pageOf<Row, View>(rows: readonly Row[], limit: number, view: (row: Row) => View, position: (row: Row) => string) {
   const shown = rows.slice(0, limit);
-  return { items: shown.map(view), next: rows.length > limit ? position(shown.at(-1)!) : null };
+  return { items: shown.map(view), next: rows.length > limit ? position(shown.at(-1)) : null };
 }
 
 function assetOf({ assets }: ServiceDependencies, asset: AssetNo): Asset {

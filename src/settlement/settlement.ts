@@ -33,6 +33,6 @@ async function bookClosedWindows(deps: SettlementDependencies, bookId: BookId): 
       await bookInstructions({ ...deps, vault: deps.vaultAddress }, record);
       await moveCursor(deps.database.pool, WINDOWS, bookId, record.toSeq);
     }
-    await moveCursor(deps.database.pool, READER, bookId, records.at(-1)!.seq);
+    await moveCursor(deps.database.pool, READER, bookId, records.at(-1).seq);
   }
 }
