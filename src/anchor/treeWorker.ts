@@ -16,6 +16,7 @@ export interface SubtreeAnswer {
 assert(parentPort, 'a tree worker is started as a worker thread');
 const port = parentPort;
 port.on('message', ({ no, leaves }: SubtreeRequest) => {
-  const nodes = treeNodes(leaves);
+  // A copy: the memory of a WebAssembly instance cannot change hands.
+  const nodes = treeNodes(leaves).slice();
   port.postMessage({ no, nodes } satisfies SubtreeAnswer, [nodes.buffer]);
 });

@@ -98,9 +98,9 @@ describe('anchoring in the real contract', () => {
     });
     outbox = createOutbox({ database, client, relayerKey: devKey(6), clock });
     const noted: AnchorOutbox = {
-      enqueue: (request) => (asked.push(request.data), outbox.enqueue(request as never)),
-      transaction: (id) => outbox.transaction(id as never),
-      rebuildWith: (purpose, rebuild) => outbox.rebuildWith(purpose, (transaction) => rebuild({ id: transaction.id as never })),
+      enqueue: (request) => (asked.push(request.data), outbox.enqueue(request)),
+      transaction: (id) => outbox.transaction(id),
+      rebuildWith: (purpose, rebuild) => outbox.rebuildWith(purpose, (transaction) => rebuild(transaction)),
     };
     sealer = createSealer({ database, clock, chainId: client.chainId, random, sealAfterMs: 0, maxRecords: 4 });
     anchorer = createAnchorer({ database, chain: createAnchorChain({ client, deployment }), outbox: noted, custody, clock, signingPatienceMs: 1_000 });
@@ -150,7 +150,7 @@ describe('anchoring in the real contract', () => {
     const source = sourceOf(BOOK_A, filler(16));
     await sealer.sealAll(source);
     await anchorer.tick();
-    await chain.request('eth_sendTransaction', { from: address(devKey(8)), to: deployment.anchor, data: asked.at(-1)!, gas: '0x50000' });
+    await chain.request('eth_sendTransaction', { from: address(devKey(8)), to: deployment.anchor, data: asked.at(-1), gas: '0x50000' });
     await chain.mine();
     await anchorer.tick();
     assert.ok((await states()).endsWith(' mined'));

@@ -10,7 +10,7 @@ interface KernelExports {
 }
 
 const PAGE_BYTES = 65_536;
-/** A kernel that has grown beyond this is given back to the garbage collector after use: WebAssembly memory never shrinks. */
+/** A kernel that has grown beyond this is given away with its result: WebAssembly memory never shrinks, and a copy of so much costs a fifth of the hashing. */
 const KEPT_BYTES = 32 * 1024 * 1024;
 const HASH_BYTES = 32;
 
@@ -22,16 +22,17 @@ function instantiate(): KernelExports {
   return new WebAssembly.Instance(compiled).exports as KernelExports;
 }
 
-/** Lends a kernel with room for `bytes` behind its own data, and copies the hashes that the work leaves at the place it names. */
+/** Lends a kernel with room for `bytes` behind its own data. The hashes that the work leaves are copied out of a kernel that stays, and are a view into one that does not. */
 function withKernel(bytes: number, work: (kernel: KernelExports, heap: number) => Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const kernel = kept ?? instantiate();
   kept = undefined;
   const heap = kernel.heapStart();
   const missing = heap + bytes - kernel.memory.buffer.byteLength;
   if (missing > 0) kernel.memory.grow(Math.ceil(missing / PAGE_BYTES));
-  const result = work(kernel, heap).slice();
-  if (kernel.memory.buffer.byteLength <= KEPT_BYTES) kept = kernel;
-  return result;
+  const hashes = work(kernel, heap);
+  if (kernel.memory.buffer.byteLength > KEPT_BYTES) return hashes;
+  kept = kernel;
+  return hashes.slice();
 }
 
 /** How many hashes a tree over `count` leaves has, all levels from the leaves up, one behind the other. */
