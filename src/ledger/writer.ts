@@ -1,8 +1,8 @@
 import { assert, isUuid, Problem, type BookId, type Clock, type TransferId } from '#base';
 import type { Database } from '#db';
-import { decide, Draft, type Command, type Result } from '#ledger/core';
-import { isConnectionLoss, takeBook, type Lease } from './store/lease.ts';
-import { BookStore, type Prepared } from './store/store.ts';
+import { decide, Draft, type Command, type LedgerRecord, type Result } from '#ledger/core';
+import { isConnectionLoss, takeBook } from './store/lease.ts';
+import { BookStore } from './store/store.ts';
 
 /** The most commands in one request, and in one batch. */
 export const MAX_BATCH = 8_192;
@@ -44,7 +44,8 @@ export class Writer {
   }
 
   static async open(options: WriterOptions): Promise<Writer> {
-    return new Writer(options, await openStore(options, options.waitMs));
+    const store = await takeBook(options.database, options.bookId, options.waitMs, (lease) => BookStore.open(options.bookId, lease));
+    return new Writer(options, store);
   }
 
   /** All of the request's commands in one batch; a result each, in order. When this returns, what was created is durable. */
@@ -135,9 +136,8 @@ export class Writer {
       if (await store.lookUp(doubtful)) continue;
       for (const id of doubtful) absent.add(id);
       if (draft.records.length === 0) return results;
-      const prepared = store.prepare(draft);
-      attempt.sent = { prepared, results, epoch: store.lease.epoch };
-      const outcome = await store.append(prepared);
+      attempt.sent = { records: draft.records, results };
+      const outcome = await store.append(draft);
       attempt.sent = null;
       if (outcome === 'appended') return results;
       // What looks like another writer may be our own: a hold that was booked before and is closed by now is not there to be changed.
@@ -148,19 +148,22 @@ export class Writer {
   }
 
   /**
-   * Takes the book again after the connection broke. If nobody else had it in between, its head says whether the batch that was on
-   * the way is in the journal; if it is, these are its results. Else it has to be decided again.
+   * Takes the book again after the connection broke, and looks into the journal for the batch that was on the way: where it is
+   * there, these are its results; else it has to be decided again.
    */
   async #recover(cause: Problem, { sent }: Attempt): Promise<Result[][] | null> {
+    const { database, bookId } = this.#options;
     await this.#store.lease.release();
     try {
-      this.#store = await openStore(this.#options, RECOVER_MS);
+      return await takeBook(database, bookId, RECOVER_MS, async (lease) => {
+        const store = await BookStore.open(bookId, lease);
+        const written = sent !== null && (await store.holds(sent.records));
+        this.#store = store;
+        return written ? sent.results : null;
+      });
     } catch (error) {
       throw this.#giveUp(error instanceof Problem ? error : cause);
     }
-    const { lease } = this.#store;
-    const written = sent && lease.epoch === sent.epoch + 1n && lease.seq === sent.prepared.draft.nextSeq - 1n;
-    return written ? sent.results : null;
   }
 
   /** From here on every request gets this problem; the same ids can be sent to whoever has the book then. */
@@ -172,14 +175,7 @@ export class Writer {
 
 interface Attempt {
   /** The batch whose fate is not known yet. */
-  sent: { readonly prepared: Prepared; readonly results: Result[][]; readonly epoch: bigint } | null;
-}
-
-async function openStore({ database, bookId }: WriterOptions, waitMs: number): Promise<BookStore> {
-  const lease: Lease = await takeBook(database, bookId, waitMs);
-  const store = new BookStore(bookId, lease);
-  await store.open();
-  return store;
+  sent: { readonly records: readonly LedgerRecord[]; readonly results: Result[][] } | null;
 }
 
 /** The ids of the batch that are taken to be new. */

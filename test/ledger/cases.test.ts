@@ -26,7 +26,8 @@ async function play(backend: Backend, step: Step): Promise<void> {
     }
     case 'hold': {
       const hold = await backend.hold(step.transfer);
-      return assert.equal(hold && `${hold.status} ${hold.captured}`, step.hold, step.where);
+      const taken = hold && hold.windowSeq !== null && step.hold.includes(' in ') ? ` in ${hold.windowSeq}` : '';
+      return assert.equal(hold && `${hold.status} ${hold.captured}${taken}`, step.hold, step.where);
     }
     case 'records':
       return assert.equal((await backend.records()).length - PREFACE.length, step.count, step.where);

@@ -16,17 +16,29 @@ export interface Lease {
 
 const PAUSE_MS = 50;
 
-/** Takes a book, and makes it if it is new. Waits up to `waitMs` for the process that has it, and for the database. */
-export async function takeBook(database: Database, book: BookId, waitMs: number): Promise<Lease> {
+/**
+ * Takes a book, makes it if it is new, and gets it ready by `prepare`. Waits up to `waitMs` for the process that has it, and for the
+ * database; what breaks in `prepare` with the connection is tried again from the beginning.
+ */
+export async function takeBook<T>(database: Database, book: BookId, waitMs: number, prepare: (lease: Lease) => Promise<T>): Promise<T> {
   for (let waited = 0; ; waited += PAUSE_MS) {
     try {
       const lease = await tryToTake(database, book);
-      if (lease) return lease;
+      if (lease) return await orRelease(lease, prepare);
       if (waited >= waitMs) throw new Problem('ledger/book-taken', `Another process writes book ${book}.`, { book });
     } catch (error) {
       if (!isConnectionLoss(error) || waited >= waitMs) throw error;
     }
     await sleep(PAUSE_MS);
+  }
+}
+
+async function orRelease<T>(lease: Lease, prepare: (lease: Lease) => Promise<T>): Promise<T> {
+  try {
+    return await prepare(lease);
+  } catch (error) {
+    await lease.release();
+    throw error;
   }
 }
 

@@ -1,7 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { AccountId, AssetNo, BookId, TransferId } from '#base';
 import { query, violatedConstraint } from '#db';
 import { emptyState, needs, type Command, type Draft, type LedgerRecord, type State } from '#ledger/core';
-import { batchOf, type Batch } from './batch.ts';
+import { batchOf } from './batch.ts';
 import type { Lease } from './lease.ts';
 import { accountOf, holdOf, recordOf, type AccountRow, type HoldRow, type RecordRow } from './rows.ts';
 import { statementsOf } from './statements.ts';
@@ -12,12 +13,6 @@ const MOST = { accounts: 500_000, holds: 200_000, recent: 100_000 };
 /** How a batch ended that was not appended: another writer was there, or an id of it was booked before. */
 export type AppendOutcome = 'appended' | 'fenced' | 'duplicate';
 
-/** A decided draft, ready to be sent. */
-export interface Prepared {
-  readonly draft: Draft;
-  readonly batch: Batch;
-}
-
 /** The part of a book that its writer keeps in memory, and the statements that fill it and append to it. */
 export class BookStore {
   readonly state: State = emptyState();
@@ -26,18 +21,20 @@ export class BookStore {
   readonly #nos = new Map<AccountId, number>();
   #lastNo = 0;
 
-  constructor(book: BookId, lease: Lease) {
+  private constructor(book: BookId, lease: Lease) {
     this.#sql = statementsOf(book);
     this.lease = lease;
     this.state.seq = lease.seq;
     this.state.nowMs = lease.nowMs;
   }
 
-  /** What is small enough to be known whole. */
-  async open(): Promise<void> {
-    const [last] = await query<{ no: number }>(this.lease.client, this.#sql.lastAccountNo);
-    this.#lastNo = last?.no ?? 0;
-    for (const row of await query<{ asset: bigint }>(this.lease.client, this.#sql.assets)) this.state.assets.add(Number(row.asset) as AssetNo);
+  /** The store of a book that was just taken, with what is small enough to be known whole. */
+  static async open(book: BookId, lease: Lease): Promise<BookStore> {
+    const store = new BookStore(book, lease);
+    const [last] = await query<{ no: number }>(lease.client, store.#sql.lastAccountNo);
+    store.#lastNo = last?.no ?? 0;
+    for (const row of await query<{ asset: bigint }>(lease.client, store.#sql.assets)) store.state.assets.add(Number(row.asset) as AssetNo);
+    return store;
   }
 
   /** Everything that `commands` need except the transfers that bear their ids: those are nearly always new, and the journal's unique index knows. */
@@ -68,29 +65,30 @@ export class BookStore {
     return records.length > 0;
   }
 
-  prepare(draft: Draft): Prepared {
-    return { draft, batch: batchOf(draft, this.lease.epoch, this.#nos, this.#lastNo) };
+  /** Whether the journal holds exactly these records in their places: the batch that brought them was committed. */
+  async holds(records: readonly LedgerRecord[]): Promise<boolean> {
+    const [first] = records;
+    if (!first || this.state.seq < first.seq) return false;
+    const rows = await query<RecordRow>(this.lease.client, this.#sql.records, [first.seq, records.length]);
+    return isDeepStrictEqual(rows.map(recordOf), records);
   }
 
-  /** Appends what was decided and makes it the state. Any other failure than the two named is thrown, and leaves the state as it was. */
-  async append(prepared: Prepared): Promise<AppendOutcome> {
+  /** Appends what the draft decided and makes it the state. Any other failure than the two named is thrown, and leaves the state as it was. */
+  async append(draft: Draft): Promise<AppendOutcome> {
+    const { params, opened } = batchOf(draft, this.lease.epoch, this.#nos, this.#lastNo);
     try {
-      await query(this.lease.client, this.#sql.append, prepared.batch.params);
+      await query(this.lease.client, this.#sql.append, params);
     } catch (error) {
       const constraint = violatedConstraint(error) ?? 'none';
       if (DUPLICATES.has(constraint)) return 'duplicate';
       if (FENCES.has(constraint)) return 'fenced';
       throw error;
     }
-    this.#accept(prepared);
-    return 'appended';
-  }
-
-  #accept({ draft, batch }: Prepared): void {
-    for (const [id, no] of batch.opened) this.#nos.set(id, no);
-    this.#lastNo += batch.opened.size;
+    for (const [id, no] of opened) this.#nos.set(id, no);
+    this.#lastNo += opened.size;
     draft.commit();
     this.#forget();
+    return 'appended';
   }
 
   #file(record: LedgerRecord): void {

@@ -1,8 +1,19 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { ManualClock, Problem, type AccountId, type BookId } from '#base';
+import { ManualClock, Problem, type AccountId, type AssetNo, type BookId } from '#base';
 import { openBook, readBook, type Book } from '#ledger';
-import { emptyState, replay, type Account, type LedgerRecord, type State } from '#ledger/core';
+import {
+  emptyState,
+  FINAL_POST,
+  PENDING,
+  POST_PENDING,
+  replay,
+  VOID_PENDING,
+  type Account,
+  type LedgerRecord,
+  type State,
+  type TransferCommand,
+} from '#ledger/core';
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
 import { newBookId } from '../support/backends.ts';
 import { anyRequests, OPENING, type Ask } from '../support/commands.ts';
@@ -57,6 +68,44 @@ describe('a reader of a book', () => {
       ),
       { numRuns: 5 },
     );
+  });
+
+  it('knows balances in the middle of a batch, where holds are posted, voided and expired', async () => {
+    const clock = new ManualClock(START_MS);
+    const book = await openBook({ database: db.database, bookId: newBookId(), clock });
+    try {
+      await book.submit(OPENING);
+      const hold: Omit<TransferCommand, 'id' | 'amount'> = {
+        kind: 'transfer',
+        debit: ACCOUNTS[0]!,
+        credit: ACCOUNTS[1]!,
+        asset: 1 as AssetNo,
+        code: 1,
+        flags: PENDING,
+      };
+      await book.submit([1, 2, 3].map((n) => ({ ...hold, id: idOf<'transfer'>(`H${n}`), amount: 10n, timeoutS: 5 })));
+      await book.submit([
+        { kind: 'transfer', id: idOf('P1'), pendingId: idOf('H1'), amount: 3n, flags: POST_PENDING },
+        { kind: 'transfer', id: idOf('P2'), pendingId: idOf('H1'), amount: 4n, flags: POST_PENDING | FINAL_POST },
+        { kind: 'transfer', id: idOf('V1'), pendingId: idOf('H2'), amount: 0n, flags: VOID_PENDING },
+        { kind: 'transfer', id: idOf('P3'), pendingId: idOf('H3'), amount: 1n, flags: POST_PENDING },
+        { ...hold, id: idOf<'transfer'>('H4'), amount: 100n },
+      ]);
+      clock.advance(5_000);
+      await book.submit([
+        { kind: 'expire', transfer: idOf('H3') },
+        { ...hold, id: idOf<'transfer'>('H5'), amount: 1n },
+      ]);
+      const seen: (string | null)[] = [];
+      const first = OPENING.length + 1;
+      for (let seq = first; seq < first + 10; seq++) seen.push(amounts(await book.balanceAt(idOf('A'), { seq: BigInt(seq) })));
+      assert.deepEqual(
+        seen.map((balance) => balance?.split(' ')[0]),
+        ['10/0', '20/0', '30/0', '27/3', '20/7', '10/7', '9/8', '109/8', '100/8', '101/8'],
+      );
+    } finally {
+      await book.close();
+    }
   });
 
   it('lists the records that touched an account, page by page, latest first', async () => {

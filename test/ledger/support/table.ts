@@ -24,7 +24,7 @@ import {
  *       transfer T1 A>B 100 pending      : ok          a command and its answer; a name stands for an id of its own
  *     | post     P1 of T1 30             : ok 30       the same request as the line before; "ok 30" also says what was booked
  *       balance  A 70/30 0/0                           debits pending/posted, credits pending/posted
- *       hold     T1 open 30                            what became of a hold, and what was captured
+ *       hold     T1 open 30 in 12                      what became of a hold, what was captured, and the window that took it
  *       records  2                                     records since the beginning of the case
  *       wait     10s
  *
