@@ -8,6 +8,8 @@ export interface Progress {
   done(): void;
 }
 
+const FLUSH_EVERY_MS = 2_000;
+
 export function createProgress(out: NodeJS.WriteStream): Progress {
   const paint = out.isTTY && !process.env['NO_COLOR'] ? COLOURS : NO_COLOURS;
   const started = process.hrtime.bigint();
@@ -25,8 +27,14 @@ export function createProgress(out: NodeJS.WriteStream): Progress {
     counts.clear();
   }
 
+  let flushedMs = 0;
+
   function count(what: string): void {
     counts.set(what, (counts.get(what) ?? 0) + 1);
+    const nowMs = Number(process.hrtime.bigint() / 1_000_000n);
+    if (nowMs - flushedMs < FLUSH_EVERY_MS) return;
+    flushedMs = nowMs;
+    flush();
   }
 
   return {

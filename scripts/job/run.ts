@@ -5,7 +5,7 @@ import { addPayee, findMerchant, findPayee, registerMerchant, registerWallet, wa
 import { chartAccount } from '#ledger/core';
 import { FINAL_STATES, paymentsOfOrder, submitOrderFile, type Payment, type SubmittedOrder } from '#payments';
 import type { Platform } from '#main';
-import { liquidityReference } from '#settlement';
+import { liquidityReference, openInstructions } from '#settlement';
 import type { Example, ExampleMerchant } from '../example/example.ts';
 import { exampleMerchant, type ExampleMerchantClient } from '../example/merchant.ts';
 import { localWorld, type LocalWorld } from './issuer.ts';
@@ -24,6 +24,8 @@ export interface JobOptions {
 
 const EXPIRES_IN_S = 86_400n;
 const PAUSE_MS = 120;
+/** A person is told what is waited for at least so often. */
+const TELL_EVERY_MS = 5_000;
 /** Of each asset, whole units: the operator's own money in the FX position. */
 const LIQUIDITY = '250000';
 
@@ -66,7 +68,8 @@ export async function runJob(options: JobOptions): Promise<readonly SubmittedOrd
   if (await platform.closeWindow()) onStep('the settlement window is closed; its instructions are booked and anchored');
   onPoint('window');
   onStep('the vault pays against the anchored log');
-  await until(platform, async () => (await all(platform, orders)).every(({ state }) => FINAL_STATES.includes(state)));
+  const waiting = async () => onStep(await waitingText(platform, orders));
+  await until(platform, async () => (await all(platform, orders)).every(({ state }) => FINAL_STATES.includes(state)), waiting);
   onPoint('paid');
   onStep('the last records are sealed and anchored');
   await platform.sealAll();
@@ -77,11 +80,26 @@ export async function runJob(options: JobOptions): Promise<readonly SubmittedOrd
   return Promise.all(orders.map(async (order) => ({ ...order, payments: await paymentsOfOrder(platform.database.pool, order.order.order) })));
 }
 
+/** Who is waited for, and until when. */
+async function waitingText(platform: Platform, orders: readonly SubmittedOrder[]): Promise<string> {
+  const open = (await all(platform, orders)).filter(({ state }) => !FINAL_STATES.includes(state));
+  const instructions = await openInstructions(platform.database.pool, platform.bookId);
+  const lastS = Math.max(0, ...instructions.map(({ notAfterS }) => notAfterS));
+  const leftS = Math.max(0, lastS - Math.floor(platform.clock.nowMs() / 1000));
+  const names = open.map(({ creditorName }) => creditorName);
+  return `waiting for ${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}: tried again for ${leftS} s, then the money goes back`;
+}
+
 type Report = Awaited<ReturnType<Platform['pass']>>;
 
 /** Passes over everything until it is so. */
-async function until(platform: Platform, isSo: (report: Report) => Promise<boolean>): Promise<void> {
+async function until(platform: Platform, isSo: (report: Report) => Promise<boolean>, waiting: () => Promise<void> = async () => undefined): Promise<void> {
+  let toldMs = platform.clock.nowMs();
   for (;;) {
+    if (platform.clock.nowMs() - toldMs >= TELL_EVERY_MS) {
+      toldMs = platform.clock.nowMs();
+      await waiting();
+    }
     const report = await platform.pass();
     if (await isSo(report)) return;
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
