@@ -7,7 +7,7 @@ export function connectionConfig(url: string): pg.ClientConfig {
   return { connectionString: parseUrl(url).href, connectionTimeoutMillis: 10_000, keepAlive: true };
 }
 
-export function parseUrl(url: string): URL {
+function parseUrl(url: string): URL {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   // The URL holds a password, so it is never repeated.
   if (!parsed || !/^postgres(ql)?:$/.test(parsed.protocol))

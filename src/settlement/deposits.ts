@@ -20,7 +20,7 @@ export interface DepositRules {
 }
 
 /** A reference is worth something only because the payer signed it; a plain transfer only because its wallet is registered. Everything else waits in suspense. */
-export async function ownerOf(rules: DepositRules, deposit: Deposit): Promise<DepositOwner> {
+async function ownerOf(rules: DepositRules, deposit: Deposit): Promise<DepositOwner> {
   if (deposit.kind === 'plain') {
     const merchant = await rules.walletOwner(deposit.from);
     return merchant ? { kind: 'merchant', merchant } : { kind: 'suspense', why: 'a transfer from a wallet that nobody registered' };
@@ -34,7 +34,7 @@ export async function ownerOf(rules: DepositRules, deposit: Deposit): Promise<De
 }
 
 /** The transfer that credits a final deposit. Its id follows from (chain, transaction, log), so a second credit is the same transfer: `exists`. */
-export function depositCommand(rules: DepositRules, deposit: Deposit, owner: DepositOwner, asset: AssetNo): TransferCommand {
+function depositCommand(rules: DepositRules, deposit: Deposit, owner: DepositOwner, asset: AssetNo): TransferCommand {
   const { identity } = deposit;
   const credit = {
     merchant: () => chartAccount(rules.book, 'merchant', asset, owner.kind === 'merchant' ? owner.merchant : NIL_UUID),

@@ -18,7 +18,7 @@ export interface WindowDependencies {
 }
 
 /** The window that starts behind the last one: closing it again is the same window. */
-export function windowIdOf(book: BookId, fromSeq: bigint): WindowId {
+function windowIdOf(book: BookId, fromSeq: bigint): WindowId {
   return derivedId(keccak_256(concat(utf8('cairn.window'), uuidBytes(book), uintBytes(fromSeq, 8))));
 }
 

@@ -18,7 +18,7 @@ export interface TestDatabase {
 /** A server for tests: DATABASE_URL where set (its user must be able to create databases), else one PostgreSQL for all test runs of this clone. */
 let server: Promise<string> | undefined;
 
-export function testServer(): Promise<string> {
+function testServer(): Promise<string> {
   return (server ??= process.env['DATABASE_URL'] ? Promise.resolve(process.env['DATABASE_URL']) : lease('postgres'));
 }
 

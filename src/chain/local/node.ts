@@ -81,7 +81,7 @@ function startProblem(output: string): Problem {
 }
 
 /** The anvil of that process number; undefined where it is gone, or another program has the number now. */
-export function findNode(pid: number): ProcessIdentity | undefined {
+function findNode(pid: number): ProcessIdentity | undefined {
   return findProcess(pid, 'anvil');
 }
 

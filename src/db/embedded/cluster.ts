@@ -10,7 +10,7 @@ import type { OsUser } from './osUser.ts';
 import { DATABASE, dataOf, logOf, OWNER, urlOf, type Place } from './place.ts';
 
 /** The major version of the binaries we ship: data of another one is refused, never converted in passing. */
-export const MAJOR = '18';
+const MAJOR = '18';
 
 /** Of warnings and errors only, a long time's worth. */
 const LOG_BYTES = 10_000_000;

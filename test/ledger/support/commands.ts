@@ -36,7 +36,7 @@ function transferId(ids: number): fc.Arbitrary<ReturnType<typeof idOf<'transfer'
 }
 
 /** Transfers of every kind over `ids` ids, with some commands of the other kinds between them. */
-export function anyCommand(ids: number): fc.Arbitrary<Command> {
+function anyCommand(ids: number): fc.Arbitrary<Command> {
   const move = fc.record({
     kind: fc.constant('transfer' as const),
     id: transferId(ids),

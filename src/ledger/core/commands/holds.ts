@@ -11,7 +11,7 @@ function left(hold: Hold): bigint {
 }
 
 /** Past its time and not in a window: it counts as expired even before its expiry record is written. */
-export function isDue(hold: Hold, nowMs: number): boolean {
+function isDue(hold: Hold, nowMs: number): boolean {
   return hold.status === 'open' && hold.windowSeq === null && hold.expiresMs !== 0 && nowMs >= hold.expiresMs;
 }
 

@@ -22,7 +22,7 @@ import type { Account, Evidence, TransferBody, TransferCommand, TransferRecord }
 const NIL_TRANSFER = NIL_UUID as TransferId;
 
 /** The command with everything absent spelled out as nil or zero: the shape of a body before it is booked. */
-export function askedBody(command: TransferCommand): TransferBody {
+function askedBody(command: TransferCommand): TransferBody {
   return {
     kind: 'transfer',
     id: command.id,
@@ -39,7 +39,7 @@ export function askedBody(command: TransferCommand): TransferBody {
   };
 }
 
-export function balancesOf(draft: Draft, debit: AccountId, credit: AccountId): Balances {
+function balancesOf(draft: Draft, debit: AccountId, credit: AccountId): Balances {
   return { debit: draft.account(debit) ?? null, credit: draft.account(credit) ?? null };
 }
 
@@ -112,12 +112,12 @@ function overflow(pending: boolean, amount: bigint, debit: Account, credit: Acco
 }
 
 /** The limits count holds: what is only pending can be posted at any time. */
-export function exceedsCredits(account: Account, amount: bigint): boolean {
+function exceedsCredits(account: Account, amount: bigint): boolean {
   if ((account.flags & DEBITS_MUST_NOT_EXCEED_CREDITS) === 0) return false;
   return account.debitsPending + account.debitsPosted + amount > account.creditsPosted + account.overdraft;
 }
 
-export function exceedsDebits(account: Account, amount: bigint): boolean {
+function exceedsDebits(account: Account, amount: bigint): boolean {
   if ((account.flags & CREDITS_MUST_NOT_EXCEED_DEBITS) === 0) return false;
   return account.creditsPending + account.creditsPosted + amount > account.debitsPosted + account.overdraft;
 }
