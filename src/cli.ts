@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { Problem } from '#base';
 
@@ -15,6 +16,8 @@ interface Command {
 type Values = Readonly<Record<string, string | boolean | undefined>>;
 
 const STATE = { state: { type: 'string' } } as const;
+/** Where cairn start keeps ledger, chain and keys unless told: in the clone. */
+const DEFAULT_STATE = fileURLToPath(new URL('../.cairn/state', import.meta.url));
 const RPC = { rpc: { type: 'string' } } as const;
 
 const COMMANDS: Readonly<Record<string, Command>> = {
@@ -44,6 +47,33 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     },
     words: 0,
     run: async (values) => (await import('#job')).startCommand(values),
+  },
+  export: {
+    summary: 'write the journal for an auditor',
+    help: `cairn export FILE [--state DIR]
+
+  Writes every record of the ledger, its evidence and its batches to FILE, read with a role that can change nothing.
+  Reads DATABASE_URL where it is set; else the database of the state folder, whether a platform runs on it or not.
+
+  --state DIR        where ledger, chain and keys are kept; .cairn/state in the clone unless told
+`,
+    options: STATE,
+    words: 1,
+    run: async (values, [file]) => (await import('#export')).exportCommand(file!, values, DEFAULT_STATE),
+  },
+  audit: {
+    summary: 'check an export against the chain, trusting no server',
+    help: `cairn audit EXPORT --rpc URL [--merchants FILE] [--json]
+
+  Replays the ledger with the pure core, recomputes balances, leaves, roots, fees, windows and the merchants' signatures, and compares
+  them with the chain. Ends 0 when all agree; otherwise 1, naming each record, its batch and the contradiction.
+
+  --rpc URL          an Ethereum JSON-RPC endpoint of your choice
+  --merchants FILE   the merchants' keys as you know them: lines of "merchant-uuid 0xaddress"
+`,
+    options: { ...RPC, merchants: { type: 'string' }, json: { type: 'boolean' } },
+    words: 1,
+    run: async (values, [file]) => (await import('#audit')).auditCommand(file!, values),
   },
   verify: {
     summary: 'check one receipt against the chain, trusting no server',

@@ -1,27 +1,66 @@
 import { readFileSync } from 'node:fs';
-import { formatDecimal, Problem } from '#base';
+import { formatDecimal, isHex, isUuid, Problem, type MerchantId } from '#base';
+import { readChain } from './chain/client.ts';
+import type { KnownKeys } from './checks/directory.ts';
+import { readExport } from './export/read.ts';
+import { auditJson, renderAudit } from './report.ts';
+import { auditExport } from './run.ts';
 import { verifyReceipt } from './verify.ts';
+
+type Values = Readonly<Record<string, string | boolean | undefined>>;
 
 function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new Problem('cli/bad-file', `${file} cannot be read.`, {}, cause);
+    throw new Problem('cli/bad-file', `${file} cannot be read: ${(cause as NodeJS.ErrnoException).code ?? 'unknown'}.`, {}, cause);
   }
 }
 
+/** An endpoint that the caller chose: there is no default, because whom to trust is his decision. */
+function endpointOf(name: string, { rpc }: Values): string {
+  if (typeof rpc !== 'string') throw new Problem('cli/bad-arguments', `${name} needs --rpc URL: the endpoint you trust.`);
+  if (!URL.canParse(rpc) || !/^https?:$/.test(new URL(rpc).protocol)) throw new Problem('cli/bad-arguments', '--rpc takes an http or https URL.');
+  return rpc;
+}
+
 /** cairn verify: 0 when the receipt holds; a Problem says why not. */
-export async function verifyCommand(file: string, values: Readonly<Record<string, string | boolean | undefined>>): Promise<number> {
-  const { rpc, json } = values;
-  if (typeof rpc !== 'string') throw new Problem('cli/bad-arguments', 'verify needs --rpc URL: the endpoint you trust.');
+export async function verifyCommand(file: string, values: Values): Promise<number> {
+  const rpc = endpointOf('verify', values);
   const { claims, finalBlock } = await verifyReceipt(readText(file), rpc);
   const { story, paid } = claims;
   const amount = `${formatDecimal(story.amount, story.decimals)} ${story.symbol}`;
   const facts = { payment: claims.payment, state: story.state, amount, payee: paid?.payee ?? null, transaction: paid?.transaction ?? null, finalBlock };
   process.stdout.write(
-    json
+    values['json']
       ? `${JSON.stringify(facts)}\n`
       : `The receipt holds: payment ${claims.payment} is ${story.state}, ${amount}${paid ? ` to ${paid.payee} in transaction ${paid.transaction}` : ''}.\n`,
   );
   return 0;
+}
+
+/** cairn audit: 0 when everything agrees, 1 with any finding. */
+export async function auditCommand(file: string, values: Values): Promise<number> {
+  const rpc = endpointOf('audit', values);
+  const { merchants } = values;
+  const known = typeof merchants === 'string' ? parseKnownKeys(readText(merchants)) : undefined;
+  const exported = await readExport(file);
+  const result = await auditExport(exported, await readChain(rpc, exported.header), known);
+  process.stdout.write(values['json'] ? auditJson(exported.header, result) : renderAudit(exported.header, result));
+  return result.findings.length === 0 ? 0 : 1;
+}
+
+/** Lines of "merchant-uuid 0xaddress"; empty lines and lines that begin with # say nothing. Throws `audit/bad-merchants`. */
+export function parseKnownKeys(text: string): KnownKeys {
+  const keys = new Map<MerchantId, `0x${string}`>();
+  text.split(/\r?\n/).forEach((line, i) => {
+    if (line.trim() === '' || line.startsWith('#')) return;
+    const [merchant = '', key = '', ...rest] = line.trim().split(/\s+/);
+    const address = key.toLowerCase();
+    if (!isUuid<MerchantId>(merchant) || !isHex(address, 20) || rest.length > 0)
+      throw new Problem('audit/bad-merchants', `Line ${i + 1} is not "merchant-uuid 0xaddress".`, { line: i + 1 });
+    if (keys.has(merchant)) throw new Problem('audit/bad-merchants', `Line ${i + 1} names merchant ${merchant} a second time.`, { line: i + 1 });
+    keys.set(merchant, address);
+  });
+  return keys;
 }

@@ -77,6 +77,9 @@ export const ROWS: Readonly<Record<string, Row>> = {
   // The auditor's side: a client library of its own, so that one library's bug cannot hide in both, and of ours only the pure cores that it re-runs.
   'src/audit': { doors: CORES, packages: [...NOBLE, 'ethers'] },
 
+  // Reads what is stored, whole areas at a time and with a role that can only read; what it means is the auditor's business.
+  'src/export': { doors: ['#base', '#db', '#ledger/core', '#anchor/core'], packages: [] },
+
   'mpc/protocol': { doors: ['#base'], packages: NOBLE, pure: true },
   'mpc/node': { doors: ['#base', '#ledger/core', '#anchor/core', '#custody/intents'], packages: [...NOBLE, '@noble/secp256k1', 'viem'] },
 };

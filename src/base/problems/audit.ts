@@ -13,4 +13,40 @@ export const AUDIT_PROBLEMS = {
     retry: 'later',
     howToSolve: 'Verify again in a few minutes.',
   },
+  'audit/bad-export': {
+    status: 400,
+    title: 'The file is no export',
+    retry: 'never',
+    howToSolve: 'Use the file exactly as cairn export wrote it; the detail names the line that is cut off, unknown or misspelled.',
+  },
+  'audit/bad-merchants': {
+    status: 400,
+    title: 'The list of merchants’ keys cannot be read',
+    retry: 'never',
+    howToSolve: 'Write one merchant a line: his UUID, a blank, and the address of his key as 0x and 40 hexadecimal digits.',
+  },
+  'audit/endpoint-failed': {
+    status: 502,
+    title: 'The chain’s endpoint does not answer as it should',
+    retry: 'later',
+    howToSolve: 'Check the URL given with --rpc, and that the node behind it keeps the logs since the deployment.',
+  },
+  'audit/wrong-chain': {
+    status: 409,
+    title: 'The endpoint serves another chain',
+    retry: 'never',
+    howToSolve: 'Give the endpoint of the chain that the file names.',
+  },
+  'export/nothing-there': {
+    status: 404,
+    title: 'There is nothing to export',
+    retry: 'never',
+    howToSolve: 'Run cairn start once, or point --state or DATABASE_URL at the platform that ran.',
+  },
+  'export/cannot-write': {
+    status: 500,
+    title: 'The export cannot be written',
+    retry: 'later',
+    howToSolve: 'Choose a file in a folder that you may write to, on a disk with room.',
+  },
 } as const satisfies Record<string, ProblemDefinition>;

@@ -6,7 +6,7 @@ import { acquireLock, fileProblem, findFreePort, isPortFree, type Lock } from '#
 import { locateBinaries } from './binaries.ts';
 import { ensureData, launch, stop, stopOrphan, type Cluster } from './cluster.ts';
 import { unprivilegedUser } from './osUser.ts';
-import { findPlace, savePlace, urlOf, type Place } from './place.ts';
+import { findPlace, rememberedPlace, savePlace, urlOf, type Place } from './place.ts';
 
 export type PostgresEvent =
   /** A server that an earlier, killed process had left running was stopped first. */
@@ -51,6 +51,11 @@ export async function startPostgres(options: PostgresOptions): Promise<EmbeddedP
     lock.release();
     throw error;
   }
+}
+
+/** The URL of the server that another process runs on this state directory, as it wrote it down. */
+export function runningPostgres(stateDir: string): string {
+  return urlOf(rememberedPlace(realpathSync(stateDir)));
 }
 
 function makeStateDir(stateDir: string): string {

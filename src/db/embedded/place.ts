@@ -35,7 +35,7 @@ export function logOf(place: Place): string {
 /** The place remembered in `stateDir`, or a new one, written down before anything is made in it. */
 export async function findPlace(stateDir: string, user: OsUser | undefined): Promise<Place> {
   const file = fileOf(stateDir);
-  const place = existsSync(file) ? readPlace(stateDir) : newPlace(stateDir, user);
+  const place = existsSync(file) ? rememberedPlace(stateDir) : newPlace(stateDir, user);
   try {
     if (!existsSync(file)) await savePlace(stateDir, place);
     mkdirSync(place.folder, { recursive: true });
@@ -60,7 +60,8 @@ function fileOf(stateDir: string): string {
   return join(stateDir, 'postgres.json');
 }
 
-function readPlace(stateDir: string): Place {
+/** Written down by an earlier `findPlace`. Throws `store/start-failed` where it is damaged. */
+export function rememberedPlace(stateDir: string): Place {
   try {
     const { folder, port, password } = JSON.parse(readFileSync(fileOf(stateDir), 'utf8')) as Place;
     assert(typeof folder === 'string' && typeof port === 'number' && typeof password === 'string', 'a field is missing');
@@ -84,7 +85,7 @@ function newPlace(stateDir: string, user: OsUser | undefined): Place {
 function claim(stateDir: string, { folder }: Place): void {
   const mark = join(folder, 'state-dir');
   const owner = existsSync(mark) ? readFileSync(mark, 'utf8') : stateDir;
-  if (owner !== stateDir && existsSync(fileOf(owner)) && readPlace(owner).folder === folder) {
+  if (owner !== stateDir && existsSync(fileOf(owner)) && rememberedPlace(owner).folder === folder) {
     throw new Problem('store/state-copied', `${stateDir} is a copy: its database ${folder} belongs to ${owner}.`, { stateDir, owner, folder });
   }
   writeFileSync(mark, stateDir);

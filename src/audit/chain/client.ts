@@ -1,0 +1,163 @@
+import { Interface, JsonRpcProvider, zeroPadValue, type Log, type LogDescription } from 'ethers';
+import { Problem, type Hex } from '#base';
+import type { Header } from '../export/format.ts';
+import { depositsOf, type MoneyLog } from './deposits.ts';
+import type { AnchoredFact, CancelledFact, ChainFacts, PaidFact } from './facts.ts';
+
+/** Read from the interfaces, not from our build: an independent second spelling. */
+const ANCHOR = new Interface([
+  'event Anchored(uint256 indexed index, bytes32 leaf, bytes32 previous, bytes32 commitment)',
+  'function commitment() view returns (bytes32)',
+]);
+const VAULT = new Interface([
+  'event Paid(bytes32 indexed instruction, address indexed token, uint256 payments, uint256 amount)',
+  'event Cancelled(bytes32 indexed instruction, uint8 index)',
+  'event Deposited(bytes32 indexed merchantReference, address indexed token, address indexed from, uint256 amount)',
+  'event TokenListed(address indexed token, uint96 perTransaction, uint96 perDay)',
+  'function anchor() view returns (address)',
+  'function book() view returns (bytes16)',
+]);
+const TOKEN = new Interface([
+  'event Transfer(address indexed from, address indexed to, uint256 value)',
+  'function balanceOf(address) view returns (uint256)',
+]);
+
+/** Blocks a request: what public endpoints allow. */
+const STEP = 2_000;
+
+/** Reads everything the audit compares with, at one final block. Throws `audit/wrong-chain`, `audit/endpoint-failed`. */
+export async function readChain(rpcUrl: string, header: Header): Promise<ChainFacts> {
+  const provider = new JsonRpcProvider(rpcUrl, undefined, { staticNetwork: true, batchMaxCount: 1 });
+  try {
+    return await read(provider, header);
+  } catch (error) {
+    if (error instanceof Problem) throw error;
+    const { shortMessage, message, code } = error as { shortMessage?: string; message?: string; code?: unknown };
+    // ethers says with a code what went wrong with the endpoint; anything else is our own bug.
+    if (typeof code !== 'string') throw error;
+    throw new Problem('audit/endpoint-failed', `The endpoint does not answer as a chain does: ${shortMessage ?? message ?? code}.`, {}, error);
+  } finally {
+    provider.destroy();
+  }
+}
+
+async function read(provider: JsonRpcProvider, header: Header): Promise<ChainFacts> {
+  const { chainId } = await provider.getNetwork();
+  if (chainId !== header.chainId) throw new Problem('audit/wrong-chain', `The export is of chain ${header.chainId}, the endpoint of ${chainId}.`);
+  const final = (await provider.getBlock('finalized')) ?? (await provider.getBlock('latest'));
+  if (!final) throw new Problem('audit/endpoint-failed', 'The endpoint has no blocks.');
+  const source = { provider, from: Number(header.fromBlock), to: final.number };
+  const tokens = header.tokens.map(({ address }) => address);
+  const vaultLogs = decode(VAULT, await logsOf(source, { address: header.vault }));
+  const anchored = decode(ANCHOR, await logsOf(source, { address: header.anchor }));
+  return {
+    finalBlock: final.number,
+    finalTimestamp: BigInt(final.timestamp),
+    vaultAnchor: lower((await call(provider, VAULT, header.vault, 'anchor', [], final.number))[0]),
+    vaultBook: lower((await call(provider, VAULT, header.vault, 'book', [], final.number))[0]),
+    commitment: lower((await call(provider, ANCHOR, header.anchor, 'commitment', [], final.number))[0]),
+    anchored: anchored.filter(({ parsed }) => parsed.name === 'Anchored').map(anchoredOf),
+    minedAt: async ({ block }) => BigInt((await blockOf(provider, block)).timestamp),
+    paid: vaultLogs.filter(({ parsed }) => parsed.name === 'Paid').map(paidOf),
+    cancelled: vaultLogs.filter(({ parsed }) => parsed.name === 'Cancelled').map(cancelledOf),
+    deposits: depositsByTransaction([...(await transfersOf(source, tokens, header.vault)), ...vaultLogs.flatMap(moneyOf)]),
+    holdings: new Map(
+      await Promise.all(
+        tokens.map(async (token) => [token, BigInt((await call(provider, TOKEN, token, 'balanceOf', [header.vault], final.number))[0] as bigint)] as const),
+      ),
+    ),
+  };
+}
+
+interface Source {
+  readonly provider: JsonRpcProvider;
+  readonly from: number;
+  readonly to: number;
+}
+
+interface Decoded {
+  readonly log: Log;
+  readonly parsed: LogDescription;
+}
+
+async function logsOf({ provider, from, to }: Source, filter: { address: string | string[]; topics?: (string | null)[] }): Promise<Log[]> {
+  const logs: Log[] = [];
+  for (let at = from; at <= to; at += STEP) logs.push(...(await provider.getLogs({ ...filter, fromBlock: at, toBlock: Math.min(at + STEP - 1, to) })));
+  return logs;
+}
+
+async function blockOf(provider: JsonRpcProvider, number: number) {
+  const block = await provider.getBlock(number);
+  if (!block) throw new Problem('audit/endpoint-failed', `The endpoint does not have block ${number}.`);
+  return block;
+}
+
+async function call(provider: JsonRpcProvider, abi: Interface, to: Hex, name: string, args: readonly unknown[], blockTag: number) {
+  const data = await provider.call({ to, data: abi.encodeFunctionData(name, args), blockTag });
+  if (data === '0x') throw new Problem('audit/endpoint-failed', `There is no contract at ${to} that answers ${name}().`);
+  return abi.decodeFunctionResult(name, data);
+}
+
+function decode(abi: Interface, logs: readonly Log[]): Decoded[] {
+  return logs.map((log) => ({ log, parsed: abi.parseLog(log) })).filter((decoded): decoded is Decoded => decoded.parsed !== null);
+}
+
+function lower(value: unknown): Hex {
+  return String(value).toLowerCase() as Hex;
+}
+
+function anchoredOf({ log, parsed: { args } }: Decoded): AnchoredFact {
+  return {
+    index: args['index'] as bigint,
+    leaf: lower(args['leaf']),
+    previous: lower(args['previous']),
+    commitment: lower(args['commitment']),
+    transaction: lower(log.transactionHash),
+    block: log.blockNumber,
+  };
+}
+
+function paidOf({ log, parsed: { args } }: Decoded): PaidFact {
+  return {
+    instruction: lower(args['instruction']),
+    token: lower(args['token']),
+    payments: args['payments'] as bigint,
+    amount: args['amount'] as bigint,
+    transaction: lower(log.transactionHash),
+  };
+}
+
+function cancelledOf({ parsed: { args } }: Decoded): CancelledFact {
+  return { instruction: lower(args['instruction']), index: Number(args['index']) };
+}
+
+async function transfersOf(source: Source, tokens: readonly Hex[], vault: Hex): Promise<MoneyLog[]> {
+  const topic = TOKEN.getEvent('Transfer')!.topicHash;
+  const party = zeroPadValue(vault, 32);
+  const incoming = decode(TOKEN, await logsOf(source, { address: [...tokens], topics: [topic, null, party] }));
+  const outgoing = decode(TOKEN, await logsOf(source, { address: [...tokens], topics: [topic, party] }));
+  return [...incoming.map((one) => transferOf(one, 'in', 'from')), ...outgoing.map((one) => transferOf(one, 'out', 'to'))].filter(({ party: other }) => other !== vault);
+}
+
+function placeOf({ log }: Decoded): Pick<MoneyLog, 'transaction' | 'logIndex' | 'block'> {
+  return { transaction: lower(log.transactionHash), logIndex: log.index, block: log.blockNumber };
+}
+
+function transferOf(decoded: Decoded, kind: 'in' | 'out', side: 'from' | 'to'): MoneyLog {
+  const { args } = decoded.parsed;
+  return { kind, ...placeOf(decoded), token: lower(decoded.log.address), party: lower(args[side]), amount: args['value'] as bigint, reference: null };
+}
+
+function moneyOf(decoded: Decoded): MoneyLog[] {
+  const { name, args } = decoded.parsed;
+  const place = placeOf(decoded);
+  if (name === 'TokenListed') return [{ kind: 'listed', ...place, token: lower(args['token']), party: '0x', amount: 0n, reference: null }];
+  if (name !== 'Deposited') return [];
+  const [token, party, reference] = [lower(args['token']), lower(args['from']), lower(args['merchantReference'])];
+  return [{ kind: 'deposited', ...place, token, party, amount: args['amount'] as bigint, reference }];
+}
+
+function depositsByTransaction(logs: readonly MoneyLog[]) {
+  const ordered = [...logs].sort((a, b) => a.block - b.block || a.logIndex - b.logIndex);
+  return [...Map.groupBy(ordered, ({ transaction }) => transaction).values()].flatMap(depositsOf);
+}

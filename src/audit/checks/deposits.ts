@@ -1,0 +1,89 @@
+import { keccak_256 } from '@noble/hashes/sha3.js';
+import { concat, derivedId, fromHex, isHex, NIL_UUID, toHex, uintBytes, utf8, uuidBytes, uuidFromBytes, type AccountId, type BookId, type Hex, type MerchantId, type TransferId } from '#base';
+import { chartAccount, TRANSFER_CODES, type State, type TransferRecord } from '#ledger/core';
+import type { ChainFacts, DepositFact } from '../chain/facts.ts';
+import type { Header } from '../export/format.ts';
+import type { Findings } from '../findings.ts';
+import { assetsByToken } from './assets.ts';
+import type { Authority } from './authority.ts';
+import { readEvidence } from './evidence.ts';
+
+/** The deposits of the chain, and which of them the book has credited so far. */
+export interface DepositBook {
+  readonly header: Header;
+  readonly byId: ReadonlyMap<TransferId, DepositFact>;
+  readonly credited: Map<TransferId, bigint>;
+}
+
+/** A deposit's transfer has an id that follows from where on the chain it is: keccak("cairn.deposit" || chain u64 || transaction || log index u32). */
+export function depositBook(header: Header, { deposits }: Pick<ChainFacts, 'deposits'>): DepositBook {
+  const idOf = ({ transaction, logIndex }: DepositFact): TransferId =>
+    derivedId(keccak_256(concat(utf8('cairn.deposit'), uintBytes(header.chainId, 8), fromHex(transaction), uintBytes(logIndex, 4))));
+  return { header, byId: new Map(deposits.map((deposit) => [idOf(deposit), deposit])), credited: new Map() };
+}
+
+/** True where the transfer claims that money came in from outside, which is then judged. */
+export function stepDeposit(book: DepositBook, authority: Authority, state: State, record: TransferRecord, findings: Findings): boolean {
+  const claims = record.fields?.deposit !== undefined || book.byId.has(record.id);
+  if (!claims) return false;
+  const say = (what: string): void => findings.add('deposit', record.seq, `Record ${record.seq} credits ${record.amount} to account ${record.credit}, ${what}`);
+  const fact = book.byId.get(record.id);
+  if (!fact) {
+    say('and no final block has a deposit of that id');
+    return true;
+  }
+  book.credited.set(record.id, record.seq);
+  const asset = assetsByToken(state).get(fact.token);
+  if (asset !== record.asset) say(`in asset ${record.asset}; the token that arrived in ${fact.transaction} is asset ${asset}`);
+  if (fact.amount !== record.amount) say(`and ${fact.amount} arrived in ${fact.transaction}`);
+  const owner = ownerOf(book.header.book, authority, fact);
+  if (record.credit !== creditOf(book.header.book, owner, record)) say(`and the deposit in ${fact.transaction} is ${owner.whose}`);
+  if (record.debit !== chartAccount(book.header.book, 'vault', record.asset)) say('and does not debit the vault');
+  if (record.code !== owner.code || record.flags !== 0) say(`with the code ${record.code}, and the deposit in ${fact.transaction} is ${owner.whose}`);
+  const evidence = readEvidence(record.fields?.deposit, { amount: 'string', transactionHash: 'string', from: 'string', token: 'string', logIndex: 'number' });
+  const isSame =
+    typeof evidence !== 'string' &&
+    evidence.amount === `${fact.amount}` &&
+    evidence.transactionHash === fact.transaction &&
+    evidence.from === fact.from &&
+    evidence.token === fact.token &&
+    evidence.logIndex === fact.logIndex;
+  if (!isSame) say(`with evidence that is not what the chain has in ${fact.transaction}`);
+  return true;
+}
+
+interface Owner {
+  readonly account: 'merchant' | 'fxPosition' | 'suspense';
+  readonly merchant: MerchantId | null;
+  readonly code: number;
+  readonly whose: string;
+}
+
+/** A reference counts because the payer signed it, a plain transfer because its wallet was registered by then; all else waits in suspense. */
+function ownerOf(book: BookId, { keys, wallets }: Authority, { from, reference }: DepositFact): Owner {
+  const liquidity = toHex(concat(uuidBytes(book), new Uint8Array(16)));
+  if (reference === liquidity) return { account: 'fxPosition', merchant: null, code: TRANSFER_CODES.liquidity, whose: 'the operator’s own liquidity' };
+  const merchant = reference === null ? (wallets.get(from)?.merchant ?? null) : merchantOf(reference);
+  if (merchant !== null && keys.has(merchant)) return { account: 'merchant', merchant, code: TRANSFER_CODES.deposit, whose: `of merchant ${merchant}` };
+  return { account: 'suspense', merchant: null, code: TRANSFER_CODES.suspense, whose: 'nobody’s that the records before it know' };
+}
+
+function merchantOf(reference: Hex): MerchantId | null {
+  if (!isHex(reference, 32) || !reference.endsWith('0'.repeat(32))) return null;
+  const merchant = uuidFromBytes<MerchantId>(fromHex(reference).slice(0, 16));
+  return merchant === NIL_UUID ? null : merchant;
+}
+
+function creditOf(book: BookId, { account, merchant }: Owner, { asset }: TransferRecord): AccountId {
+  return merchant === null ? chartAccount(book, account, asset) : chartAccount(book, account, asset, merchant);
+}
+
+/** Uncredited money is late, and wrong once a later deposit was credited: they are credited in the order of the chain. */
+export function checkUncredited({ byId, credited }: DepositBook, findings: Findings): readonly DepositFact[] {
+  const all = [...byId].map(([id, fact], place) => ({ id, fact, place }));
+  const lastCredited = Math.max(-1, ...all.filter(({ id }) => credited.has(id)).map(({ place }) => place));
+  const waiting = all.filter(({ id }) => !credited.has(id));
+  for (const { fact, place } of waiting)
+    if (place < lastCredited) findings.add('deposit', null, `The deposit of ${fact.amount} by ${fact.from} in ${fact.transaction} was never credited, later ones were`);
+  return waiting.map(({ fact }) => fact);
+}

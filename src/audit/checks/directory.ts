@@ -1,0 +1,58 @@
+import type { Hex, MerchantId } from '#base';
+import type { Exported } from '../export/read.ts';
+import type { Findings } from '../findings.ts';
+import { keyOf, type Authority } from './authority.ts';
+
+/** The keys as the auditor knows them from the merchants themselves. */
+export type KnownKeys = ReadonlyMap<MerchantId, Hex>;
+
+/** The platform's own lists of merchants, wallets, payees and orders, against what the merchants signed into the book. */
+export function checkDirectory(authority: Authority, exported: Exported, findings: Findings): void {
+  for (const { merchant, key, digest } of exported.merchants) {
+    if (keyOf(authority, merchant) !== key || authority.merchantDigests.get(merchant) !== digest)
+      findings.add('merchant', null, `The directory gives merchant ${merchant} the key ${key}, which no signed record does`);
+  }
+  for (const { wallet, merchant, digest } of exported.wallets) {
+    const known = authority.wallets.get(wallet);
+    if (known?.merchant !== merchant || known.digest !== digest)
+      findings.add('wallet', null, `The directory gives wallet ${wallet} to merchant ${merchant}, which no signed record does`);
+  }
+  checkPayees(authority, exported, findings);
+  for (const { order, merchant, account, fileHash, digest } of exported.orders) {
+    const known = authority.orders.get(order);
+    if (!known) {
+      findings.add('order', null, `The order ${order} of merchant ${merchant} is stored and in no signed record of the book`);
+      continue;
+    }
+    const { message, seq } = known;
+    if (message.merchant !== merchant || message.account !== account || message.fileHash !== fileHash || known.digest !== digest)
+      findings.add('order', seq, `The order ${order} is stored with another merchant, account or file than its record ${seq}, which the merchant signed`);
+  }
+}
+
+function checkPayees(authority: Authority, { payees, header }: Exported, findings: Findings): void {
+  for (const entry of payees) {
+    const known = authority.payees.get(entry.payee);
+    if (!known) {
+      findings.add('payee', null, `The payee ${entry.payee} (${entry.name}) is in the directory and in no signed record of the book`);
+      continue;
+    }
+    const { message, seq } = known;
+    const same = message.merchant === entry.merchant && message.name === entry.name && message.account === entry.account && known.digest === entry.digest;
+    if (!same || message.settlementAddress !== entry.address || !header.tokens.some(({ address }) => address === message.token))
+      findings.add(
+        'payee',
+        seq,
+        `The payee ${entry.payee} is in the directory as ${entry.name}, ${entry.account}, ${entry.address}; record ${seq}, which the merchant signed, says ${message.name}, ${message.account}, ${message.settlementAddress}`,
+      );
+  }
+}
+
+/** Where the operator registered a key that the merchant never had. */
+export function checkKnownKeys(authority: Authority, known: KnownKeys, findings: Findings): void {
+  for (const [merchant, keys] of authority.keys) {
+    const expected = known.get(merchant);
+    if (expected === undefined) findings.add('merchant', null, `The book has a merchant ${merchant}, whom the list of keys does not name`);
+    else if (!keys.includes(expected)) findings.add('merchant', null, `Merchant ${merchant} signs with ${keys.join(', then ')} in the book, and you know ${expected}`);
+  }
+}

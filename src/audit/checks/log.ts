@@ -1,0 +1,117 @@
+import { concat, fromHex, toHex, type Hex } from '#base';
+import { bookRecordHash, merkleTree, mth, NO_HEAD, recordFieldsRoot, recordLeaf, type Hash } from '#anchor/core';
+import type { ExportedBatch, ExportedRecord } from '../export/format.ts';
+import type { Exported } from '../export/read.ts';
+import type { Findings } from '../findings.ts';
+
+export interface LogSummary {
+  /** Records in batches, and in batches of an anchor. */
+  readonly sealed: number;
+  readonly anchored: number;
+}
+
+/** Everything from the records up to the anchor leaves, recomputed: fields roots, leaves, batch roots, the chain of book records, anchor leaves. */
+export function checkLog(exported: Exported, findings: Findings): LogSummary {
+  const bySeq = new Map(exported.records.map((entry) => [entry.record.seq, entry]));
+  const erased = new Set(exported.records.flatMap(({ record }) => (record.kind === 'erasure' ? [record.erased as string] : [])));
+  const anchors = new Map(exported.anchors.map((anchor) => [anchor.index, anchor]));
+  let before: ExportedBatch | undefined;
+  let [sealed, anchored] = [0, 0];
+  for (const batch of exported.batches) {
+    if (checkPlace(batch, before, findings)) checkRecords(exported, batch, bySeq, erased, findings);
+    checkBookRecord(exported, batch, findings);
+    const size = Number(batch.lastSeq - batch.firstSeq + 1n);
+    sealed += size;
+    if (batch.anchor !== null) anchored += size;
+    const anchor = batch.anchor === null ? undefined : anchors.get(batch.anchor);
+    if (batch.anchor !== null && !anchor?.books.includes(batch.bookRecord))
+      findings.addToBatch('anchor', batch.batchNo, `Batch ${batch.batchNo} is said to be in anchor ${batch.anchor}, which does not carry its book record`);
+    before = batch;
+  }
+  for (const anchor of exported.anchors) {
+    if (anchor.books.length > 0 && toHex(mth(anchor.books.map(fromHex))) === anchor.leaf) continue;
+    const batch = exported.batches.find((candidate) => candidate.anchor === anchor.index);
+    const what = `Anchor leaf ${anchor.index} is not the root of the book records under it`;
+    if (batch) findings.addToBatch('anchor', batch.batchNo, `${what}, of which ${rangeOf(batch)} is one`);
+    else findings.add('anchor', null, what);
+  }
+  return { sealed, anchored };
+}
+
+/** "batch 3 (records 40 to 97)". */
+export function rangeOf({ batchNo, firstSeq, lastSeq }: ExportedBatch): string {
+  return `batch ${batchNo} (records ${firstSeq} to ${lastSeq})`;
+}
+
+/** False where the range is no range, so that nothing in it can be looked at. */
+function checkPlace(batch: ExportedBatch, before: ExportedBatch | undefined, findings: Findings): boolean {
+  const { batchNo, firstSeq, lastSeq, previousHead } = batch;
+  if (batchNo !== (before?.batchNo ?? 0n) + 1n) findings.addToBatch('batch', batchNo, `Batch ${batchNo} follows batch ${before?.batchNo ?? 'nothing'}`);
+  if (firstSeq !== (before?.lastSeq ?? 0n) + 1n)
+    findings.addToBatch('batch', batchNo, `Batch ${batchNo} begins at record ${firstSeq}, the one before it ends at ${before?.lastSeq ?? 0n}`);
+  if (previousHead !== (before?.bookRecord ?? toHex(NO_HEAD)))
+    findings.addToBatch('batch', batchNo, `Batch ${batchNo} does not name the book record of the batch before it`);
+  const length = 2 + 64 * Number(lastSeq - firstSeq + 1n);
+  if (firstSeq >= 1n && firstSeq <= lastSeq && batch.leaves.length === length && batch.fieldsRoots.length === length) return true;
+  findings.addToBatch('batch', batchNo, `Batch ${batchNo} does not have a leaf and a fields root for each of records ${firstSeq} to ${lastSeq}`);
+  return false;
+}
+
+function at(flat: Hex, position: number): Hex {
+  return `0x${flat.slice(2 + 64 * position, 66 + 64 * position)}`;
+}
+
+function checkRecords(
+  { header }: Exported,
+  batch: ExportedBatch,
+  bySeq: ReadonlyMap<bigint, ExportedRecord>,
+  erased: ReadonlySet<string>,
+  findings: Findings,
+): void {
+  const leaves: Hash[] = [];
+  for (let seq = batch.firstSeq; seq <= batch.lastSeq; seq++) {
+    const position = Number(seq - batch.firstSeq);
+    const stored = { leaf: at(batch.leaves, position), root: at(batch.fieldsRoots, position) };
+    leaves.push(fromHex(stored.leaf));
+    const entry = bySeq.get(seq);
+    if (!entry) {
+      findings.add('leaf', seq, `Record ${seq} was sealed as ${stored.leaf} and is not there`);
+      continue;
+    }
+    const root = fieldsRootOf(entry, stored.root, erased, findings);
+    const context = { chainId: header.chainId, book: header.book };
+    if (toHex(recordLeaf(context, entry.record, fromHex(root))) === stored.leaf) continue;
+    findings.add('leaf', seq, `Record ${seq}, ${nameOf(entry)}, was sealed as ${stored.leaf} and now hashes to another leaf: it was changed after it was sealed`);
+  }
+  if (toHex(merkleTree(concat(...leaves)).root) !== batch.batchRoot)
+    findings.addToBatch('batch', batch.batchNo, `The root ${batch.batchRoot} of ${rangeOf(batch)} is not that of its leaves`);
+}
+
+/** The root that the leaf is to be recomputed with. Where the fields contradict the sealed root that is said here, and the leaf is judged with the sealed one. */
+function fieldsRootOf({ record, salt }: ExportedRecord, sealed: Hex, erased: ReadonlySet<string>, findings: Findings): Hex {
+  const hasFields = Object.keys(record.fields ?? {}).length > 0;
+  if (hasFields && salt === null) {
+    if (record.subject === undefined || !erased.has(record.subject))
+      findings.add('fields', record.seq, `The key of the subject of record ${record.seq} is gone, and no record says that it was erased`);
+    return sealed;
+  }
+  const root = toHex(recordFieldsRoot(record, salt === null ? null : fromHex(salt)));
+  const isErased = !hasFields && record.subject !== undefined && erased.has(record.subject);
+  if (root !== sealed && !isErased)
+    findings.add('fields', record.seq, `The evidence of record ${record.seq}, or the salt of its subject, is not what was sealed as ${sealed}`);
+  return sealed;
+}
+
+function nameOf({ record }: ExportedRecord): string {
+  if (record.kind === 'transfer') return `transfer ${record.id} of ${record.amount}`;
+  if (record.kind === 'account') return `account ${record.id}`;
+  return `a ${record.kind}`;
+}
+
+function checkBookRecord({ header }: Exported, batch: ExportedBatch, findings: Findings): void {
+  const { firstSeq, lastSeq } = batch;
+  if (firstSeq < 1n || firstSeq > lastSeq) return;
+  const [previousHead, batchRoot] = [fromHex(batch.previousHead), fromHex(batch.batchRoot)];
+  if (toHex(bookRecordHash({ book: header.book, firstSeq, lastSeq, previousHead, batchRoot })) !== batch.bookRecord)
+    findings.addToBatch('batch', batch.batchNo, `The book record ${batch.bookRecord} is not the hash of ${rangeOf(batch)}`);
+}

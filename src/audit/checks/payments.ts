@@ -1,0 +1,39 @@
+import { legIdOf, type State } from '#ledger/core';
+import type { PaymentEntry } from '../export/format.ts';
+import type { Exported } from '../export/read.ts';
+import type { Findings } from '../findings.ts';
+import type { Authority } from './authority.ts';
+
+/** What payments tells its merchants, against the book and the signed files. */
+export function checkPayments(authority: Authority, state: State, { payments }: Exported, findings: Findings): void {
+  for (const entry of payments) {
+    const hold = state.holds.get(legIdOf(entry.payment, 0));
+    const seq = hold?.seq ?? authority.orders.get(entry.order)?.seq ?? null;
+    const say = (what: string): void => findings.add('payment', seq, `Payment ${entry.payment} is shown ${what}`);
+    checkLine(authority, entry, say);
+    if (hold && entry.hold !== hold.id) say(`with the hold ${entry.hold}, which is not its own`);
+    const ended = { open: ['quoted', 'held', 'instructed'], posted: ['held', 'instructed', 'settled'], voided: ['held', 'instructed', 'returned'], expired: ['held', 'expired'] } as const;
+    const allowed: readonly string[] = hold ? ended[hold.status] : ['received', 'screened', 'quoted', 'refused'];
+    if (!allowed.includes(entry.state)) say(`as ${entry.state}; ${hold ? `its hold in record ${hold.seq} is ${hold.status}` : 'the book holds nothing for it'}`);
+  }
+}
+
+function checkLine({ orders }: Authority, entry: PaymentEntry, say: (what: string) => void): void {
+  const order = orders.get(entry.order);
+  if (!order) return say(`as one of order ${entry.order}, for which no merchant signed`);
+  if (order.message.merchant !== entry.merchant) say(`as merchant ${entry.merchant}’s; merchant ${order.message.merchant} signed its order in record ${order.seq}`);
+  const parsed = order.file?.payments[entry.position];
+  if (!order.file) return;
+  if (!parsed) return say(`as payment ${entry.position} of a signed file with ${order.file.payments.length}`);
+  const inFile = {
+    endToEndId: parsed.endToEndId,
+    creditorName: parsed.creditor.name,
+    creditorAccount: parsed.creditorAccount.id,
+    currency: parsed.currency,
+    instructed: parsed.instructedAmount,
+  };
+  for (const [member, value] of Object.entries(inFile)) {
+    const shown = entry[member as keyof typeof inFile];
+    if (shown !== value) say(`with the ${member} "${shown}"; the signed file says "${value}"`);
+  }
+}
