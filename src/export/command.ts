@@ -8,7 +8,7 @@ type Values = Readonly<Record<string, string | boolean | undefined>>;
 
 interface Server {
   readonly url: string;
-  readonly stop: () => Promise<void>;
+  stop(): Promise<void>;
 }
 
 const LEFT_RUNNING = async (): Promise<void> => undefined;
@@ -20,8 +20,7 @@ async function serverOf(stateDir: string): Promise<Server> {
   const folder = join(stateDir, 'postgres');
   if (!existsSync(join(folder, 'postgres.json'))) throw new Problem('export/nothing-there', `There is no database in ${stateDir}.`, { stateDir });
   try {
-    const { url: started, stop } = await startPostgres({ stateDir: folder });
-    return { url: started, stop };
+    return await startPostgres({ stateDir: folder });
   } catch (error) {
     if (!(error instanceof Problem) || error.code !== 'store/already-running') throw error;
     return { url: runningPostgres(folder), stop: LEFT_RUNNING };

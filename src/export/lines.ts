@@ -40,7 +40,7 @@ async function* pages(client: Queryable, statement: NamedStatement, first: reado
     const rows: Row[] = await query(client, statement, [...first, after, PAGE]);
     yield* rows;
     if (rows.length < PAGE) return;
-    after = rows.at(-1)![key];
+    after = rows.at(-1)[key];
   }
 }
 

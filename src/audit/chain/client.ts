@@ -17,10 +17,7 @@ const VAULT = new Interface([
   'function anchor() view returns (address)',
   'function book() view returns (bytes16)',
 ]);
-const TOKEN = new Interface([
-  'event Transfer(address indexed from, address indexed to, uint256 value)',
-  'function balanceOf(address) view returns (uint256)',
-]);
+const TOKEN = new Interface(['event Transfer(address indexed from, address indexed to, uint256 value)', 'function balanceOf(address) view returns (uint256)']);
 
 /** Blocks a request: what public endpoints allow. */
 const STEP = 2_000;
@@ -61,11 +58,7 @@ async function read(provider: JsonRpcProvider, header: Header): Promise<ChainFac
     paid: vaultLogs.filter(({ parsed }) => parsed.name === 'Paid').map(paidOf),
     cancelled: vaultLogs.filter(({ parsed }) => parsed.name === 'Cancelled').map(cancelledOf),
     deposits: depositsByTransaction([...(await transfersOf(source, tokens, header.vault)), ...vaultLogs.flatMap(moneyOf)]),
-    holdings: new Map(
-      await Promise.all(
-        tokens.map(async (token) => [token, BigInt((await call(provider, TOKEN, token, 'balanceOf', [header.vault], final.number))[0] as bigint)] as const),
-      ),
-    ),
+    holdings: new Map(await Promise.all(tokens.map(async (token) => [token, await balanceOf(provider, token, header.vault, final.number)] as const))),
   };
 }
 
@@ -96,6 +89,11 @@ async function call(provider: JsonRpcProvider, abi: Interface, to: Hex, name: st
   const data = await provider.call({ to, data: abi.encodeFunctionData(name, args), blockTag });
   if (data === '0x') throw new Problem('audit/endpoint-failed', `There is no contract at ${to} that answers ${name}().`);
   return abi.decodeFunctionResult(name, data);
+}
+
+async function balanceOf(provider: JsonRpcProvider, token: Hex, holder: Hex, block: number): Promise<bigint> {
+  const [units] = await call(provider, TOKEN, token, 'balanceOf', [holder], block);
+  return units as bigint;
 }
 
 function decode(abi: Interface, logs: readonly Log[]): Decoded[] {
@@ -136,7 +134,9 @@ async function transfersOf(source: Source, tokens: readonly Hex[], vault: Hex): 
   const party = zeroPadValue(vault, 32);
   const incoming = decode(TOKEN, await logsOf(source, { address: [...tokens], topics: [topic, null, party] }));
   const outgoing = decode(TOKEN, await logsOf(source, { address: [...tokens], topics: [topic, party] }));
-  return [...incoming.map((one) => transferOf(one, 'in', 'from')), ...outgoing.map((one) => transferOf(one, 'out', 'to'))].filter(({ party: other }) => other !== vault);
+  return [...incoming.map((one) => transferOf(one, 'in', 'from')), ...outgoing.map((one) => transferOf(one, 'out', 'to'))].filter(
+    ({ party: other }) => other !== vault,
+  );
 }
 
 function placeOf({ log }: Decoded): Pick<MoneyLog, 'transaction' | 'logIndex' | 'block'> {

@@ -36,5 +36,13 @@ export function depositsOf(logs: readonly MoneyLog[]): DepositFact[] {
   }
   return incoming
     .filter(({ log }) => log.amount > 0n)
-    .map(({ log: { transaction, logIndex, block, token, party, amount }, reference }) => ({ transaction, logIndex, block, token, from: party, amount, reference }));
+    .map(({ log: { transaction, logIndex, block, token, party, amount }, reference }) => ({
+      transaction,
+      logIndex,
+      block,
+      token,
+      from: party,
+      amount,
+      reference,
+    }));
 }

@@ -8,8 +8,10 @@ import { rangeOf } from './log.ts';
 /** The anchors of the export against every Anchored event of the chain, and those against each other and against what the contract stores. */
 export async function checkAnchored(exported: Exported, chain: ChainFacts, findings: Findings): Promise<void> {
   const { header } = exported;
-  if (chain.vaultAnchor !== header.anchor) findings.add('anchor', null, `The vault ${header.vault} believes the log ${chain.vaultAnchor}, not ${header.anchor}`);
-  if (chain.vaultBook !== toHex(uuidBytes(header.book))) findings.add('anchor', null, `The vault ${header.vault} serves the book ${chain.vaultBook}, not ${header.book}`);
+  if (chain.vaultAnchor !== header.anchor)
+    findings.add('anchor', null, `The vault ${header.vault} believes the log ${chain.vaultAnchor}, not ${header.anchor}`);
+  if (chain.vaultBook !== toHex(uuidBytes(header.book)))
+    findings.add('anchor', null, `The vault ${header.vault} serves the book ${chain.vaultBook}, not ${header.book}`);
   checkChain(chain, findings);
   checkAgainstExport(exported, chain, findings);
   await checkNewer(exported, chain, findings);
@@ -22,9 +24,14 @@ function checkChain({ anchored, commitment: stored }: ChainFacts, findings: Find
     const before = toHex(commitment(head));
     head = appendLeaf(head, fromHex(event.leaf));
     if (event.index !== head.count - 1n || event.previous !== before || event.commitment !== toHex(commitment(head)))
-      findings.add('anchor', null, `The event of leaf ${event.index} in ${event.transaction} does not extend the log before it: the contract is not the one that the formats describe`);
+      findings.add(
+        'anchor',
+        null,
+        `The event of leaf ${event.index} in ${event.transaction} does not extend the log before it: the contract is not the one that the formats describe`,
+      );
   }
-  if (toHex(commitment(head)) !== stored) findings.add('anchor', null, `The contract stores the commitment ${stored}; its events come to ${toHex(commitment(head))}`);
+  if (toHex(commitment(head)) !== stored)
+    findings.add('anchor', null, `The contract stores the commitment ${stored}; its events come to ${toHex(commitment(head))}`);
 }
 
 function checkAgainstExport({ anchors, batches }: Exported, { anchored }: ChainFacts, findings: Findings): void {
@@ -41,7 +48,8 @@ function checkAgainstExport({ anchors, batches }: Exported, { anchored }: ChainF
     };
     if (anchor.index !== BigInt(place)) say(`Anchor ${anchor.index} stands at place ${place} of the export: the log has no gaps`);
     if (!event && isMined(anchor.state)) say(`Anchor leaf ${anchor.index}${carried}, is said to be on the chain and no final block has it`);
-    if (event && event.leaf !== anchor.leaf) say(`Anchor leaf ${anchor.index}${carried}, is ${anchor.leaf} in the export and ${event.leaf} on the chain: what it carries was replaced`);
+    if (event && event.leaf !== anchor.leaf)
+      say(`Anchor leaf ${anchor.index}${carried}, is ${anchor.leaf} in the export and ${event.leaf} on the chain: what it carries was replaced`);
     if (event && isMined(anchor.state) && anchor.transaction !== event.transaction)
       say(`Anchor leaf ${anchor.index}${carried}, was brought in by ${event.transaction}, not by ${String(anchor.transaction)}`);
   });
@@ -50,7 +58,8 @@ function checkAgainstExport({ anchors, batches }: Exported, { anchored }: ChainF
 /** Leaves that the chain has and the export does not: the chain went on since, or something was taken out of the database. */
 async function checkNewer({ anchors, header }: Exported, { anchored, minedAt }: ChainFacts, findings: Findings): Promise<void> {
   const known = new Set(anchors.map(({ index }) => index));
-  for (const event of anchored.filter(({ index }) => !known.has(index))) if (await isOlder(event, header.exportedMs, minedAt)) findings.add('anchor', null, missing(event));
+  for (const event of anchored.filter(({ index }) => !known.has(index)))
+    if (await isOlder(event, header.exportedMs, minedAt)) findings.add('anchor', null, missing(event));
 }
 
 async function isOlder(event: AnchoredFact, exportedMs: number, minedAt: ChainFacts['minedAt']): Promise<boolean> {

@@ -78,7 +78,11 @@ export function stepAuthority(authority: Authority, state: State, record: Ledger
     accept(authority, state, record, findings);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    findings.add(record.kind, record.seq, `Record ${record.seq}, the ${record.kind} ${idOf(record)}, has no valid signature: ${error.detail.replace(/\.$/, '')}`);
+    findings.add(
+      record.kind,
+      record.seq,
+      `Record ${record.seq}, the ${record.kind} ${idOf(record)}, has no valid signature: ${error.detail.replace(/\.$/, '')}`,
+    );
   }
 }
 

@@ -1,5 +1,21 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
-import { concat, derivedId, fromHex, isHex, NIL_UUID, toHex, uintBytes, utf8, uuidBytes, uuidFromBytes, type AccountId, type BookId, type Hex, type MerchantId, type TransferId } from '#base';
+import {
+  concat,
+  derivedId,
+  fromHex,
+  isHex,
+  NIL_UUID,
+  toHex,
+  uintBytes,
+  utf8,
+  uuidBytes,
+  uuidFromBytes,
+  type AccountId,
+  type BookId,
+  type Hex,
+  type MerchantId,
+  type TransferId,
+} from '#base';
 import { chartAccount, TRANSFER_CODES, type State, type TransferRecord } from '#ledger/core';
 import type { ChainFacts, DepositFact } from '../chain/facts.ts';
 import type { Header } from '../export/format.ts';
@@ -84,6 +100,7 @@ export function checkUncredited({ byId, credited }: DepositBook, findings: Findi
   const lastCredited = Math.max(-1, ...all.filter(({ id }) => credited.has(id)).map(({ place }) => place));
   const waiting = all.filter(({ id }) => !credited.has(id));
   for (const { fact, place } of waiting)
-    if (place < lastCredited) findings.add('deposit', null, `The deposit of ${fact.amount} by ${fact.from} in ${fact.transaction} was never credited, later ones were`);
+    if (place < lastCredited)
+      findings.add('deposit', null, `The deposit of ${fact.amount} by ${fact.from} in ${fact.transaction} was never credited, later ones were`);
   return waiting.map(({ fact }) => fact);
 }

@@ -53,6 +53,7 @@ export function checkKnownKeys(authority: Authority, known: KnownKeys, findings:
   for (const [merchant, keys] of authority.keys) {
     const expected = known.get(merchant);
     if (expected === undefined) findings.add('merchant', null, `The book has a merchant ${merchant}, whom the list of keys does not name`);
-    else if (!keys.includes(expected)) findings.add('merchant', null, `Merchant ${merchant} signs with ${keys.join(', then ')} in the book, and you know ${expected}`);
+    else if (!keys.includes(expected))
+      findings.add('merchant', null, `Merchant ${merchant} signs with ${keys.join(', then ')} in the book, and you know ${expected}`);
   }
 }

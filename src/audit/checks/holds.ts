@@ -1,4 +1,15 @@
-import { Problem, type AccountId, type AssetNo, type BookId, type Hex, type MerchantId, type OrderId, type PayeeId, type PaymentId, type TransferId } from '#base';
+import {
+  Problem,
+  type AccountId,
+  type AssetNo,
+  type BookId,
+  type Hex,
+  type MerchantId,
+  type OrderId,
+  type PayeeId,
+  type PaymentId,
+  type TransferId,
+} from '#base';
 import { canonicalJson, parseCanonicalJson } from '#anchor/core';
 import { legIdOf, PENDING, SETTLES, type LedgerRecord, type State, type TransferRecord } from '#ledger/core';
 import {
@@ -94,7 +105,8 @@ function checkFirstLeg(book: HoldBook, state: State, record: TransferRecord, fin
   if (!signedPayee) return findings.add('payee', record.seq, `${where} names the payee ${payee.payee}, for whom no merchant signed in the records before it`);
 
   const say = (kind: 'order' | 'payee' | 'price', what: string): void => findings.add(kind, record.seq, `${where} ${what}`);
-  if (signedOrder.digest !== order.digest || signedOrder.message.fileHash !== order.fileHash) say('order', `names another order or file than record ${signedOrder.seq}`);
+  if (signedOrder.digest !== order.digest || signedOrder.message.fileHash !== order.fileHash)
+    say('order', `names another order or file than record ${signedOrder.seq}`);
   if (record.reference !== paymentIdOf(order.order as OrderId, order.position)) say('order', `is not payment ${order.position} of order ${order.order}`);
   const expected = canonicalJson({ order: signedOrder.digest, payee: signedPayee.digest });
   if (record.fields?.authorisation !== expected) say('order', 'does not name the signed messages of its order and its payee as its authorisation');
@@ -190,7 +202,8 @@ function priceOf(evidence: QuoteEvidence, say: (what: string) => void): ReturnTy
   try {
     const price = recomputeQuote(evidence);
     const assets = [evidence.payerAsset.asset, evidence.payeeAsset.asset];
-    if (!assets.every((asset) => Number.isInteger(asset) && asset > 0 && asset < 2 ** 32)) throw new Problem('payments/bad-quote', 'its assets have no numbers');
+    if (!assets.every((asset) => Number.isInteger(asset) && asset > 0 && asset < 2 ** 32))
+      throw new Problem('payments/bad-quote', 'its assets have no numbers');
     for (const contradiction of quoteContradictions(evidence)) say(`has a wrong price: ${contradiction}`);
     return price;
   } catch (error) {
@@ -226,7 +239,8 @@ function checkLeg(book: HoldBook, payment: HeldPayment, leg: QuoteLeg, record: T
   const { book: id } = book.header;
   const where = `Record ${record.seq}, the ${leg.kind} leg of payment ${payment.payment},`;
   if (record.amount !== leg.amount) findings.add('price', record.seq, `${where} is ${record.amount}; its quote comes to ${leg.amount}`);
-  if (record.asset !== leg.asset || record.code !== leg.code) findings.add('price', record.seq, `${where} is in another asset or has another code than its quote`);
+  if (record.asset !== leg.asset || record.code !== leg.code)
+    findings.add('price', record.seq, `${where} is in another asset or has another code than its quote`);
   for (const side of ['debit', 'credit'] as const) {
     const expected = accountOf(id, leg, side, payment.merchant);
     if (record[side] !== expected) findings.add('unauthorised', record.seq, `${where} has the ${side} account ${record[side]} where ${expected} belongs`);
@@ -242,5 +256,6 @@ function accountOf(book: BookId, leg: QuoteLeg, side: 'debit' | 'credit', mercha
 /** Legs that a payment's price announces and that no record booked. */
 export function checkMissingLegs({ announced, booked }: HoldBook, findings: Findings): void {
   for (const [id, { payment, leg }] of announced)
-    if (!booked.has(id)) findings.add('price', payment.seq, `The ${leg.kind} leg of ${leg.amount} of payment ${payment.payment}, held in record ${payment.seq}, was never booked`);
+    if (!booked.has(id))
+      findings.add('price', payment.seq, `The ${leg.kind} leg of ${leg.amount} of payment ${payment.payment}, held in record ${payment.seq}, was never booked`);
 }

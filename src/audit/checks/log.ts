@@ -81,7 +81,11 @@ function checkRecords(
     const root = fieldsRootOf(entry, stored.root, erased, findings);
     const context = { chainId: header.chainId, book: header.book };
     if (toHex(recordLeaf(context, entry.record, fromHex(root))) === stored.leaf) continue;
-    findings.add('leaf', seq, `Record ${seq}, ${nameOf(entry)}, was sealed as ${stored.leaf} and now hashes to another leaf: it was changed after it was sealed`);
+    findings.add(
+      'leaf',
+      seq,
+      `Record ${seq}, ${nameOf(entry)}, was sealed as ${stored.leaf} and now hashes to another leaf: it was changed after it was sealed`,
+    );
   }
   if (toHex(merkleTree(concat(...leaves)).root) !== batch.batchRoot)
     findings.addToBatch('batch', batch.batchNo, `The root ${batch.batchRoot} of ${rangeOf(batch)} is not that of its leaves`);

@@ -35,6 +35,7 @@ export function checkReserve(
     if (!vault || held === undefined) continue;
     const coming = uncredited.filter((deposit) => deposit.token === token).reduce((sum, { amount }) => sum + amount, 0n);
     const expected = vault.debitsPosted - vault.creditsPosted + coming - (unposted.get(token) ?? 0n);
-    if (held !== expected) findings.add('reserve', vault.seq, `The vault holds ${held} units of ${token}; the book, deposits and payouts under way come to ${expected}`);
+    if (held !== expected)
+      findings.add('reserve', vault.seq, `The vault holds ${held} units of ${token}; the book, deposits and payouts under way come to ${expected}`);
   }
 }

@@ -12,16 +12,23 @@ export function checkPayments(authority: Authority, state: State, { payments }: 
     const say = (what: string): void => findings.add('payment', seq, `Payment ${entry.payment} is shown ${what}`);
     checkLine(authority, entry, say);
     if (hold && entry.hold !== hold.id) say(`with the hold ${entry.hold}, which is not its own`);
-    const ended = { open: ['quoted', 'held', 'instructed'], posted: ['held', 'instructed', 'settled'], voided: ['held', 'instructed', 'returned'], expired: ['held', 'expired'] } as const;
+    const ended = {
+      open: ['quoted', 'held', 'instructed'],
+      posted: ['held', 'instructed', 'settled'],
+      voided: ['held', 'instructed', 'returned'],
+      expired: ['held', 'expired'],
+    } as const;
     const allowed: readonly string[] = hold ? ended[hold.status] : ['received', 'screened', 'quoted', 'refused'];
-    if (!allowed.includes(entry.state)) say(`as ${entry.state}; ${hold ? `its hold in record ${hold.seq} is ${hold.status}` : 'the book holds nothing for it'}`);
+    if (!allowed.includes(entry.state))
+      say(`as ${entry.state}; ${hold ? `its hold in record ${hold.seq} is ${hold.status}` : 'the book holds nothing for it'}`);
   }
 }
 
 function checkLine({ orders }: Authority, entry: PaymentEntry, say: (what: string) => void): void {
   const order = orders.get(entry.order);
   if (!order) return say(`as one of order ${entry.order}, for which no merchant signed`);
-  if (order.message.merchant !== entry.merchant) say(`as merchant ${entry.merchant}’s; merchant ${order.message.merchant} signed its order in record ${order.seq}`);
+  if (order.message.merchant !== entry.merchant)
+    say(`as merchant ${entry.merchant}’s; merchant ${order.message.merchant} signed its order in record ${order.seq}`);
   const parsed = order.file?.payments[entry.position];
   if (!order.file) return;
   if (!parsed) return say(`as payment ${entry.position} of a signed file with ${order.file.payments.length}`);

@@ -28,7 +28,8 @@ export function checkSettlement(holds: HoldBook, state: State, exported: Exporte
   const booked = records.filter((record): record is Of<'instruction'> => record.kind === 'instruction');
   checkWindowsJoin(windows, findings);
   for (const record of booked)
-    if (record.vault !== exported.header.vault) findings.add('window', record.seq, `The instruction of record ${record.seq} is for another vault, ${record.vault}`);
+    if (record.vault !== exported.header.vault)
+      findings.add('window', record.seq, `The instruction of record ${record.seq} is for another vault, ${record.vault}`);
   const planned = windows.flatMap((window) => planWindow(holds, state, exported, window, booked, findings));
   const strays = booked.filter(({ window }) => !windows.some((known) => known.window === window));
   for (const { seq, window } of strays) findings.add('window', seq, `The instruction of record ${seq} is of window ${window}, which no record closes`);
@@ -44,7 +45,8 @@ export function checkSettlement(holds: HoldBook, state: State, exported: Exporte
 function checkWindowsJoin(windows: readonly Of<'window'>[], findings: Findings): void {
   let next = 1n;
   for (const { seq, fromSeq } of windows) {
-    if (fromSeq > next) findings.add('window', seq, `The window of record ${seq} begins at record ${fromSeq}: records ${next} to ${fromSeq - 1n} are in no window`);
+    if (fromSeq > next)
+      findings.add('window', seq, `The window of record ${seq} begins at record ${fromSeq}: records ${next} to ${fromSeq - 1n} are in no window`);
     next = seq;
   }
 }
@@ -62,7 +64,8 @@ function planWindow(
   const taken = [...state.holds.values()].filter(({ windowSeq, code }) => windowSeq === window.seq && code === TRANSFER_CODES.payout);
   const holds = taken.flatMap((hold): TakenHold[] => {
     const payment = payments.get(hold.reference as PaymentId);
-    if (!payment) findings.add('window', window.seq, `The window of record ${window.seq} takes the hold of record ${hold.seq}, which is no authorised payment’s`);
+    if (!payment)
+      findings.add('window', window.seq, `The window of record ${window.seq} takes the hold of record ${hold.seq}, which is no authorised payment’s`);
     return payment ? [{ hold: hold.id, seq: hold.seq, payment: payment.payment, asset: hold.asset, amount: hold.amount, address: payment.address }] : [];
   });
   const [first] = own;
@@ -81,7 +84,11 @@ function planWindow(
     const { token, listHash, count, total } = plan ?? {};
     const differs = (['token', 'listHash', 'count', 'total'] as const).find((member) => record[member] !== { token, listHash, count, total }[member]);
     if (differs !== undefined || record.notAfterS !== first.notAfterS)
-      findings.add('window', record.seq, `The instruction of record ${record.seq} has another ${differs ?? 'notAfter'} than follows from the holds of its window`);
+      findings.add(
+        'window',
+        record.seq,
+        `The instruction of record ${record.seq} has another ${differs ?? 'notAfter'} than follows from the holds of its window`,
+      );
   }
   return planned;
 }
@@ -96,12 +103,20 @@ function checkPaidInstructions(planned: readonly PlannedInstruction[], { paid }:
   for (const { instruction, token, payments, amount, transaction } of paid) {
     const plan = planned.find(({ id }) => id === instruction);
     if (!plan) {
-      findings.add('payout', null, `The vault paid ${amount} of ${token} in ${transaction} by the instruction ${instruction}, which does not follow from the book`);
+      findings.add(
+        'payout',
+        null,
+        `The vault paid ${amount} of ${token} in ${transaction} by the instruction ${instruction}, which does not follow from the book`,
+      );
       continue;
     }
     const sum = plan.holds.reduce((total, hold, index) => (((payments >> BigInt(index)) & 1n) === 1n ? total + hold.amount : total), 0n);
     if (sum !== amount || plan.token !== token)
-      findings.add('payout', plan.holds[0]?.seq ?? null, `The vault paid ${amount} of ${token} in ${transaction}; the payments named there come to ${sum} of ${plan.token}`);
+      findings.add(
+        'payout',
+        plan.holds[0]?.seq ?? null,
+        `The vault paid ${amount} of ${token} in ${transaction}; the payments named there come to ${sum} of ${plan.token}`,
+      );
   }
 }
 
@@ -129,8 +144,16 @@ function checkPayment(
   if (status === 'posted') {
     const at = closing?.seq ?? payment.seq;
     if (transactions.length === 0) say(at, `is booked as paid in record ${at}, and the vault has not paid it`);
-    if (first.closedBy !== closingIdOf(first.id) || first.captured !== first.amount) say(at, `was posted with ${first.captured} of ${first.amount} in record ${at}`);
-    if (closing && transactions.length > 0) checkSettled(closing, plan!.id, index, transactions.map(({ transaction }) => transaction), say);
+    if (first.closedBy !== closingIdOf(first.id) || first.captured !== first.amount)
+      say(at, `was posted with ${first.captured} of ${first.amount} in record ${at}`);
+    if (closing && transactions.length > 0)
+      checkSettled(
+        closing,
+        plan!.id,
+        index,
+        transactions.map(({ transaction }) => transaction),
+        say,
+      );
     return 'paid';
   }
   if (transactions.length > 0 && status === 'open') {
@@ -170,5 +193,6 @@ function checkRelease(
   if (release.reason === 2 && !isCancelled) say(release.seq, `was released in record ${release.seq} as cancelled, which the vault does not say`);
   if (release.reason === 1 && finalTimestamp <= BigInt(plan.notAfterS))
     say(release.seq, `was released in record ${release.seq} while it could still be paid, until ${plan.notAfterS}`);
-  if (release.reason !== 1 && release.reason !== 2) say(release.seq, `was released in record ${release.seq} for the reason ${release.reason}, which there is not`);
+  if (release.reason !== 1 && release.reason !== 2)
+    say(release.seq, `was released in record ${release.seq} for the reason ${release.reason}, which there is not`);
 }

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Problem } from '#base';
 import { recordFromJson } from '#anchor/core';
-import { FIELD_NAMES, type LedgerRecord } from '#ledger/core';
+import { FIELD_NAMES } from '#ledger/core';
 import {
   LINES,
   type ExportedAnchor,
@@ -149,7 +149,7 @@ function takeRecord(exported: Mutable<Exported>, { record, subject, fields, salt
   try {
     const bare = recordFromJson(record as never);
     const evidence = { ...(subject !== null && { subject }), ...(fields !== null && { fields }) };
-    exported.records.push({ record: { ...bare, ...evidence } as LedgerRecord, salt });
+    exported.records.push({ record: { ...bare, ...evidence }, salt });
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     exported.unreadable.push({ seq: seqOf(record), why: error.detail });
