@@ -91,7 +91,7 @@ export const WIRING = ['src/main.ts', 'src/cli.ts'];
 export const KEPT: Readonly<Record<string, readonly string[]>> = {
   viem: ['src/chain/', 'src/custody/', 'mpc/node/', 'scripts/'],
   ethers: ['src/audit/'],
-  pg: ['src/db/'],
+  pg: ['src/db/', 'scripts/bench/'],
   express: ['src/http/'],
 };
 
