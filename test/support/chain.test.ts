@@ -1,4 +1,5 @@
 import { strictEqual, ok } from 'node:assert/strict';
+import { setTimeout } from 'node:timers/promises';
 import { testChain, type TestChain } from './chain.ts';
 
 describe('the chain of a test run', () => {
@@ -6,8 +7,15 @@ describe('the chain of a test run', () => {
   before(async () => (chain = await testChain()));
 
   const height = async () => Number(await chain.rpc<string>('eth_blockNumber'));
-  const send = () => chain.rpc<string>('eth_sendTransaction', { from: chain.accounts[0]!.address, to: chain.accounts[1]!.address, value: '0x1' });
+  const submit = () => chain.rpc<string>('eth_sendTransaction', { from: chain.accounts[0]!.address, to: chain.accounts[1]!.address, value: '0x1' });
   const receipt = (hash: string) => chain.rpc<{ blockNumber: string } | null>('eth_getTransactionReceipt', hash);
+
+  /** The node answers before it has mined. */
+  const send = async () => {
+    const hash = await submit();
+    while (!(await receipt(hash))) await setTimeout(5);
+    return hash;
+  };
 
   it('mines blocks when told, and transactions as they come', async () => {
     const before = await height();
@@ -39,7 +47,7 @@ describe('the chain of a test run', () => {
 
   it('holds transactions back while it does not mine by itself', async () => {
     await chain.automine(false);
-    const hash = await send();
+    const hash = await submit();
     strictEqual(await receipt(hash), null);
     await chain.mine();
     ok(await receipt(hash));
