@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { systemClock, type AssetNo, type BookId, type TransferId } from '#base';
-import { openBook } from '#ledger';
+import { openDatabase, startPostgres } from '#db';
+import { openBook, type Book } from '#ledger';
 import { emptyState, replay } from '#ledger/core';
 import { testDatabase, type TestDatabase } from '../support/postgres.ts';
 import { newBookId } from './support/backends.ts';
+import { OPENING } from './support/commands.ts';
 import { idOf } from './support/table.ts';
 
 interface Killed {
@@ -74,4 +79,46 @@ describe('a writer killed in mid-batch', () => {
       await book.close();
     }
   });
+});
+
+describe('a database server killed in mid-batch', () => {
+  it('has lost nothing that was acknowledged, and the writer goes on by itself', async function () {
+    this.timeout(120_000);
+    const stateDir = mkdtempSync(join(tmpdir(), 'cairn-crash-'));
+    const server = await startPostgres({ stateDir });
+    const database = await openDatabase({ url: server.url });
+    const book = await openBook({ database, bookId: newBookId(), clock: systemClock });
+    try {
+      await book.submit(OPENING);
+      const answers = new Map<TransferId, string>();
+      for (let kill = 0; kill < 2; kill++) {
+        const before = answers.size;
+        const callers = Array.from({ length: 30 }, (_, caller) => callUntil(book, answers, `${kill}/${caller}`, 12));
+        while (answers.size < before + 100) await new Promise((resolve) => setTimeout(resolve, 1));
+        process.kill(server.pid(), 'SIGKILL');
+        await Promise.all(callers);
+      }
+
+      assert.equal(answers.size, 2 * 30 * 12);
+      assert.deepEqual(new Set(answers.values()), new Set(['created']));
+      const records = await book.records({ fromSeq: 1n, limit: 100_000 });
+      assert.equal(replay(emptyState(), records), null);
+      const booked = records.flatMap((record) => (record.kind === 'transfer' ? [record.id] : []));
+      assert.deepEqual([...booked].sort(), [...answers.keys()].sort());
+    } finally {
+      await book.close();
+      await database.close();
+      await server.stop();
+      rmSync(stateDir, { recursive: true, force: true });
+    }
+  });
+
+  /** One caller: asks, waits for the answer, asks the next. */
+  async function callUntil(book: Book, answers: Map<TransferId, string>, caller: string, times: number): Promise<void> {
+    for (let n = 0; n < times; n++) {
+      const id = idOf<'transfer'>(`${caller}/${n}`);
+      const [result] = await book.submit([{ kind: 'transfer', id, debit: idOf('A'), credit: idOf('B'), asset: 1 as AssetNo, amount: 1n, code: 1 }]);
+      answers.set(id, result!.code);
+    }
+  }
 });
