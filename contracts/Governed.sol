@@ -3,9 +3,9 @@ pragma solidity ^0.8.30;
 
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {IGoverned} from "./interfaces/IGoverned.sol";
+import {Signature} from "./libraries/Signature.sol";
 
 /// @title Owner, guardian, signer and pause
 /// @dev Signatures are checked with ecrecover only: the signer is a group key of the signer nodes, never a contract.
@@ -69,10 +69,20 @@ abstract contract Governed is IGoverned, Ownable2Step, EIP712 {
         _signer = newSigner;
     }
 
-    /// @dev Refuses unless the signer signed this struct for this contract on this chain. ECDSA refuses every length but
-    /// 65 and the upper half of s, so one message has one signature.
-    function _requireSigned(bytes32 structHash, bytes calldata signature) internal view {
-        (address recovered, , ) = ECDSA.tryRecoverCalldata(_hashTypedDataV4(structHash), signature);
-        if (recovered != _signer) revert WrongSigner(_signer, recovered);
+    /// @dev The signer, or a refusal while paused: both in one read.
+    function _signerUnlessPaused() internal view returns (address) {
+        uint256 slot;
+        assembly ("memory-safe") {
+            slot := sload(_signer.slot)
+        }
+        // The signer is in the lower 160 bits, the pause above them.
+        if (slot >> 160 != 0) revert IsPaused();
+        return address(uint160(slot));
+    }
+
+    /// @dev Refuses unless `expected` signed this struct for this contract on this chain.
+    function _requireSigned(address expected, bytes32 structHash, bytes calldata signature) internal view {
+        address recovered = Signature.recover(_domainSeparatorV4(), structHash, signature);
+        if (recovered != expected) revert WrongSigner(expected, recovered);
     }
 }

@@ -29,17 +29,14 @@ contract LedgerAnchor is ILedgerAnchor, Governed {
     }
 
     /// @inheritdoc ILedgerAnchor
-    function anchor(
-        bytes32 leaf,
-        uint256 count,
-        bytes32[] calldata peaks,
-        bytes calldata signature
-    ) external whenNotPaused returns (bytes32 next) {
+    function anchor(bytes32 leaf, uint256 count, bytes32[] calldata peaks, bytes calldata signature) external {
+        address signer = _signerUnlessPaused();
         bytes32 previous = commitment;
         bytes32 supplied;
+        bytes32 next;
         (supplied, next) = MerkleMountainRange.append(previous, count, peaks, leaf);
         if (supplied != previous) revert StalePeaks(previous, supplied);
-        _requireSigned(keccak256(abi.encode(ANCHOR_TYPEHASH, previous, leaf)), signature);
+        _requireSigned(signer, _structHash(previous, leaf), signature);
         commitment = next;
         emit Anchored(count, leaf, previous, next);
     }
@@ -85,5 +82,17 @@ contract LedgerAnchor is ILedgerAnchor, Governed {
         bytes32[] calldata path
     ) external pure returns (bool) {
         return Rfc9162.consistent(size1, root1, size2, root2, path);
+    }
+
+    /// @dev hashStruct(Anchor), EIP-712.
+    function _structHash(bytes32 previous, bytes32 leaf) private pure returns (bytes32 hash) {
+        bytes32 typeHash = ANCHOR_TYPEHASH;
+        assembly ("memory-safe") {
+            let m := mload(0x40)
+            mstore(m, typeHash)
+            mstore(add(m, 0x20), previous)
+            mstore(add(m, 0x40), leaf)
+            hash := keccak256(m, 0x60)
+        }
     }
 }

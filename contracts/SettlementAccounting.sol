@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import {ISettlementVault} from "./interfaces/ISettlementVault.sol";
 
-/// @title What the vault remembers: which payments are settled, and what was paid of each token today
+/// @title What the vault remembers: which payments are settled, and what may still be paid of each token today
 /// @dev Kept apart from signatures, proofs and tokens so that the model checker (scripts/smt.ts) proves the very code that
 /// runs. Everything is taken before the token is called and given back for the payees who failed.
 abstract contract SettlementAccounting {
@@ -11,45 +11,80 @@ abstract contract SettlementAccounting {
     /// without the flag a full failure would leave the state zero and could be replayed.
     uint256 internal constant OPENED = 1 << 255;
 
-    struct Caps {
+    /// @dev One slot, all that a payout reads and writes. `remaining` is what may still be paid on `day`, counted in days
+    /// since 1970 UTC; on a later day it begins again at perDay.
+    struct Allowance {
         bool listed;
+        uint56 day;
         uint96 perTransaction;
-        uint96 perDay;
+        uint96 remaining;
     }
 
-    struct Spent {
-        uint64 day;
-        uint128 amount;
+    /// @dev What a payout needs only on the first of a day. `excess` is by how much the day's payments are over perDay,
+    /// which happens when the cap is lowered below them.
+    struct DailyCap {
+        uint96 perDay;
+        uint96 excess;
     }
 
     mapping(bytes32 instruction => uint256 state) internal _states;
     mapping(bytes32 instruction => uint256 bits) internal _cancelled;
-    mapping(address token => Caps) internal _caps;
     /// @dev Outlives unlisting, so that listing again does not open a fresh day.
-    mapping(address token => Spent) internal _spent;
+    mapping(address token => Allowance) internal _allowances;
+    mapping(address token => DailyCap) internal _dailyCaps;
 
     /// @dev Takes `amount` out of today's and this transaction's caps, or refuses.
     function _reserve(address token, uint256 amount) internal {
-        Caps memory cap = _caps[token];
-        if (!cap.listed) revert ISettlementVault.TokenNotListed(token);
-        if (amount > cap.perTransaction) {
-            revert ISettlementVault.OverTransactionCap(token, cap.perTransaction, amount);
+        Allowance storage allowance = _allowances[token];
+        (bool listed, uint56 day, uint96 perTransaction, uint96 remaining) = (
+            allowance.listed,
+            allowance.day,
+            allowance.perTransaction,
+            allowance.remaining
+        );
+        if (!listed) revert ISettlementVault.TokenNotListed(token);
+        if (amount > perTransaction) revert ISettlementVault.OverTransactionCap(token, perTransaction, amount);
+        uint56 today = _today();
+        if (day != today) remaining = _openDay(token);
+        if (amount > remaining) {
+            revert ISettlementVault.OverDailyCap(token, _dailyCaps[token].perDay, _spentToday(token), amount);
         }
-        uint256 today = block.timestamp / 1 days;
-        uint256 before = _spentOn(token, today);
-        if (before + amount > cap.perDay) revert ISettlementVault.OverDailyCap(token, cap.perDay, before, amount);
-        // Both are at most perDay, which is a uint96.
-        _spent[token] = Spent(uint64(today), uint128(before + amount));
+        unchecked {
+            // amount <= remaining was just checked.
+            (allowance.day, allowance.remaining) = (today, remaining - uint96(amount));
+        }
+    }
+
+    /// @dev What may be paid of a token on a new day.
+    function _openDay(address token) private returns (uint96) {
+        DailyCap storage cap = _dailyCaps[token];
+        if (cap.excess != 0) cap.excess = 0;
+        return cap.perDay;
     }
 
     /// @dev Gives back what was reserved in this transaction for payees who failed.
     function _unreserve(address token, uint256 amount) internal {
-        _spent[token].amount -= uint128(amount);
+        _allowances[token].remaining += uint96(amount);
     }
 
-    /// @dev What was paid of a token on a day, counted in days since 1970 UTC.
-    function _spentOn(address token, uint256 day) internal view returns (uint256) {
-        Spent memory spent = _spent[token];
-        return spent.day == day ? spent.amount : 0;
+    /// @dev Lists a token or changes its caps; what was paid today stays counted.
+    function _setCaps(address token, uint96 perTransaction, uint96 perDay) internal {
+        uint256 spent = _spentToday(token);
+        bool isOver = spent > perDay;
+        _allowances[token] = Allowance(true, _today(), perTransaction, isOver ? 0 : perDay - uint96(spent));
+        _dailyCaps[token] = DailyCap(perDay, isOver ? uint96(spent - perDay) : 0);
+    }
+
+    /// @dev What was paid of a token today.
+    function _spentToday(address token) internal view returns (uint256) {
+        Allowance memory allowance = _allowances[token];
+        if (allowance.day != _today()) return 0;
+        DailyCap memory cap = _dailyCaps[token];
+        return uint256(cap.perDay) + cap.excess - allowance.remaining;
+    }
+
+    /// @dev Days since 1970 UTC.
+    function _today() private view returns (uint56) {
+        return uint56(block.timestamp / 1 days);
     }
 }

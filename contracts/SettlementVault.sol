@@ -6,12 +6,13 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {Governed} from "./Governed.sol";
 import {ILedgerAnchor} from "./interfaces/ILedgerAnchor.sol";
 import {ISettlementVault} from "./interfaces/ISettlementVault.sol";
 import {LogRecord} from "./libraries/LogRecord.sol";
+import {PackedPayments} from "./libraries/PackedPayments.sol";
+import {Signature} from "./libraries/Signature.sol";
 import {SettlementAccounting} from "./SettlementAccounting.sol";
 
 /// @title The vault that holds the merchants' stablecoins and pays their suppliers
@@ -27,19 +28,13 @@ contract SettlementVault is ISettlementVault, SettlementAccounting, Governed, Re
         "DepositReference(address owner,address token,uint256 value,bytes32 reference,uint256 deadline)"
     );
 
-    /// @dev Gas that every payee's transfer is offered: several times what a stablecoin behind a proxy needs.
-    uint256 private constant TRANSFER_GAS = 200_000;
-    /// @dev Gas that must be left before a transfer so that it is offered all of it (EIP-150 keeps back 1/64) and enough
-    /// remains to write down a failure. A relayer who starves the call makes the transaction revert, not the payee fail.
-    uint256 private constant GAS_BEFORE_TRANSFER = (TRANSFER_GAS * 64) / 63 + 25_000;
-
     /// @inheritdoc ISettlementVault
     ILedgerAnchor public immutable anchor;
     /// @inheritdoc ISettlementVault
     bytes16 public immutable book;
 
-    /// @dev Digests of the deposit references that were used.
-    mapping(bytes32 digest => bool used) private _usedReferences;
+    /// @dev Struct hashes of the deposit references that were used.
+    mapping(bytes32 deposit => bool used) private _usedReferences;
 
     /// @param initialOwner the timelock
     /// @param initialGuardian who may pause beside it
@@ -65,19 +60,27 @@ contract SettlementVault is ISettlementVault, SettlementAccounting, Governed, Re
         RecordHeader calldata header,
         ILedgerAnchor.LogProof calldata proof,
         bytes calldata signature
-    ) external nonReentrant whenNotPaused returns (uint256 payments) {
+    ) external nonReentrant returns (uint256 payments) {
+        address signer_ = _signerUnlessPaused();
         bytes32 id = _checkInstruction(instruction, words);
         uint256 state = _states[id];
         if (state & OPENED != 0) revert AlreadyOpened(id);
-        uint256 sum = _sum(words, type(uint256).max);
-        if (sum != instruction.total) revert TotalMismatch(instruction.total, sum);
+        uint256 amount = PackedPayments.sum(words);
+        if (amount != instruction.total) revert TotalMismatch(instruction.total, amount);
         _requireInLog(instruction, header, proof);
-        _requireSigned(id, signature);
+        _requireSigned(signer_, id, signature);
 
-        payments = ((1 << words.length) - 1) & ~state;
-        if (payments == 0) revert NothingToPay(id);
-        _states[id] = state | OPENED;
-        return _settle(id, instruction.token, words, payments);
+        unchecked {
+            // 1 to 255 words.
+            payments = (1 << words.length) - 1;
+        }
+        if (state != 0) {
+            // Some were cancelled before.
+            payments &= ~state;
+            if (payments == 0) revert NothingToPay(id);
+            amount = PackedPayments.sumOf(words, payments);
+        }
+        return _settle(id, instruction.token, words, payments, amount, state | OPENED);
     }
 
     /// @inheritdoc ISettlementVault
@@ -95,7 +98,7 @@ contract SettlementVault is ISettlementVault, SettlementAccounting, Governed, Re
         }
         payments &= ~state;
         if (payments == 0) revert NothingToPay(id);
-        return _settle(id, instruction.token, words, payments);
+        return _settle(id, instruction.token, words, payments, PackedPayments.sumOf(words, payments), state);
     }
 
     /// @inheritdoc ISettlementVault
@@ -105,7 +108,7 @@ contract SettlementVault is ISettlementVault, SettlementAccounting, Governed, Re
         uint256 state = _states[instruction];
         uint256 bit = 1 << index;
         if (state & bit != 0) revert AlreadySettled(instruction, index);
-        _requireSigned(keccak256(abi.encode(CANCEL_TYPEHASH, instruction, index)), signature);
+        _requireSigned(_signer, keccak256(abi.encode(CANCEL_TYPEHASH, instruction, index)), signature);
         _states[instruction] = state | bit;
         _cancelled[instruction] |= bit;
         emit Cancelled(instruction, index);
@@ -149,14 +152,12 @@ contract SettlementVault is ISettlementVault, SettlementAccounting, Governed, Re
         bytes calldata referenceSignature
     ) external nonReentrant whenNotPaused {
         if (block.timestamp > deadline) revert DepositExpired(deadline, block.timestamp);
-        bytes32 digest = _hashTypedDataV4(
-            keccak256(abi.encode(DEPOSIT_TYPEHASH, owner, token, value, merchantReference, deadline))
-        );
-        if (_usedReferences[digest]) revert DepositReplayed(digest);
-        (address recovered, , ) = ECDSA.tryRecoverCalldata(digest, referenceSignature);
+        bytes32 deposit = keccak256(abi.encode(DEPOSIT_TYPEHASH, owner, token, value, merchantReference, deadline));
+        if (_usedReferences[deposit]) revert DepositReplayed(deposit);
+        address recovered = Signature.recover(_domainSeparatorV4(), deposit, referenceSignature);
         if (recovered == address(0) || recovered != owner) revert ReferenceNotSigned(owner, recovered);
         uint256 before = _beforeDeposit(token, value);
-        _usedReferences[digest] = true;
+        _usedReferences[deposit] = true;
         // Whoever saw the permit may have used it first: then the allowance is there all the same, and if it is not, the
         // transfer says so.
         try IERC20Permit(token).permit(owner, address(this), value, deadline, permit.v, permit.r, permit.s) {} catch {}
@@ -173,7 +174,7 @@ contract SettlementVault is ISettlementVault, SettlementAccounting, Governed, Re
         uint256 probe
     ) external nonReentrant onlyOwner {
         if (token.code.length == 0) revert NotAContract(token);
-        if (_caps[token].listed) revert TokenAlreadyListed(token);
+        if (_allowances[token].listed) revert TokenAlreadyListed(token);
         if (probe == 0) revert ZeroAmount();
         uint256 vaultBefore = IERC20(token).balanceOf(address(this));
         uint256 proberBefore = IERC20(token).balanceOf(prober);
@@ -187,21 +188,21 @@ contract SettlementVault is ISettlementVault, SettlementAccounting, Governed, Re
         if (IERC20(token).balanceOf(prober) != proberBefore) {
             revert AmountMismatch(token, proberBefore, IERC20(token).balanceOf(prober));
         }
-        _caps[token] = Caps(true, perTransaction, perDay);
+        _setCaps(token, perTransaction, perDay);
         emit TokenListed(token, perTransaction, perDay);
     }
 
     /// @inheritdoc ISettlementVault
     function setCaps(address token, uint96 perTransaction, uint96 perDay) external onlyOwner {
-        if (!_caps[token].listed) revert TokenNotListed(token);
-        _caps[token] = Caps(true, perTransaction, perDay);
+        if (!_allowances[token].listed) revert TokenNotListed(token);
+        _setCaps(token, perTransaction, perDay);
         emit TokenListed(token, perTransaction, perDay);
     }
 
     /// @inheritdoc ISettlementVault
     function unlist(address token) external onlyOwner {
-        if (!_caps[token].listed) revert TokenNotListed(token);
-        delete _caps[token];
+        if (!_allowances[token].listed) revert TokenNotListed(token);
+        _allowances[token].listed = false;
         emit TokenUnlisted(token);
     }
 
@@ -225,13 +226,13 @@ contract SettlementVault is ISettlementVault, SettlementAccounting, Governed, Re
 
     /// @inheritdoc ISettlementVault
     function caps(address token) external view returns (bool listed, uint96 perTransaction, uint96 perDay) {
-        Caps memory cap = _caps[token];
-        return (cap.listed, cap.perTransaction, cap.perDay);
+        Allowance memory allowance = _allowances[token];
+        return (allowance.listed, allowance.perTransaction, _dailyCaps[token].perDay);
     }
 
     /// @inheritdoc ISettlementVault
     function spentToday(address token) external view returns (uint256) {
-        return _spentOn(token, block.timestamp / 1 days);
+        return _spentToday(token);
     }
 
     /// @inheritdoc ISettlementVault
@@ -239,71 +240,34 @@ contract SettlementVault is ISettlementVault, SettlementAccounting, Governed, Re
         return _id(instruction);
     }
 
-    /// @dev Pays the words whose bit is set in `payments`, as far as the token lets, and returns the bits that were paid.
-    /// State and caps are taken before the first call, so nothing that happens inside a token finds them untaken.
-    function _settle(bytes32 id, address token, bytes32[] calldata words, uint256 payments) private returns (uint256) {
-        if (token.code.length == 0) revert NotAContract(token);
-        uint256 amount = _sum(words, payments);
+    /// @dev Pays the words whose bit is set in `payments`, which add up to `amount`, as far as the token lets, and returns
+    /// the bits that were paid. State and caps are taken before the first call, so nothing that happens inside a token
+    /// finds them untaken.
+    function _settle(
+        bytes32 id,
+        address token,
+        bytes32[] calldata words,
+        uint256 payments,
+        uint256 amount,
+        uint256 state
+    ) private returns (uint256) {
         _reserve(token, amount);
-        _states[id] |= payments;
+        state |= payments;
+        _states[id] = state;
 
-        uint256 before = IERC20(token).balanceOf(address(this));
-        (uint256 failed, uint256 failedAmount) = _transferAll(id, token, words, payments);
+        uint256 before = _balance(token);
+        (uint256 failed, uint256 failedAmount) = PackedPayments.transferAll(id, token, words, payments);
         if (failed != 0) {
-            _states[id] &= ~failed;
+            _states[id] = state & ~failed;
             _unreserve(token, failedAmount);
             payments &= ~failed;
             amount -= failedAmount;
         }
         // At least: a payee who sends something back in the middle must not be able to stop the others.
-        uint256 left = IERC20(token).balanceOf(address(this));
+        uint256 left = _balance(token);
         if (left + amount < before) revert VaultOvercharged(token, amount, before - left);
         emit Paid(id, token, payments, amount);
         return payments;
-    }
-
-    /// @dev Calls the token once for every bit of `payments`; a failure is recorded and skipped.
-    function _transferAll(
-        bytes32 id,
-        address token,
-        bytes32[] calldata words,
-        uint256 payments
-    ) private returns (uint256 failed, uint256 failedAmount) {
-        for (uint256 i = 0; i < words.length; ++i) {
-            if ((payments >> i) & 1 == 0) continue;
-            address payee = address(bytes20(words[i]));
-            uint256 amount = uint96(uint256(words[i]));
-            if (gasleft() < GAS_BEFORE_TRANSFER) revert NotEnoughGas(i, gasleft(), GAS_BEFORE_TRANSFER);
-            (bool paid, bytes32 answer) = _tryTransfer(token, payee, amount);
-            if (!paid) {
-                failed |= 1 << i;
-                failedAmount += amount;
-                emit PaymentFailed(id, uint8(i), payee, uint96(amount), bytes4(answer));
-            }
-        }
-    }
-
-    /// @dev One transfer. Paid means that the call went through and the token answered true, or nothing at all as some old
-    /// tokens do. A word that names nobody, nothing, the vault or the token itself is a failed payment: a transfer to any
-    /// of them would burn money or leave the ledger and the vault apart.
-    function _tryTransfer(address token, address payee, uint256 amount) private returns (bool paid, bytes32 answer) {
-        if (payee == address(0) || payee == address(this) || payee == token || amount == 0) return (false, 0);
-        bytes4 selector = IERC20.transfer.selector;
-        assembly ("memory-safe") {
-            let m := mload(0x40)
-            mstore(m, selector)
-            mstore(add(m, 0x04), payee)
-            mstore(add(m, 0x24), amount)
-            mstore(0x00, 0)
-            // At most 32 bytes of the answer are copied: a token cannot make the vault pay for a long one.
-            paid := call(TRANSFER_GAS, token, 0, m, 0x44, 0x00, 0x20)
-            answer := mload(0x00)
-            if paid {
-                if returndatasize() {
-                    paid := and(gt(returndatasize(), 0x1f), eq(answer, 1))
-                }
-            }
-        }
     }
 
     /// @dev The checks that pay and retry share; returns the instruction's id.
@@ -316,13 +280,7 @@ contract SettlementVault is ISettlementVault, SettlementAccounting, Governed, Re
         if (words.length == 0 || words.length != instruction.count) {
             revert CountMismatch(instruction.count, words.length);
         }
-        bytes32 listHash;
-        assembly ("memory-safe") {
-            let m := mload(0x40)
-            let size := shl(5, words.length)
-            calldatacopy(m, words.offset, size)
-            listHash := keccak256(m, size)
-        }
+        bytes32 listHash = PackedPayments.listHash(words);
         if (listHash != instruction.listHash) revert ListMismatch(instruction.listHash, listHash);
         return _id(instruction);
     }
@@ -334,9 +292,9 @@ contract SettlementVault is ISettlementVault, SettlementAccounting, Governed, Re
         ILedgerAnchor.LogProof calldata proof
     ) private view {
         ILedgerAnchor.LogFault fault = LogRecord.check(
-            anchor.commitment(),
+            bytes32(_ask(address(anchor), ILedgerAnchor.commitment.selector, 0)),
             LogRecord.instructionLeaf(address(this), header, instruction),
-            instruction.book,
+            book,
             header.seq,
             proof
         );
@@ -345,9 +303,9 @@ contract SettlementVault is ISettlementVault, SettlementAccounting, Governed, Re
 
     /// @dev Checks a deposit before the token is called; returns the vault's balance.
     function _beforeDeposit(address token, uint256 value) private view returns (uint256) {
-        if (!_caps[token].listed) revert TokenNotListed(token);
+        if (!_allowances[token].listed) revert TokenNotListed(token);
         if (value == 0) revert ZeroAmount();
-        return IERC20(token).balanceOf(address(this));
+        return _balance(token);
     }
 
     /// @dev Credits what arrived, if it is what was promised.
@@ -358,22 +316,39 @@ contract SettlementVault is ISettlementVault, SettlementAccounting, Governed, Re
         bytes32 merchantReference,
         uint256 before
     ) private {
-        uint256 arrived = IERC20(token).balanceOf(address(this)) - before;
+        uint256 arrived = _balance(token) - before;
         if (arrived != value) revert AmountMismatch(token, value, arrived);
         emit Deposited(merchantReference, token, from, value);
     }
 
-    /// @dev hashStruct(Instruction), EIP-712: every member is static, so the ABI encoding is the struct encoding.
-    function _id(Instruction calldata instruction) private pure returns (bytes32) {
-        return keccak256(abi.encode(INSTRUCTION_TYPEHASH, instruction));
+    /// @dev The vault's balance.
+    function _balance(address token) private view returns (uint256) {
+        return _ask(token, IERC20.balanceOf.selector, uint160(address(this)));
     }
 
-    /// @dev Sum of the amounts of the words whose bit is set; at most 255 amounts of 96 bits, so it cannot overflow.
-    function _sum(bytes32[] calldata words, uint256 mask) private pure returns (uint256 sum) {
-        unchecked {
-            for (uint256 i = 0; i < words.length; ++i) {
-                sum += uint96(uint256(words[i])) * ((mask >> i) & 1);
-            }
+    /// @dev Asks for one word with one argument, without Solidity's coder because every payout asks three times. Where
+    /// there is no contract there is no answer, and a refusal.
+    function _ask(address target, bytes4 selector, uint256 argument) private view returns (uint256 answer) {
+        bool ok;
+        assembly ("memory-safe") {
+            mstore(0x00, selector)
+            mstore(0x04, argument)
+            ok := staticcall(gas(), target, 0x00, 0x24, 0x00, 0x20)
+            ok := and(ok, gt(returndatasize(), 0x1f))
+            answer := mload(0x00)
+        }
+        if (!ok) revert NotAContract(target);
+    }
+
+    /// @dev hashStruct(Instruction), EIP-712. Every member is static, so the calldata is the struct's encoding. A member
+    /// with bits beyond its type makes an id that nobody signs, because nobody can encode it.
+    function _id(Instruction calldata instruction) private pure returns (bytes32 id) {
+        bytes32 typeHash = INSTRUCTION_TYPEHASH;
+        assembly ("memory-safe") {
+            let m := mload(0x40)
+            mstore(m, typeHash)
+            calldatacopy(add(m, 0x20), instruction, 0x100)
+            id := keccak256(m, 0x120)
         }
     }
 }

@@ -62,13 +62,7 @@ interface ILedgerAnchor {
     /// @param count anchor leaves in the log now
     /// @param peaks the roots of the log's full subtrees now, largest first
     /// @param signature the poster's, 65 bytes r || s || v
-    /// @return next the commitment from now on
-    function anchor(
-        bytes32 leaf,
-        uint256 count,
-        bytes32[] calldata peaks,
-        bytes calldata signature
-    ) external returns (bytes32 next);
+    function anchor(bytes32 leaf, uint256 count, bytes32[] calldata peaks, bytes calldata signature) external;
 
     /// @notice Replaces the poster. Owner only.
     /// @param newPoster the poster from now on

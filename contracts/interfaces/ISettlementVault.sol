@@ -87,7 +87,7 @@ interface ISettlementVault {
     /// @notice The deposit's reference was signed for an earlier second.
     error DepositExpired(uint256 deadline, uint256 nowS);
     /// @notice This signed deposit reference was used before.
-    error DepositReplayed(bytes32 digest);
+    error DepositReplayed(bytes32 deposit);
     /// @notice The deposit's reference was not signed by the payer.
     error ReferenceNotSigned(address payer, address recovered);
 

@@ -33,7 +33,7 @@ library MerkleMountainRange {
         bytes32 leaf
     ) internal pure returns (bytes32 supplied, bytes32 next) {
         assembly ("memory-safe") {
-            // Memory: count, the peaks, room for one more, then 65 bytes in which nodes are hashed.
+            // Memory: count, the peaks, room for one more.
             let m := mload(0x40)
             let size := shl(5, peaks.length)
             mstore(m, count)
@@ -42,21 +42,22 @@ library MerkleMountainRange {
 
             // From here on there are as many peaks as ones in count.
             if eq(supplied, current) {
-                // A peak that stands for a trailing one has the size of the tree on its right: they merge.
+                // A peak that stands for a trailing one has the size of the tree on its right: they merge. Hashed from 0x1f
+                // as in Rfc9162.rootOf; the free memory pointer is put back.
                 let last := add(m, size)
-                let scratch := add(last, 0x40)
-                mstore8(scratch, 1)
+                mstore8(0x1f, 1)
+                mstore(0x40, leaf)
                 for {
-                    let bits := count
-                } and(bits, 1) {
-                    bits := shr(1, bits)
+                    let ones := shr(1, xor(count, add(count, 1)))
+                } ones {
+                    ones := shr(1, ones)
                 } {
-                    mstore(add(scratch, 0x01), mload(last))
-                    mstore(add(scratch, 0x21), leaf)
-                    leaf := keccak256(scratch, 0x41)
+                    mstore(0x20, mload(last))
+                    mstore(0x40, keccak256(0x1f, 0x41))
                     last := sub(last, 0x20)
                 }
-                mstore(add(last, 0x20), leaf)
+                mstore(add(last, 0x20), mload(0x40))
+                mstore(0x40, m)
                 mstore(m, add(count, 1))
                 next := keccak256(m, sub(add(last, 0x40), m))
             }
@@ -77,30 +78,34 @@ library MerkleMountainRange {
         bytes32[] calldata path
     ) internal pure returns (bool) {
         if (index >= count) return false;
-        // The highest bit in which index and count differ is the height of the peak above index: all higher bits of count
-        // stand for peaks on its left.
+        // The highest bit in which index and count differ is the height of the peak above index: the higher bits of count
+        // stand for peaks on its left, the lower ones for those on its right. A recent leaf has few on its right.
         uint256 height = path.length;
         if (height > 255 || (index ^ count) >> height != 1) return false;
-        uint256 peak;
-        for (uint256 higher = (count >> height) >> 1; higher != 0; higher &= higher - 1) ++peak;
-        if (peak >= peaks.length) return false;
+        uint256 peak = peaks.length;
+        unchecked {
+            // With fewer peaks than ones in count this wraps, and the index below is refused.
+            --peak;
+            for (uint256 lower = count & ((1 << height) - 1); lower != 0; lower &= lower - 1) --peak;
+        }
         bytes32 root = leaf;
         assembly ("memory-safe") {
-            let m := mload(0x40)
-            mstore8(m, 1)
+            // Hashed from 0x1f as in Rfc9162.rootOf; the free memory pointer is put back.
+            let free := mload(0x40)
+            mstore8(0x1f, 1)
             let from := path.offset
             for {
                 let end := add(from, shl(5, height))
             } lt(from, end) {
                 from := add(from, 0x20)
             } {
-                // The running hash goes left (m + 0x01) or right (m + 0x21), the sibling to the other side.
-                let side := shl(5, and(index, 1))
-                mstore(add(add(m, 0x01), side), root)
-                mstore(sub(add(m, 0x21), side), calldataload(from))
-                root := keccak256(m, 0x41)
+                let own := shl(and(index, 1), 0x20)
+                mstore(own, root)
+                mstore(xor(own, 0x60), calldataload(from))
+                root := keccak256(0x1f, 0x41)
                 index := shr(1, index)
             }
+            mstore(0x40, free)
         }
         return root == peaks[peak];
     }

@@ -33,48 +33,44 @@ library Rfc9162 {
     ) internal pure returns (bool ok, bytes32 root) {
         if (index >= size) return (false, 0);
         assembly ("memory-safe") {
-            // Steps 2 and 3: fn and sn count down the levels that are left, root is r.
+            // Steps 2 and 3. The siblings are read without asking whether the path has as many: what was read is compared
+            // with its end below, and the levels are at most 256.
             let fn := index
-            let sn := sub(size, 1)
             root := leaf
-            let m := mload(0x40)
-            mstore8(m, 1)
-            let left := add(m, 0x01)
-            let right := add(m, 0x21)
             let from := path.offset
-            let end := add(from, shl(5, path.length))
-            ok := 1
-            for {} lt(from, end) {
-                from := add(from, 0x20)
+            // Siblings are read without asking whether the path has as many: how many were read is compared below, and the
+            // levels are at most 256. A node is hashed from 0x1f: prefix, left at 0x20, right at 0x40, where Solidity keeps its free memory pointer
+            // and gets it back below.
+            let free := mload(0x40)
+            mstore8(0x1f, 1)
+            // Step 4 while fn is not the last node of its level (fn != sn): its low bit says on which side the sibling is.
+            for {
+                let apart := xor(fn, sub(size, 1))
+            } apart {
+                apart := shr(1, apart)
             } {
-                // Step 4.a: the path is too long.
-                if iszero(sn) {
-                    ok := 0
-                    break
-                }
-                switch or(and(fn, 1), eq(fn, sn))
-                case 0 {
-                    mstore(left, root)
-                    mstore(right, calldataload(from))
-                }
-                default {
-                    // Step 4.b: a right child, or the last node of a level without a sibling on the levels in between.
-                    mstore(left, calldataload(from))
-                    mstore(right, root)
-                    for {} iszero(or(and(fn, 1), iszero(fn))) {} {
-                        fn := shr(1, fn)
-                        sn := shr(1, sn)
-                    }
-                }
-                root := keccak256(m, 0x41)
-                // Step 4.c.
+                let own := shl(and(fn, 1), 0x20)
+                mstore(own, root)
+                mstore(xor(own, 0x60), calldataload(from))
+                root := keccak256(0x1f, 0x41)
+                from := add(from, 0x20)
                 fn := shr(1, fn)
-                sn := shr(1, sn)
             }
-            // Step 5: the path is too short.
-            if sn {
-                ok := 0
+            // Step 4 from there on, along the right border: a right child has its sibling on the left, a last node that is
+            // a left child has none and moves up alone.
+            for {} fn {
+                fn := shr(1, fn)
+            } {
+                if and(fn, 1) {
+                    mstore(0x20, calldataload(from))
+                    mstore(0x40, root)
+                    root := keccak256(0x1f, 0x41)
+                    from := add(from, 0x20)
+                }
             }
+            mstore(0x40, free)
+            // Steps 4.a and 5: neither longer nor shorter.
+            ok := eq(from, add(path.offset, shl(5, path.length)))
         }
     }
 

@@ -7,7 +7,7 @@ export const SETTLEMENT_VAULT_ABI = [
   {"inputs":[{"internalType":"address","name":"token","type":"address"},{"internalType":"uint256","name":"expected","type":"uint256"},{"internalType":"uint256","name":"measured","type":"uint256"}],"name":"AmountMismatch","type":"error"},
   {"inputs":[{"internalType":"uint256","name":"expected","type":"uint256"},{"internalType":"uint256","name":"given","type":"uint256"}],"name":"CountMismatch","type":"error"},
   {"inputs":[{"internalType":"uint256","name":"deadline","type":"uint256"},{"internalType":"uint256","name":"nowS","type":"uint256"}],"name":"DepositExpired","type":"error"},
-  {"inputs":[{"internalType":"bytes32","name":"digest","type":"bytes32"}],"name":"DepositReplayed","type":"error"},
+  {"inputs":[{"internalType":"bytes32","name":"deposit","type":"bytes32"}],"name":"DepositReplayed","type":"error"},
   {"inputs":[{"internalType":"uint64","name":"notAfter","type":"uint64"},{"internalType":"uint256","name":"nowS","type":"uint256"}],"name":"InstructionExpired","type":"error"},
   {"inputs":[],"name":"InvalidShortString","type":"error"},
   {"inputs":[],"name":"IsNotPaused","type":"error"},

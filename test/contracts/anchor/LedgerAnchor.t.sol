@@ -33,7 +33,7 @@ contract LedgerAnchorTest is AnchorFixture {
         bytes32 next = commitmentOf(log, 2);
         vm.expectEmit(address(ledgerAnchor));
         emit ILedgerAnchor.Anchored(1, leaf, previous, next);
-        eq(ledgerAnchor.anchor(leaf, 1, peaks, signature), next, "returned");
+        ledgerAnchor.anchor(leaf, 1, peaks, signature);
     }
 
     function test_aSignedBatchIsAppendedAtMostOnce() public {
