@@ -28,6 +28,9 @@ contract SettlementVault is ISettlementVault, SettlementAccounting, Governed, Re
         "DepositReference(address owner,address token,uint256 value,bytes32 reference,uint256 deadline)"
     );
 
+    /// @dev Enough units for a fee of one basis point to show.
+    uint256 private constant MIN_PROBE = 10_000;
+
     /// @inheritdoc ISettlementVault
     ILedgerAnchor public immutable anchor;
     /// @inheritdoc ISettlementVault
@@ -175,7 +178,7 @@ contract SettlementVault is ISettlementVault, SettlementAccounting, Governed, Re
     ) external nonReentrant onlyOwner {
         if (token.code.length == 0) revert NotAContract(token);
         if (_allowances[token].listed) revert TokenAlreadyListed(token);
-        if (probe == 0) revert ZeroAmount();
+        if (probe < MIN_PROBE) revert ProbeTooSmall(MIN_PROBE, probe);
         uint256 vaultBefore = IERC20(token).balanceOf(address(this));
         uint256 proberBefore = IERC20(token).balanceOf(prober);
         IERC20(token).safeTransferFrom(prober, address(this), probe);

@@ -82,6 +82,8 @@ interface ISettlementVault {
     error OverDailyCap(address token, uint256 cap, uint256 spent, uint256 asked);
     /// @notice An amount arrived short: a token that takes a fee, or rebases.
     error AmountMismatch(address token, uint256 expected, uint256 measured);
+    /// @notice A token is listed with more units, or its fee would round to nothing.
+    error ProbeTooSmall(uint256 least, uint256 given);
     /// @notice An amount that must be something is zero.
     error ZeroAmount();
     /// @notice The deposit's reference was signed for an earlier second.
@@ -210,7 +212,7 @@ interface ISettlementVault {
     /// @param perTransaction most that one transaction may pay
     /// @param perDay most that one UTC day may pay
     /// @param prober who lends the probe
-    /// @param probe how much, at least one unit
+    /// @param probe how many units, at least 10,000, so that a fee of one basis point shows
     function list(address token, uint96 perTransaction, uint96 perDay, address prober, uint256 probe) external;
 
     /// @notice Changes a listed token's caps. Owner only. What was paid today stays counted.

@@ -25,6 +25,7 @@ export const SETTLEMENT_VAULT_ABI = [
   {"inputs":[{"internalType":"address","name":"owner","type":"address"}],"name":"OwnableInvalidOwner","type":"error"},
   {"inputs":[{"internalType":"address","name":"account","type":"address"}],"name":"OwnableUnauthorizedAccount","type":"error"},
   {"inputs":[],"name":"OwnershipCannotBeRenounced","type":"error"},
+  {"inputs":[{"internalType":"uint256","name":"least","type":"uint256"},{"internalType":"uint256","name":"given","type":"uint256"}],"name":"ProbeTooSmall","type":"error"},
   {"inputs":[],"name":"ReentrancyGuardReentrantCall","type":"error"},
   {"inputs":[{"internalType":"address","name":"payer","type":"address"},{"internalType":"address","name":"recovered","type":"address"}],"name":"ReferenceNotSigned","type":"error"},
   {"inputs":[{"internalType":"address","name":"token","type":"address"}],"name":"SafeERC20FailedOperation","type":"error"},

@@ -14,7 +14,7 @@ const PROPOSER_ROLE = keccak256(stringToBytes('PROPOSER_ROLE'));
 
 const ZERO_32: Hex = `0x${'00'.repeat(32)}`;
 /** Minor units that are moved to the vault and back when a token is listed, to see that it neither takes fees nor rebases. */
-const PROBE = 1n;
+const PROBE = 10_000n;
 
 export interface Step {
   readonly name: string;

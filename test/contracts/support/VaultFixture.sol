@@ -14,6 +14,7 @@ abstract contract VaultFixture is AnchorFixture {
     bytes16 internal constant BOOK = 0x018f000000007000800000000000b00c;
     uint96 internal constant PER_TRANSACTION = 1_000_000e6;
     uint96 internal constant PER_DAY = 3_000_000e6;
+    uint256 internal constant PROBE = 10_000;
     uint256 internal constant FUNDS = 100_000_000e6;
     /// @dev 2025-10-09 00:53:20 UTC.
     uint256 internal constant START = 1_760_000_000;
@@ -42,9 +43,9 @@ abstract contract VaultFixture is AnchorFixture {
     }
 
     function listToken(address asset) internal {
-        TestStablecoin(asset).mint(address(this), 1);
-        TestStablecoin(asset).approve(address(vault), 1);
-        vault.list(asset, PER_TRANSACTION, PER_DAY, address(this), 1);
+        TestStablecoin(asset).mint(address(this), PROBE);
+        TestStablecoin(asset).approve(address(vault), PROBE);
+        vault.list(asset, PER_TRANSACTION, PER_DAY, address(this), PROBE);
     }
 
     function word(address to, uint96 amount) internal pure returns (bytes32) {

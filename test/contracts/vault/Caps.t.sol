@@ -119,32 +119,36 @@ contract CapsTest is VaultFixture {
         vm.expectRevert(abi.encodeWithSelector(ISettlementVault.TokenAlreadyListed.selector, address(token)));
         vault.list(address(token), 1, 1, address(this), 1);
         HostileToken fee = new HostileToken();
-        vm.expectPartialRevert(ISettlementVault.ZeroAmount.selector);
-        vault.list(address(fee), 1, 1, address(this), 0);
-        fee.mint(address(this), 1000);
-        fee.approve(address(vault), 2000);
+        vm.expectRevert(abi.encodeWithSelector(ISettlementVault.ProbeTooSmall.selector, PROBE, PROBE - 1));
+        vault.list(address(fee), 1, 1, address(this), PROBE - 1);
+        fee.mint(address(this), PROBE);
+        fee.approve(address(vault), 2 * PROBE);
         fee.set(address(vault), HostileToken.Behaviour.TakesAFee);
-        vm.expectRevert(abi.encodeWithSelector(ISettlementVault.AmountMismatch.selector, address(fee), 1000, 990));
-        vault.list(address(fee), 1, 1, address(this), 1000);
+        vm.expectRevert(
+            abi.encodeWithSelector(ISettlementVault.AmountMismatch.selector, address(fee), PROBE, PROBE - PROBE / 100)
+        );
+        vault.list(address(fee), 1, 1, address(this), PROBE);
         // A fee on the way back only, or one that the vault pays on top, is found too.
         fee.set(address(vault), HostileToken.Behaviour.Honest);
         fee.set(address(this), HostileToken.Behaviour.TakesAFee);
-        vm.expectRevert(abi.encodeWithSelector(ISettlementVault.AmountMismatch.selector, address(fee), 1000, 990));
-        vault.list(address(fee), 1, 1, address(this), 1000);
+        vm.expectRevert(
+            abi.encodeWithSelector(ISettlementVault.AmountMismatch.selector, address(fee), PROBE, PROBE - PROBE / 100)
+        );
+        vault.list(address(fee), 1, 1, address(this), PROBE);
         fee.set(address(this), HostileToken.Behaviour.TakesTwice);
-        fee.mint(address(vault), 1000);
-        vm.expectRevert(abi.encodeWithSelector(ISettlementVault.AmountMismatch.selector, address(fee), 1000, 0));
-        vault.list(address(fee), 1, 1, address(this), 1000);
+        fee.mint(address(vault), PROBE);
+        vm.expectRevert(abi.encodeWithSelector(ISettlementVault.AmountMismatch.selector, address(fee), PROBE, 0));
+        vault.list(address(fee), 1, 1, address(this), PROBE);
     }
 
     function test_listingGivesTheProbeBack() public {
         TestStablecoin other = new TestStablecoin("Euro", "tEUR", 18, address(this));
-        other.mint(address(this), 7);
-        other.approve(address(vault), 7);
+        other.mint(address(this), PROBE);
+        other.approve(address(vault), PROBE);
         vm.expectEmit(address(vault));
         emit ISettlementVault.TokenListed(address(other), 2, 3);
-        vault.list(address(other), 2, 3, address(this), 7);
-        eq(other.balanceOf(address(this)), 7, "back");
+        vault.list(address(other), 2, 3, address(this), PROBE);
+        eq(other.balanceOf(address(this)), PROBE, "back");
         (bool listed, uint96 perTransaction, uint96 perDay) = vault.caps(address(other));
         yes(listed && perTransaction == 2 && perDay == 3, "caps");
     }
