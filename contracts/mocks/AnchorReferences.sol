@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-pragma solidity ^0.8.30;
 // solhint-disable one-contract-per-file
+pragma solidity ^0.8.30;
 
 import {MerkleTree} from "@openzeppelin/contracts/utils/structs/MerkleTree.sol";
 

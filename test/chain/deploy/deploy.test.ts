@@ -137,7 +137,7 @@ describe('the deployment', () => {
     const token = await deployToken(chain, issuer);
     const real = { ...options, tokens: [{ ...options.tokens[0]!, address: token }] };
     await assert.rejects(deploy(real), (error) => error instanceof Problem && error.code === 'chain/deployment-failed' && /execute/.test(error.detail));
-    const data = encodeFunctionData({ abi: TEST_STABLECOIN_ABI, functionName: 'mint', args: [privateKeyToAddress(DEPLOYER), 1n] });
+    const data = encodeFunctionData({ abi: TEST_STABLECOIN_ABI, functionName: 'mint', args: [privateKeyToAddress(DEPLOYER), 10_000n] });
     await chain.request('eth_sendTransaction', { from: issuer, to: token, data });
     await chain.mine();
     (options.clock as ManualClock).advance(10);
