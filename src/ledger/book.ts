@@ -10,6 +10,8 @@ export interface BookOptions {
   readonly clock: Clock;
   /** How long to wait for another process that has the book, in milliseconds; 5,000 unless told. */
   readonly waitMs?: number;
+  /** How long callers wait while the database is away, in milliseconds, before they are told; 30,000 unless told otherwise. */
+  readonly recoverMs?: number;
 }
 
 /** A book that this process writes. */
@@ -27,8 +29,8 @@ export interface Book extends BookReader {
 }
 
 /** Makes the book if it is new, and takes it: from here until it is closed no other process can write it. */
-export async function openBook({ database, bookId, clock, waitMs = 5_000 }: BookOptions): Promise<Book> {
-  const writer = await Writer.open({ database, bookId, clock, waitMs });
+export async function openBook({ database, bookId, clock, waitMs = 5_000, recoverMs = 30_000 }: BookOptions): Promise<Book> {
+  const writer = await Writer.open({ database, bookId, clock, waitMs, recoverMs });
   const reader = readerOf(database, bookId);
 
   async function expireDue(): Promise<number> {

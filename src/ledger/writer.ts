@@ -8,8 +8,6 @@ import { BookStore } from './store/store.ts';
 export const MAX_BATCH = 8_192;
 /** The most commands that may wait: past it requests are refused at once instead of answered too late. */
 const MAX_WAITING = 200_000;
-/** How long a writer tries to get its book back after its connection broke. */
-const RECOVER_MS = 30_000;
 
 export interface WriterOptions {
   readonly database: Database;
@@ -17,6 +15,8 @@ export interface WriterOptions {
   readonly clock: Clock;
   /** How long to wait for the process that has the book, in milliseconds. */
   readonly waitMs: number;
+  /** How long to try to get the book back after its connection broke, in milliseconds. */
+  readonly recoverMs: number;
 }
 
 interface Request {
@@ -152,16 +152,18 @@ export class Writer {
    * there, these are its results; else it has to be decided again.
    */
   async #recover(cause: Problem, { sent }: Attempt): Promise<Result[][] | null> {
-    const { database, bookId } = this.#options;
+    const { database, bookId, recoverMs } = this.#options;
     await this.#store.lease.release();
     try {
-      return await takeBook(database, bookId, RECOVER_MS, async (lease) => {
+      return await takeBook(database, bookId, recoverMs, async (lease) => {
         const store = await BookStore.open(bookId, lease);
         const written = sent !== null && (await store.holds(sent.records));
         this.#store = store;
         return written ? sent.results : null;
       });
     } catch (error) {
+      // The database does not come back in time: these callers are told so, the next ones try again.
+      if (isConnectionLoss(error)) throw sent === null ? error : new Problem('store/outcome-unknown', 'The connection broke during a batch.', {}, error);
       throw this.#giveUp(error instanceof Problem ? error : cause);
     }
   }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { systemClock, type AssetNo, type BookId, type TransferId } from '#base';
+import { Problem, systemClock, type AssetNo, type BookId, type TransferId } from '#base';
 import { openDatabase, startPostgres } from '#db';
 import { openBook, type Book } from '#ledger';
 import { emptyState, replay } from '#ledger/core';
@@ -105,6 +105,31 @@ describe('a database server killed in mid-batch', () => {
       assert.equal(replay(emptyState(), records), null);
       const booked = records.flatMap((record) => (record.kind === 'transfer' ? [record.id] : []));
       assert.deepEqual([...booked].sort(), [...answers.keys()].sort());
+    } finally {
+      await book.close();
+      await database.close();
+      await server.stop();
+      rmSync(stateDir, { recursive: true, force: true });
+    }
+  });
+
+  it('tells its callers when the database stays away, and goes on when it is back', async function () {
+    this.timeout(120_000);
+    const stateDir = mkdtempSync(join(tmpdir(), 'cairn-crash-'));
+    let server = await startPostgres({ stateDir });
+    const database = await openDatabase({ url: server.url });
+    const book = await openBook({ database, bookId: newBookId(), clock: systemClock, recoverMs: 200 });
+    const deposit = (name: string) =>
+      book.submit([{ kind: 'transfer', id: idOf(name), debit: idOf('A'), credit: idOf('B'), asset: 1 as AssetNo, amount: 1n, code: 1 }]);
+    const away = (error: unknown) => error instanceof Problem && ['store/unreachable', 'store/outcome-unknown'].includes(error.code);
+    try {
+      await book.submit(OPENING);
+      await server.stop();
+      await assert.rejects(deposit('T1'), away);
+      await assert.rejects(deposit('T2'), away);
+      server = await startPostgres({ stateDir });
+      assert.equal((await deposit('T1'))[0]!.code, 'created');
+      assert.equal((await book.account(idOf('A')))?.debitsPosted, 1n);
     } finally {
       await book.close();
       await database.close();
