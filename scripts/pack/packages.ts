@@ -1,4 +1,22 @@
 import type { PackageSpec } from './build.ts';
 
 /** What others install. The name is scoped because `cairn` on npm belongs to somebody else. */
-export const PACKAGES: readonly PackageSpec[] = [];
+export const PACKAGES: readonly PackageSpec[] = [
+  {
+    name: '@cairn-ledger/verifier',
+    description: 'Checks receipts and exports of a Cairn ledger against the chain, trusting no server.',
+    entries: { '.': 'src/audit/audit.ts' },
+    bin: { 'cairn-verify': 'src/audit/cli.ts' },
+    allowed: ['@noble/curves', '@noble/hashes', '@noble/secp256k1', 'ethers', 'fast-xml-parser', 'ibantools'],
+    readme: `
+    npx cairn-verify verify RECEIPT --rpc URL
+    npx cairn-verify audit EXPORT --rpc URL [--merchants FILE]
+
+It needs the file and an Ethereum JSON-RPC endpoint of your choice, and asks nobody else. It ends 0 when everything agrees and 1 when not; \`--json\` gives the same facts to a program.
+A receipt is about one payment; an export is a whole book, which is replayed and recomputed to the last entry. Everything that is hashed and signed is written down in the
+platform's docs/formats.md, so that you can also check it with code of your own.
+
+In a program: \`import { verifyReceipt, readExport, readChain, auditExport } from '@cairn-ledger/verifier'\`.
+`,
+  },
+];

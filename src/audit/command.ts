@@ -45,7 +45,7 @@ export async function auditCommand(file: string, values: Values): Promise<number
   const { merchants } = values;
   const known = typeof merchants === 'string' ? parseKnownKeys(readText(merchants)) : undefined;
   const exported = await readExport(file);
-  const result = await auditExport(exported, await readChain(rpc, exported.header), known);
+  const result = auditExport(exported, await readChain(rpc, exported), known);
   process.stdout.write(values['json'] ? auditJson(exported.header, result) : renderAudit(exported.header, result));
   return result.findings.length === 0 ? 0 : 1;
 }

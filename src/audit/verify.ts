@@ -1,6 +1,7 @@
-import { Interface, JsonRpcProvider } from 'ethers';
+import { Interface, type JsonRpcProvider } from 'ethers';
 import { Problem, type Hex } from '#base';
 import { checkReceiptOffline, parseReceipt, type ReceiptClaims } from '#anchor/core';
+import { finalBlockOf, withEndpoint } from './chain/endpoint.ts';
 
 export interface VerifiedReceipt {
   readonly claims: ReceiptClaims;
@@ -24,24 +25,15 @@ function refuse(detail: string): Problem {
 /** Checks a receipt with nothing but its text and an endpoint. Throws `anchor/...` where it contradicts itself, `audit/...` where the chain contradicts it. */
 export async function verifyReceipt(text: string, rpcUrl: string): Promise<VerifiedReceipt> {
   const claims = checkReceiptOffline(parseReceipt(text));
-  const provider = new JsonRpcProvider(rpcUrl, undefined, { staticNetwork: true, batchMaxCount: 1 });
-  try {
+  return withEndpoint(rpcUrl, async (provider) => {
     const { chainId } = await provider.getNetwork();
-    if (chainId !== claims.chainId) throw refuse(`The receipt is of chain ${claims.chainId}, the endpoint of ${chainId}.`);
-    const finalBlock = await finalBlockOf(provider);
+    if (chainId !== claims.chainId) throw new Problem('audit/wrong-chain', `The receipt is of chain ${claims.chainId}, the endpoint of ${chainId}.`);
+    const { number: finalBlock } = await finalBlockOf(provider);
     for (const claim of claims.anchored) await checkAnchored(provider, claims.anchor, claim, finalBlock);
     await checkVault(provider, claims);
     if (claims.paid) await checkPaid(provider, claims.vault, claims.paid, finalBlock);
     return { claims, finalBlock };
-  } finally {
-    provider.destroy();
-  }
-}
-
-async function finalBlockOf(provider: JsonRpcProvider): Promise<number> {
-  const block = (await provider.getBlock('finalized')) ?? (await provider.getBlock('latest'));
-  if (!block) throw refuse('The endpoint has no blocks.');
-  return block.number;
+  });
 }
 
 async function logsOf(provider: JsonRpcProvider, transaction: Hex, contract: Hex) {

@@ -1,7 +1,8 @@
-import { Interface, JsonRpcProvider, zeroPadValue, type Log, type LogDescription } from 'ethers';
+import { Interface, zeroPadValue, type JsonRpcProvider, type Log, type LogDescription } from 'ethers';
 import { Problem, type Hex } from '#base';
-import type { Header } from '../export/format.ts';
+import type { Exported } from '../export/read.ts';
 import { depositsOf, type MoneyLog } from './deposits.ts';
+import { finalBlockOf, withEndpoint } from './endpoint.ts';
 import type { AnchoredFact, CancelledFact, ChainFacts, PaidFact } from './facts.ts';
 
 /** Read from the interfaces, not from our build: an independent second spelling. */
@@ -23,26 +24,14 @@ const TOKEN = new Interface(['event Transfer(address indexed from, address index
 const STEP = 2_000;
 
 /** Reads everything the audit compares with, at one final block. Throws `audit/wrong-chain`, `audit/endpoint-failed`. */
-export async function readChain(rpcUrl: string, header: Header): Promise<ChainFacts> {
-  const provider = new JsonRpcProvider(rpcUrl, undefined, { staticNetwork: true, batchMaxCount: 1 });
-  try {
-    return await read(provider, header);
-  } catch (error) {
-    if (error instanceof Problem) throw error;
-    const { shortMessage, message, code } = error as { shortMessage?: string; message?: string; code?: unknown };
-    // ethers says with a code what went wrong with the endpoint; anything else is our own bug.
-    if (typeof code !== 'string') throw error;
-    throw new Problem('audit/endpoint-failed', `The endpoint does not answer as a chain does: ${shortMessage ?? message ?? code}.`, {}, error);
-  } finally {
-    provider.destroy();
-  }
+export async function readChain(rpcUrl: string, exported: Pick<Exported, 'header' | 'anchors'>): Promise<ChainFacts> {
+  return withEndpoint(rpcUrl, (provider) => read(provider, exported));
 }
 
-async function read(provider: JsonRpcProvider, header: Header): Promise<ChainFacts> {
+async function read(provider: JsonRpcProvider, { header, anchors }: Pick<Exported, 'header' | 'anchors'>): Promise<ChainFacts> {
   const { chainId } = await provider.getNetwork();
   if (chainId !== header.chainId) throw new Problem('audit/wrong-chain', `The export is of chain ${header.chainId}, the endpoint of ${chainId}.`);
-  const final = (await provider.getBlock('finalized')) ?? (await provider.getBlock('latest'));
-  if (!final) throw new Problem('audit/endpoint-failed', 'The endpoint has no blocks.');
+  const final = await finalBlockOf(provider);
   const source = { provider, from: Number(header.fromBlock), to: final.number };
   const tokens = header.tokens.map(({ address }) => address);
   const vaultLogs = decode(VAULT, await logsOf(source, { address: header.vault }));
@@ -53,8 +42,11 @@ async function read(provider: JsonRpcProvider, header: Header): Promise<ChainFac
     vaultAnchor: lower((await call(provider, VAULT, header.vault, 'anchor', [], final.number))[0]),
     vaultBook: lower((await call(provider, VAULT, header.vault, 'book', [], final.number))[0]),
     commitment: lower((await call(provider, ANCHOR, header.anchor, 'commitment', [], final.number))[0]),
-    anchored: anchored.filter(({ parsed }) => parsed.name === 'Anchored').map(anchoredOf),
-    minedAt: async ({ block }) => BigInt((await blockOf(provider, block)).timestamp),
+    anchored: await withTimes(
+      provider,
+      anchored.filter(({ parsed }) => parsed.name === 'Anchored').map(anchoredOf),
+      new Set(anchors.map(({ index }) => index)),
+    ),
     paid: vaultLogs.filter(({ parsed }) => parsed.name === 'Paid').map(paidOf),
     cancelled: vaultLogs.filter(({ parsed }) => parsed.name === 'Cancelled').map(cancelledOf),
     deposits: depositsByTransaction([...(await transfersOf(source, tokens, header.vault)), ...vaultLogs.flatMap(moneyOf)]),
@@ -77,6 +69,13 @@ async function logsOf({ provider, from, to }: Source, filter: { address: string 
   const logs: Log[] = [];
   for (let at = from; at <= to; at += STEP) logs.push(...(await provider.getLogs({ ...filter, fromBlock: at, toBlock: Math.min(at + STEP - 1, to) })));
   return logs;
+}
+
+/** Times tell whether a leaf that the export lacks is older than the export. */
+async function withTimes(provider: JsonRpcProvider, events: readonly AnchoredFact[], known: ReadonlySet<bigint>): Promise<AnchoredFact[]> {
+  const timed: AnchoredFact[] = [];
+  for (const event of events) timed.push(known.has(event.index) ? event : { ...event, timestamp: BigInt((await blockOf(provider, event.block)).timestamp) });
+  return timed;
 }
 
 async function blockOf(provider: JsonRpcProvider, number: number) {
@@ -112,6 +111,7 @@ function anchoredOf({ log, parsed: { args } }: Decoded): AnchoredFact {
     commitment: lower(args['commitment']),
     transaction: lower(log.transactionHash),
     block: log.blockNumber,
+    timestamp: null,
   };
 }
 

@@ -9,6 +9,8 @@ export interface AnchoredFact {
   readonly commitment: Hex;
   readonly transaction: Hex;
   readonly block: number;
+  /** When it was mined, seconds; only of leaves that the export does not have. */
+  readonly timestamp: bigint | null;
 }
 
 export interface PaidFact {
@@ -47,8 +49,6 @@ export interface ChainFacts {
   /** What LedgerAnchor stores. */
   readonly commitment: Hex;
   readonly anchored: readonly AnchoredFact[];
-  /** When each of these leaves was mined, seconds: of those that are asked for. */
-  readonly minedAt: (leaf: AnchoredFact) => Promise<bigint>;
   readonly paid: readonly PaidFact[];
   readonly cancelled: readonly CancelledFact[];
   readonly deposits: readonly DepositFact[];

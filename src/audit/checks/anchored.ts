@@ -1,12 +1,12 @@
 import { fromHex, toHex, uuidBytes, type Hex } from '#base';
 import { appendLeaf, commitment, EMPTY_LOG, type LogHead } from '#anchor/core';
-import type { AnchoredFact, ChainFacts } from '../chain/facts.ts';
+import type { ChainFacts } from '../chain/facts.ts';
 import type { Exported } from '../export/read.ts';
 import type { Findings } from '../findings.ts';
 import { rangeOf } from './log.ts';
 
 /** The anchors of the export against every Anchored event of the chain, and those against each other and against what the contract stores. */
-export async function checkAnchored(exported: Exported, chain: ChainFacts, findings: Findings): Promise<void> {
+export function checkAnchored(exported: Exported, chain: ChainFacts, findings: Findings): void {
   const { header } = exported;
   if (chain.vaultAnchor !== header.anchor)
     findings.add('anchor', null, `The vault ${header.vault} believes the log ${chain.vaultAnchor}, not ${header.anchor}`);
@@ -14,7 +14,7 @@ export async function checkAnchored(exported: Exported, chain: ChainFacts, findi
     findings.add('anchor', null, `The vault ${header.vault} serves the book ${chain.vaultBook}, not ${header.book}`);
   checkChain(chain, findings);
   checkAgainstExport(exported, chain, findings);
-  await checkNewer(exported, chain, findings);
+  checkNewer(exported, chain, findings);
 }
 
 /** Every event extends exactly the log that the events before it make. */
@@ -56,14 +56,12 @@ function checkAgainstExport({ anchors, batches }: Exported, { anchored }: ChainF
 }
 
 /** Leaves that the chain has and the export does not: the chain went on since, or something was taken out of the database. */
-async function checkNewer({ anchors, header }: Exported, { anchored, minedAt }: ChainFacts, findings: Findings): Promise<void> {
+function checkNewer({ anchors, header }: Exported, { anchored }: ChainFacts, findings: Findings): void {
   const known = new Set(anchors.map(({ index }) => index));
-  for (const event of anchored.filter(({ index }) => !known.has(index)))
-    if (await isOlder(event, header.exportedMs, minedAt)) findings.add('anchor', null, missing(event));
-}
-
-async function isOlder(event: AnchoredFact, exportedMs: number, minedAt: ChainFacts['minedAt']): Promise<boolean> {
-  return (await minedAt(event)) * 1000n <= BigInt(exportedMs);
+  for (const event of anchored) {
+    const isOlder = event.timestamp === null || event.timestamp * 1000n <= BigInt(header.exportedMs);
+    if (!known.has(event.index) && isOlder) findings.add('anchor', null, missing(event));
+  }
 }
 
 function missing({ index, leaf, transaction }: { readonly index: bigint; readonly leaf: Hex; readonly transaction: Hex }): string {
