@@ -1,7 +1,11 @@
-/** Generates src/chain/abi/*.ts and src/chain/artifacts/*.json from the contracts: `node scripts/abi.ts`. A test fails when they differ from the sources. */
+/**
+ * `node scripts/abi.ts`: writes everything that follows from the contracts: src/chain/abi/*.ts, src/chain/artifacts/*.json, and the snapshots of storage and gas in test/contracts/snapshots. Tests fail
+ * when one of them differs from the sources.
+ */
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { compile, SOLC_SETTINGS, SOLC_VERSION } from './solc.ts';
+import { gasSnapshot } from './bench/gas/snapshot.ts';
+import { compile, SOLC_SETTINGS, SOLC_VERSION, type CompiledContract } from './solc.ts';
 
 const CONTRACTS = [
   { source: 'contracts/LedgerAnchor.sol', name: 'LedgerAnchor', file: 'ledger-anchor' },
@@ -10,14 +14,15 @@ const CONTRACTS = [
   { source: 'contracts/mocks/TestStablecoin.sol', name: 'TestStablecoin', file: 'test-stablecoin' },
 ] as const;
 
-/** The generated files by their path from the repository's root. */
+/** The generated files by their path from the repository's root, but for the gas, which is measured. */
 export function generate(): ReadonlyMap<string, string> {
   const output = compile(
     CONTRACTS.map(({ source }) => source),
-    { ...SOLC_SETTINGS, outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object'] } } },
+    { ...SOLC_SETTINGS, outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'storageLayout'] } } },
   );
   const compiler = { version: SOLC_VERSION, settings: SOLC_SETTINGS, settingsHash: createHash('sha256').update(JSON.stringify(SOLC_SETTINGS)).digest('hex') };
   const files = new Map<string, string>();
+  const storage: Record<string, readonly string[]> = {};
   for (const { source, name, file } of CONTRACTS) {
     const contract = output.contracts[source]![name]!;
     const constant = `${file.replaceAll('-', '_').toUpperCase()}_ABI`;
@@ -29,14 +34,22 @@ export function generate(): ReadonlyMap<string, string> {
     );
     const facts = { contractName: name, source, compiler, bytecode: `0x${contract.evm.bytecode.object}` };
     files.set(`src/chain/artifacts/${name}.json`, `${JSON.stringify(facts, null, 2).slice(0, -2)},\n  "abi": ${abi.replaceAll('\n', '\n  ')}\n}\n`);
+    storage[name] = storageLines(contract);
   }
+  files.set('test/contracts/snapshots/storage.json', `${JSON.stringify(storage, null, 2)}\n`);
   return files;
+}
+
+/** A line a variable: slot, byte offset, name, type. */
+function storageLines({ storageLayout }: CompiledContract): string[] {
+  return (storageLayout?.storage ?? []).map(({ slot, offset, label, type }) => `${slot}+${offset} ${label}: ${storageLayout?.types?.[type]?.label ?? type}`);
 }
 
 if (import.meta.main) {
   const root = new URL('..', import.meta.url);
-  for (const folder of ['src/chain/abi', 'src/chain/artifacts']) mkdirSync(new URL(folder, root), { recursive: true });
-  for (const [path, content] of generate()) {
+  for (const folder of ['src/chain/abi', 'src/chain/artifacts', 'test/contracts/snapshots']) mkdirSync(new URL(folder, root), { recursive: true });
+  const gas = `${JSON.stringify(await gasSnapshot(), null, 2)}\n`;
+  for (const [path, content] of [...generate(), ['test/contracts/snapshots/gas.json', gas] as const]) {
     writeFileSync(new URL(path, root), content);
     console.log(path);
   }

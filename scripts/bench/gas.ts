@@ -1,19 +1,24 @@
 import { assert } from '#base';
 import { ANCHOR_REFERENCES, anchorAt, anchorFromEmpty, deployAnchor, floor, referenceAnchors, type Spread } from './gas/anchors.ts';
 import { contracts, openEvm, type Compiled, type Deployed, type Evm } from './gas/evm.ts';
-import { deployReference, payGas, payments, PAYOUT_REFERENCES, referenceGas, setScene, type Depth, type Scene } from './gas/payouts.ts';
+import {
+  deployReference,
+  marginal,
+  payGas,
+  payments,
+  PAYOUT_REFERENCES,
+  referenceGas,
+  setScene,
+  USUAL,
+  type Depth,
+  type Line,
+  type Scene,
+} from './gas/payouts.ts';
 import { verificationGas } from './gas/verification.ts';
 
 export const title = 'Gas';
 
-/** One book, as a deployment begins, with a thousand anchors behind it. */
-const USUAL: Depth = { batch: 64, books: 1, anchors: 1000 };
 const SIZES = [10, 100, 255] as const;
-
-interface Line {
-  readonly fresh: bigint;
-  readonly existing: bigint;
-}
 
 function number(value: bigint): string {
   return value.toLocaleString('en-US');
@@ -55,13 +60,6 @@ async function measureSizes(
   return lines;
 }
 
-function marginal(lines: ReadonlyMap<number, Line>, few: number, many: number): Line {
-  const [a, b] = [lines.get(few), lines.get(many)];
-  assert(a && b, 'both sizes were measured');
-  const per = (from: bigint, to: bigint): bigint => (to - from) / BigInt(many - few);
-  return { fresh: per(a.fresh, b.fresh), existing: per(a.existing, b.existing) };
-}
-
 function fixed(lines: ReadonlyMap<number, Line>, size: number, perPayee: Line): bigint {
   return lines.get(size)!.existing - BigInt(size) * perPayee.existing;
 }
@@ -89,7 +87,7 @@ async function payoutTables(evm: Evm, contract: (name: string) => Compiled): Pro
   const packedLines = byName('PackedPayout');
   const [oursEach, packedEach] = [marginal(ours, 10, 255), marginal(packedLines, 10, 255)];
   const packed500 = packedLines.get(500)!;
-  const [oursFixed, packedFixed] = [fixed(ours, 255, oursEach), fixed(packedLines, 255, packedEach)];
+  const packedFixed = fixed(packedLines, 255, packedEach);
   const ratio = (one: bigint, other: bigint): string => (Number(one) / Number(other)).toFixed(3);
 
   const stablecoin = await evm.deploy(contract('TestStablecoin'), ['gas', 'GAS', 6, evm.account]);
@@ -119,9 +117,9 @@ async function payoutTables(evm: Evm, contract: (name: string) => Compiled): Pro
       ],
     ),
     '',
-    `Fixed cost of a payout: ${number(oursFixed)} in all, of which ${number(packedFixed)} are what the packed reference pays too (the transaction itself, the bitmap's slot, the token's first access). ` +
-      `Proof, signature and caps: **${number(oursFixed - packedFixed)}** (target: at most 40,000), with a batch of ${USUAL.batch} records, ${USUAL.books} books and ${number(BigInt(USUAL.anchors))} anchors. ` +
-      `${await deepSentence(scene, oursEach, vaultPays)}`,
+    'Fixed cost of a payout, without the payees. What the packed reference pays too is the transaction itself, the slot of its bitmap and the first access to the token; the rest is proof, signature and caps (target: at most 40,000). Its largest part is the calldata of the hashes. The record is proven right after its anchor, with one more in between.',
+    '',
+    table(['depth of the record', 'hashes', 'in all', 'proof, signature and caps'], await fixedRows(scene, oursEach, packedFixed, vaultPays)),
   ].join('\n');
 }
 
@@ -131,12 +129,44 @@ function singleTransfer(token: Deployed, label: string): Promise<bigint> {
   return token.gas('transfer', [payment.payee, payment.amount]);
 }
 
-async function deepSentence(scene: Scene, each: Line, pays: (at: Scene, depth: Depth) => (size: number, label: string) => Promise<bigint>): Promise<string> {
-  const deep: Depth = { batch: 4096, books: 16, anchors: 16_383 };
-  const label = 'deep';
-  await pays(scene, USUAL)(10, label);
-  const gas = await pays(scene, deep)(10, label);
-  return `With ${number(BigInt(deep.batch))} records, ${deep.books} books and ${number(BigInt(deep.anchors))} anchors the whole fixed cost is ${number(gas - 10n * each.existing)}.`;
+const DEPTHS: readonly Depth[] = [
+  { batch: 16, books: 1, anchors: 100 },
+  USUAL,
+  { batch: 1024, books: 4, anchors: 1000 },
+  { batch: 4096, books: 16, anchors: 16_383 },
+];
+
+async function fixedRows(
+  scene: Scene,
+  each: Line,
+  packedFixed: bigint,
+  pays: (at: Scene, depth: Depth) => (size: number, label: string) => Promise<bigint>,
+): Promise<string[][]> {
+  await pays(scene, USUAL)(10, 'depths');
+  const rows = [];
+  for (const depth of DEPTHS) {
+    const all = (await pays(scene, depth)(10, 'depths')) - 10n * each.existing;
+    const { batch, books, anchors } = depth;
+    const name = `batch of ${number(BigInt(batch))}, ${books} ${books === 1 ? 'book' : 'books'}, ${number(BigInt(anchors))} anchors`;
+    const hashes = Math.log2(batch) + Math.log2(books) + peaksOf(anchors) + peakHeight(anchors - 2, anchors);
+    rows.push([
+      depth === USUAL ? `**${name}**` : name,
+      String(hashes),
+      number(all),
+      depth === USUAL ? `**${number(all - packedFixed)}**` : number(all - packedFixed),
+    ]);
+  }
+  return rows;
+}
+
+/** Peaks of a log of this many leaves. */
+function peaksOf(count: number): number {
+  return count.toString(2).replaceAll('0', '').length;
+}
+
+/** Height of the peak over a leaf: the highest bit in which its index and the count differ. */
+function peakHeight(index: number, count: number): number {
+  return 31 - Math.clz32(index ^ count);
 }
 
 function verificationTable(gas: Readonly<Record<string, bigint>>): string {

@@ -1,12 +1,12 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { privateKeyToAddress } from 'viem/accounts';
-import { concat, derivedId, fromHex, toHex, uintBytes, utf8, uuidBytes, type BookId, type Hex, type WindowId } from '#base';
+import { assert, concat, derivedId, fromHex, toHex, uintBytes, utf8, uuidBytes, type BookId, type Hex, type WindowId } from '#base';
 import { anchorTree, commitment, headOf, inclusionPath, mth, NO_HEAD, peakPath, recordLeaf, type LogProof } from '#anchor/core';
 import { instructionId, intentDigest, listHash, paymentWord, type Instruction } from '#custody/intents';
 import { COMMITMENT_SLOT, deployAnchor, word } from './anchors.ts';
 import { signDigest, START_S, type Compiled, type Deployed, type Evm } from './evm.ts';
 
-const VAULT_KEY = toHex(keccak_256(utf8('gas report: vault signer')));
+export const VAULT_KEY = toHex(keccak_256(utf8('gas report: vault signer')));
 const BOOK = derivedId<BookId>(word('book', 0));
 const WINDOW = derivedId<WindowId>(word('window', 0));
 
@@ -18,6 +18,23 @@ export interface Depth {
   readonly books: number;
   /** Anchors in the log, one of them after the record's own. */
   readonly anchors: number;
+}
+
+/** One book, as a deployment begins, with a thousand anchors behind it. */
+export const USUAL: Depth = { batch: 64, books: 1, anchors: 1000 };
+
+/** Gas of a payout to payees who never held the token, and to those who do. */
+export interface Line {
+  readonly fresh: bigint;
+  readonly existing: bigint;
+}
+
+/** What one more payee costs, between two sizes that were measured. */
+export function marginal(lines: ReadonlyMap<number, Line>, few: number, many: number): Line {
+  const [a, b] = [lines.get(few), lines.get(many)];
+  assert(a && b, 'both sizes were measured');
+  const per = (from: bigint, to: bigint): bigint => (to - from) / BigInt(many - few);
+  return { fresh: per(a.fresh, b.fresh), existing: per(a.existing, b.existing) };
 }
 
 export interface Payment {
