@@ -1,6 +1,6 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { privateKeyToAddress } from 'viem/accounts';
-import { toHex, utf8, type Hex } from '#base';
+import { toHex, utf8 } from '#base';
 import { appendLeaf, commitment, EMPTY_LOG, type LogHead } from '#anchor/core';
 import { intentDigest } from '#custody/intents';
 import { signDigest, type Compiled, type Deployed, type Evm } from './evm.ts';
@@ -10,14 +10,14 @@ export interface Spread {
   readonly worst: bigint;
 }
 
-export const POSTER_KEY = toHex(keccak_256(utf8('gas report: poster')));
+const POSTER_KEY = toHex(keccak_256(utf8('gas report: poster')));
 
 /** Words that look like roots: no zero bytes but those that chance makes. */
 export function word(label: string, index: number): Uint8Array {
   return keccak_256(utf8(`${label} ${index}`));
 }
 
-export function spread(gas: readonly bigint[]): Spread {
+function spread(gas: readonly bigint[]): Spread {
   return { average: gas.reduce((sum, one) => sum + one, 0n) / BigInt(gas.length), worst: gas.reduce((max, one) => (one > max ? one : max), 0n) };
 }
 
@@ -93,5 +93,5 @@ export async function referenceAnchors(
 
 /** A transaction that does nothing but carry 32 bytes. */
 export function floor(evm: Evm): Promise<bigint> {
-  return evm.send('0x00000000000000000000000000000000000000aa' as Hex, toHex(word('root', 0)));
+  return evm.send('0x00000000000000000000000000000000000000aa', toHex(word('root', 0)));
 }

@@ -70,7 +70,7 @@ export function payments(label: string, count: number): Payment[] {
   return Array.from({ length: count }, (_, index) => ({ payee: toHex(word(label, index).slice(12)), amount: 1_234_560_000n + BigInt(index) * 10_000n }));
 }
 
-export function packed(list: readonly Payment[]): Hex[] {
+function packed(list: readonly Payment[]): Hex[] {
   return list.map(({ payee, amount }) => paymentWord(payee, amount));
 }
 
