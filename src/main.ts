@@ -17,6 +17,7 @@ import {
   type Deployment,
   type Deposit,
   type DepositScanner,
+  type Finality,
   type LocalChain,
   type Outbox,
   type OutboxProgress,
@@ -67,6 +68,8 @@ export interface PlatformOptions {
   /** Wins over the local chain; then nothing is deployed without `deployConsent`. */
   readonly rpcUrl?: string;
   readonly deployConsent: boolean;
+  /** When a block counts as final; the chain's own tag, or the local chain's dumps, unless said. */
+  readonly finality?: Finality;
   readonly deployerKey?: Hex;
   readonly assets: readonly AssetWanted[];
   readonly payments: Pick<CoordinatorDependencies, 'screen' | 'tariff' | 'rates'>;
@@ -170,7 +173,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
   const client = await connectChain({
     rpcUrl: options.rpcUrl ?? local!.rpcUrl,
     ...(local ? { expectedChainId: BigInt(local.chainId) } : {}),
-    finality: local ? { kind: 'provider', finalBlock: async () => local.finalBlock() } : { kind: 'tag', tag: 'finalized' },
+    finality: options.finality ?? (local ? { kind: 'provider', finalBlock: async () => local.finalBlock() } : { kind: 'tag', tag: 'finalized' }),
   });
   const policy = { ...(local ? LOCAL : REMOTE), ...options.policy };
 
