@@ -51,7 +51,7 @@ export async function auditCommand(file: string, values: Values): Promise<number
 }
 
 /** Lines of "merchant-uuid 0xaddress"; empty lines and lines that begin with # say nothing. Throws `audit/bad-merchants`. */
-export function parseKnownKeys(text: string): KnownKeys {
+function parseKnownKeys(text: string): KnownKeys {
   const keys = new Map<MerchantId, `0x${string}`>();
   text.split(/\r?\n/).forEach((line, i) => {
     if (line.trim() === '' || line.startsWith('#')) return;

@@ -141,13 +141,13 @@ export const TAMPERINGS: readonly Tampering[] = [
     sealed: true,
     tamper: async (db) => {
       const seq = await holdSeq(db);
-      await db.one(`update b.journal set seq = -seq - 1 where seq >= $1`, [seq]);
+      await db.one(`update b.journal set seq = -seq - 1 where seq >= $1::int8`, [seq]);
       await db.one(`update b.journal set seq = -seq where seq < 0`);
       await db.one(`update b.evidence set seq = -seq - 1 where seq >= $1`, [seq]);
       await db.one(`update b.evidence set seq = -seq where seq < 0`);
       await db.one(
         `insert into b.journal (seq, now_ms, kind, id, debit, credit, asset, amount, code, flags)
-         select $1, now_ms, 3, gen_random_uuid(), debit, credit, asset, 5, 99, 0 from b.journal where seq = $1 + 1`,
+         select $1::int8, now_ms, 3, gen_random_uuid(), debit, credit, asset, 5, 99, 0 from b.journal where seq = $1::int8 + 1`,
         [seq],
       );
       return seq;
