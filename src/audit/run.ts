@@ -8,7 +8,7 @@ import { checkDirectory, checkKnownKeys, type KnownKeys } from './checks/directo
 import { checkMissingLegs, stepHold, stepTariff, type HoldBook } from './checks/holds.ts';
 import { checkBalances, stepJournal } from './checks/journal.ts';
 import { checkLog } from './checks/log.ts';
-import { checkReserve, stepOther } from './checks/money.ts';
+import { checkReserve, stepAccount, stepOther } from './checks/money.ts';
 import { checkPayments } from './checks/payments.ts';
 import { checkSettlement } from './checks/settlement.ts';
 import type { Exported } from './export/read.ts';
@@ -56,6 +56,7 @@ export function auditExport(exported: Exported, chain: ChainFacts, knownKeys?: K
   for (const { record } of exported.records) {
     stepJournal(state, record, findings);
     stepAuthority(authority, state, record, findings);
+    stepAccount(header.book, record, findings);
     stepTariff(holds, record, findings);
     if (record.kind !== 'transfer') continue;
     if (stepDeposit(deposits, authority, state, record, findings) || stepHold(holds, state, record, findings)) continue;
@@ -65,7 +66,7 @@ export function auditExport(exported: Exported, chain: ChainFacts, knownKeys?: K
   checkBalances(state, exported, findings);
   checkDirectory(authority, exported, findings);
   if (knownKeys) checkKnownKeys(authority, knownKeys, findings);
-  checkPayments(authority, state, exported, findings);
+  checkPayments(holds, state, exported, findings);
   const { unposted, ...settled } = checkSettlement(holds, state, exported, chain, findings);
   checkReserve(header, state, chain, checkUncredited(deposits, findings), unposted, findings);
 

@@ -11,7 +11,7 @@ const RPC = 'http://127.0.0.1:1';
 const text = (lines: readonly Line[]): string => lines.map((line) => `${JSON.stringify(line)}\n`).join('');
 const lines = recordedLines();
 const [header, first] = lines as [Line, Line];
-const end = lines.at(-1) as Line;
+const end: Line = { type: 'end', lines: 0 };
 const receipt = recordedReceipt();
 
 interface BadFile {

@@ -251,6 +251,19 @@ describe('an audit of a recorded run', () => {
     assert.ok(findings.some(({ kind, sentence }) => kind === 'payment' && /creditorAccount "DE00"; the signed file says/.test(sentence)));
   });
 
+  it('finds payments and payees that were taken out, and an account that could owe', async () => {
+    const lines = recordedLines();
+    const payment = lines.find(({ type, state }) => type === 'payment' && state === 'settled')!;
+    const payee = lines.find(({ type }) => type === 'payee')!;
+    const account = theRecord(lines, ({ record }) => record.kind === 'account' && record['code'] === 20);
+    account.record['flags'] = 0;
+    const { findings } = await audit(lines.filter((line) => line !== payment && line !== payee));
+    assert.ok(findings.some(({ kind, sentence }) => kind === 'payment' && /is not among the payments that merchants are shown/.test(sentence)));
+    assert.ok(findings.some(({ kind, sentence }) => kind === 'payment' && /1 payments are not shown to the merchant/.test(sentence)));
+    assert.ok(findings.some(({ kind, sentence }) => kind === 'payee' && /and not in the directory/.test(sentence)));
+    assert.ok(findings.some(({ kind, seq, sentence }) => kind === 'unauthorised' && seq === seqOf(account) && /without the limit/.test(sentence)));
+  });
+
   it('finds what the chain does not confirm: a payout, a deposit, a release, the reserve', async () => {
     const exported = await exportOf(recordedLines());
     const chain = recordedChain();

@@ -44,6 +44,14 @@ describe('the database of a real run', function () {
     assert.equal(code, 0);
   });
 
+  it('is exported beside the server that runs on it, by the state folder alone', async () => {
+    const file = join(folder, 'beside.ndjson');
+    const { code, stdout } = await cairn(['export', file, '--state', job.stateDir], { DATABASE_URL: '' });
+    assert.equal(code, 0);
+    assert.match(stdout, /lines, \d+ bytes/);
+    assert.equal((await cairn(['audit', file, '--rpc', job.rpcUrl])).code, 0);
+  });
+
   for (const { what, tamper, kind, says, sealed } of TAMPERINGS) {
     it(`cannot hide ${what} from cairn audit`, async () => {
       await job.withCopy(async ({ url, superuser }) => {

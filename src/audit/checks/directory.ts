@@ -18,6 +18,7 @@ export function checkDirectory(authority: Authority, exported: Exported, finding
       findings.add('wallet', null, `The directory gives wallet ${wallet} to merchant ${merchant}, which no signed record does`);
   }
   checkPayees(authority, exported, findings);
+  checkGone(authority, exported, findings);
   for (const { order, merchant, account, fileHash, digest } of exported.orders) {
     const known = authority.orders.get(order);
     if (!known) {
@@ -28,6 +29,18 @@ export function checkDirectory(authority: Authority, exported: Exported, finding
     if (message.merchant !== merchant || message.account !== account || message.fileHash !== fileHash || known.digest !== digest)
       findings.add('order', seq, `The order ${order} is stored with another merchant, account or file than its record ${seq}, which the merchant signed`);
   }
+}
+
+/** Who was signed for and is gone from the directory would be refused, or signed for anew by somebody else. */
+function checkGone(authority: Authority, { merchants, wallets, payees }: Exported, findings: Findings): void {
+  const lists = [
+    ['merchant', authority.keys, new Set<string>(merchants.map(({ merchant }) => merchant))],
+    ['wallet', authority.wallets, new Set<string>(wallets.map(({ wallet }) => wallet))],
+    ['payee', authority.payees, new Set<string>(payees.map(({ payee }) => payee))],
+  ] as const;
+  for (const [kind, signed, listed] of lists)
+    for (const id of signed.keys())
+      if (!listed.has(id)) findings.add(kind, null, `The ${kind} ${id} is in a signed record of the book and not in the directory`);
 }
 
 function checkPayees(authority: Authority, { payees, header }: Exported, findings: Findings): void {

@@ -1,11 +1,32 @@
-import { NIL_UUID, type Hex } from '#base';
-import { ACCOUNT_CODES, chartAccount, POST_PENDING, VOID_PENDING, type State, type TransferRecord } from '#ledger/core';
+import { NIL_UUID, type BookId, type Hex } from '#base';
+import {
+  ACCOUNT_CODES,
+  chartAccount,
+  CREDITS_MUST_NOT_EXCEED_DEBITS,
+  DEBITS_MUST_NOT_EXCEED_CREDITS,
+  POST_PENDING,
+  VOID_PENDING,
+  type AccountRole,
+  type LedgerRecord,
+  type State,
+  type TransferRecord,
+} from '#ledger/core';
 import type { ChainFacts, DepositFact } from '../chain/facts.ts';
 import type { Header } from '../export/format.ts';
 import type { Findings } from '../findings.ts';
 import { assetsByToken } from './assets.ts';
 
 const CHART: ReadonlySet<number> = new Set(Object.values(ACCOUNT_CODES));
+
+/** An account of the chart, at the id that follows from what it is, must have the chart's limit and no overdraft: who could owe would make money out of nothing. */
+export function stepAccount(book: BookId, record: LedgerRecord, findings: Findings): void {
+  if (record.kind !== 'account') return;
+  const role = (Object.keys(ACCOUNT_CODES) as AccountRole[]).find((candidate) => ACCOUNT_CODES[candidate] === record.code);
+  if (role === undefined || record.id !== chartAccount(book, role, record.asset, record.owner)) return;
+  const limit = role === 'vault' ? CREDITS_MUST_NOT_EXCEED_DEBITS : DEBITS_MUST_NOT_EXCEED_CREDITS;
+  if ((record.flags & limit) !== 0 && record.overdraft === 0n) return;
+  findings.add('unauthorised', record.seq, `Record ${record.seq} opens the ${role} account ${record.id} without the limit that its kind must have`);
+}
 
 /**
  * A transfer that is neither a deposit nor a leg of a payment. It may close a hold (what became of the payments' holds is judged with the vault's payouts), or move

@@ -1,11 +1,21 @@
 import { legIdOf, type State } from '#ledger/core';
+import { paymentIdOf } from '#payments/core';
 import type { PaymentEntry } from '../export/format.ts';
 import type { Exported } from '../export/read.ts';
 import type { Findings } from '../findings.ts';
 import type { Authority } from './authority.ts';
+import type { HoldBook } from './holds.ts';
 
 /** What payments tells its merchants, against the book and the signed files. */
-export function checkPayments(authority: Authority, state: State, { payments }: Exported, findings: Findings): void {
+export function checkPayments({ authority, payments: held }: HoldBook, state: State, { payments }: Exported, findings: Findings): void {
+  const shown = new Set(payments.map(({ payment }) => payment));
+  for (const { payment, seq } of held.values())
+    if (!shown.has(payment)) findings.add('payment', seq, `Payment ${payment}, held in record ${seq}, is not among the payments that merchants are shown`);
+  for (const [order, { file, seq }] of authority.orders) {
+    const missing = Array.from({ length: file?.payments.length ?? 0 }, (_, position) => paymentIdOf(order, position)).filter((payment) => !shown.has(payment));
+    const [first] = missing;
+    if (first) findings.add('payment', seq, `Of the order ${order} of record ${seq} ${missing.length} payments are not shown to the merchant, first ${first}`);
+  }
   for (const entry of payments) {
     const hold = state.holds.get(legIdOf(entry.payment, 0));
     const seq = hold?.seq ?? authority.orders.get(entry.order)?.seq ?? null;

@@ -1,7 +1,7 @@
-import { type AssetNo, type Hex, type PaymentId } from '#base';
+import { type AssetNo, type Hex, type PaymentId, type TransferId } from '#base';
 import { closingIdOf, legIdOf, TRANSFER_CODES, type Hold, type LedgerRecord, type State } from '#ledger/core';
 import { planInstructions, type PlannedInstruction, type TakenHold } from '#settlement/core';
-import type { ChainFacts } from '../chain/facts.ts';
+import type { ChainFacts, PaidFact } from '../chain/facts.ts';
 import type { Exported } from '../export/read.ts';
 import type { Findings } from '../findings.ts';
 import { tokenOfAsset } from './assets.ts';
@@ -21,6 +21,14 @@ export interface SettlementSummary {
   readonly unposted: ReadonlyMap<Hex, bigint>;
 }
 
+/** What decides about a payment's end: its place in an instruction's list, what the vault paid, and what the book released. */
+interface PayoutFacts {
+  readonly places: ReadonlyMap<TransferId, { readonly plan: PlannedInstruction; readonly index: number }>;
+  readonly paid: ReadonlyMap<Hex, readonly PaidFact[]>;
+  readonly releases: ReadonlyMap<TransferId, Of<'release'>>;
+  readonly chain: ChainFacts;
+}
+
 /** From the windows through their instruction lists to what the vault paid and the book closed. `state` is that of the whole book. */
 export function checkSettlement(holds: HoldBook, state: State, exported: Exported, chain: ChainFacts, findings: Findings): SettlementSummary {
   const records = exported.records.map(({ record }) => record);
@@ -30,14 +38,28 @@ export function checkSettlement(holds: HoldBook, state: State, exported: Exporte
   for (const record of booked)
     if (record.vault !== exported.header.vault)
       findings.add('window', record.seq, `The instruction of record ${record.seq} is for another vault, ${record.vault}`);
-  const planned = windows.flatMap((window) => planWindow(holds, state, exported, window, booked, findings));
-  const strays = booked.filter(({ window }) => !windows.some((known) => known.window === window));
+  const taken = Map.groupBy(
+    [...state.holds.values()].filter(({ code }) => code === TRANSFER_CODES.payout),
+    ({ windowSeq }) => windowSeq,
+  );
+  const byWindow = Map.groupBy(booked, ({ window }) => window);
+  const planned = windows.flatMap((window) =>
+    planWindow(holds, state, exported, window, taken.get(window.seq) ?? [], byWindow.get(window.window) ?? [], findings),
+  );
+  const known = new Set(windows.map(({ window }) => window));
+  const strays = booked.filter(({ window }) => !known.has(window));
   for (const { seq, window } of strays) findings.add('window', seq, `The instruction of record ${seq} is of window ${window}, which no record closes`);
 
   checkPaidInstructions(planned, chain, findings);
   const unposted = new Map<Hex, bigint>();
+  const facts: PayoutFacts = {
+    places: new Map(planned.flatMap((plan) => plan.holds.map(({ hold }, index) => [hold, { plan, index }] as const))),
+    paid: Map.groupBy(chain.paid, ({ instruction }) => instruction),
+    releases: new Map(records.flatMap((record) => (record.kind === 'release' ? [[record.transfer, record] as const] : []))),
+    chain,
+  };
   const count = { paid: 0, returned: 0, open: 0 };
-  for (const payment of holds.payments.values()) count[checkPayment(payment, state, records, planned, chain, unposted, findings)]++;
+  for (const payment of holds.payments.values()) count[checkPayment(payment, state, facts, unposted, findings)]++;
   return { windows: windows.length, instructions: booked.length, ...count, unposted };
 }
 
@@ -57,11 +79,10 @@ function planWindow(
   state: State,
   { header }: Exported,
   window: Of<'window'>,
-  booked: readonly Of<'instruction'>[],
+  taken: readonly Hold[],
+  own: readonly Of<'instruction'>[],
   findings: Findings,
 ): readonly PlannedInstruction[] {
-  const own = booked.filter((record) => record.window === window.window);
-  const taken = [...state.holds.values()].filter(({ windowSeq, code }) => windowSeq === window.seq && code === TRANSFER_CODES.payout);
   const holds = taken.flatMap((hold): TakenHold[] => {
     const payment = payments.get(hold.reference as PaymentId);
     if (!payment)
@@ -100,8 +121,9 @@ function planOf(context: Parameters<typeof planInstructions>[0], holds: readonly
 }
 
 function checkPaidInstructions(planned: readonly PlannedInstruction[], { paid }: ChainFacts, findings: Findings): void {
+  const plans = new Map(planned.map((plan) => [plan.id, plan]));
   for (const { instruction, token, payments, amount, transaction } of paid) {
-    const plan = planned.find(({ id }) => id === instruction);
+    const plan = plans.get(instruction);
     if (!plan) {
       findings.add(
         'payout',
@@ -121,21 +143,12 @@ function checkPaidInstructions(planned: readonly PlannedInstruction[], { paid }:
 }
 
 /** Whether a payment's holds ended as the vault says: posted when and only when it was paid, given back only when it can never be. */
-function checkPayment(
-  payment: HeldPayment,
-  state: State,
-  records: readonly LedgerRecord[],
-  planned: readonly PlannedInstruction[],
-  chain: ChainFacts,
-  unposted: Map<Hex, bigint>,
-  findings: Findings,
-): 'paid' | 'returned' | 'open' {
+function checkPayment(payment: HeldPayment, state: State, facts: PayoutFacts, unposted: Map<Hex, bigint>, findings: Findings): 'paid' | 'returned' | 'open' {
   const holds = payment.legs.map(({ index }) => state.holds.get(legIdOf(payment.payment, index)));
   const [first] = holds;
   if (!first) return 'open';
-  const plan = planned.find(({ holds: list }) => list.some(({ hold }) => hold === first.id));
-  const index = plan?.holds.findIndex(({ hold }) => hold === first.id) ?? -1;
-  const transactions = plan ? chain.paid.filter(({ instruction, payments }) => instruction === plan.id && ((payments >> BigInt(index)) & 1n) === 1n) : [];
+  const { plan, index = -1 } = facts.places.get(first.id) ?? {};
+  const transactions = plan ? (facts.paid.get(plan.id) ?? []).filter(({ payments }) => ((payments >> BigInt(index)) & 1n) === 1n) : [];
   const status = first.status;
   const say = (seq: bigint, what: string): void => findings.add('payout', seq, `Payment ${payment.payment}, held in record ${payment.seq}, ${what}`);
   for (const hold of holds) if (hold && !sameEnd(hold, first)) say(hold.seq, 'has legs that did not end together');
@@ -161,7 +174,7 @@ function checkPayment(
     return 'open';
   }
   if (transactions.length > 0) say(closing?.seq ?? payment.seq, `was given back, and the vault paid it in ${transactions[0]!.transaction}`);
-  if (status === 'voided' && first.windowSeq !== null) checkRelease(payment, first, plan, index, records, chain, say);
+  if (status === 'voided' && first.windowSeq !== null) checkRelease(payment, facts.releases.get(first.id), plan, index, facts.chain, say);
   return status === 'open' ? 'open' : 'returned';
 }
 
@@ -178,14 +191,12 @@ function checkSettled(closing: LedgerRecord, instruction: Hex, index: number, tr
 
 function checkRelease(
   payment: HeldPayment,
-  hold: Hold,
+  release: Of<'release'> | undefined,
   plan: PlannedInstruction | undefined,
   index: number,
-  records: readonly LedgerRecord[],
   { cancelled, finalTimestamp }: ChainFacts,
   say: (seq: bigint, what: string) => void,
 ): void {
-  const release = records.find((record): record is Of<'release'> => record.kind === 'release' && record.transfer === hold.id);
   if (!release) return say(payment.seq, 'was given back without a release');
   if (!plan || release.instruction !== plan.id || release.index !== index)
     return say(release.seq, `was released in record ${release.seq} from an instruction that it is not in`);
