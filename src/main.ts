@@ -2,7 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { getPublicKey } from '@noble/secp256k1';
 import { assert, fromHex, newId, systemClock, toHex, type Asset, type AssetNo, type BookId, type Clock, type Hex, type RandomBytes } from '#base';
-import { createAnchorer, createProver, createSealer, greatestUnanchoredAgeMs, type Anchorer, type Prover, type Sealer } from '#anchor';
+import {
+  createAnchorer,
+  createProver,
+  createSealer,
+  GREATEST_UNANCHORED_AGE_MS,
+  greatestUnanchoredAgeMs,
+  type Anchorer,
+  type Prover,
+  type Sealer,
+} from '#anchor';
 import {
   connectChain,
   createAnchorChain,
@@ -140,6 +149,8 @@ const OPEN_WAIT_MS = 5_000;
 const LOCAL: PlatformPolicy = { sealAfterMs: 1_500, payoutTtlS: 45, retryAfterMs: 8_000, timelockDelayS: 5 };
 const REMOTE: PlatformPolicy = { sealAfterMs: 20_000, payoutTtlS: 86_400, retryAfterMs: 900_000, timelockDelayS: 172_800 };
 const HOLD_TIMEOUT_S = 86_400;
+/** What a new relayer gets for gas on a chain that is not ours: with the deployment, and only with it. */
+const RELAYER_WEI = 10n ** 17n;
 const MAX_BATCH_RECORDS = 4_096;
 
 /** Starts or continues a deployment: database, chain, keys, contracts, book. What was started is stopped again where a later step fails. */
@@ -207,7 +218,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
       perDay: 10n ** BigInt(decimals + 8),
     })),
     onProgress: ({ step: what, done, of }) => step(`deploying ${what} (${done} of ${of})`),
-    ...(mineWhile ? { rest: mineWhile } : {}),
+    ...(mineWhile ? { rest: mineWhile } : { funding: [{ to: addressOfKey(relayerKey), wei: RELAYER_WEI }] }),
   });
 
   const book = await openBook({ database, bookId, clock, waitMs: OPEN_WAIT_MS });
@@ -319,7 +330,9 @@ async function passOver(run: Run): Promise<PassReport> {
     if (credited) run.onEvent({ kind: 'deposit', credited });
   });
   await bookAuthorisations(run.directory);
-  await advancePayments(run.coordinator);
+  // Nothing new is taken while what was booked before waits too long for its anchor.
+  const ageMs = await greatestUnanchoredAgeMs({ database: run.database, clock: run.clock }, [run.book]);
+  if (ageMs <= GREATEST_UNANCHORED_AGE_MS) await advancePayments(run.coordinator);
   await run.book.expireDue();
   await projectRecords({ ...run.coordinator });
   const openInstructions = await tickSettlement(run.settlement);

@@ -11,6 +11,8 @@ export interface LocalWorld {
   permitNonce(token: Hex, owner: Hex): Promise<bigint>;
   mint(token: Hex, to: Hex, amount: bigint): Promise<void>;
   blockList(token: Hex, address: Hex): Promise<void>;
+  /** Ether for a wallet that sends its own transaction. */
+  fundGas(to: Hex, wei: bigint): Promise<void>;
   /** A plain transfer from the wallet itself. */
   transfer(wallet: Account, token: Hex, to: Hex, amount: bigint): Promise<Hex>;
   /** Relayed by the issuer's account: anybody may, the signatures decide. */
@@ -50,6 +52,10 @@ export function localWorld(rpcUrl: string, issuerKey: Hex): LocalWorld {
     blockList: async (token, address) => {
       if (await viem.readContract({ address: token, abi, functionName: 'blocked', args: [address] })) return;
       await send(issuer, { address: token, abi, functionName: 'setBlocked', args: [address, true] });
+    },
+    fundGas: async (to, wei) => {
+      const wallet = createWalletClient({ account: issuer, chain, transport: http(rpcUrl) });
+      await viem.waitForTransactionReceipt({ hash: await wallet.sendTransaction({ to, value: wei }) });
     },
     transfer: (wallet, token, to, amount) => send(wallet, { address: token, abi, functionName: 'transfer', args: [to, amount] }),
     depositWithPermit: (vault, deposit) => send(issuer, { address: vault, abi: SETTLEMENT_VAULT_ABI, functionName: 'depositWithPermit', args: deposit }),

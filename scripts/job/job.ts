@@ -104,7 +104,9 @@ async function job(
   progress: Progress,
   { startedMs, setUpMs }: { startedMs: number; setUpMs: number },
 ): Promise<JobFacts> {
-  const issuerKey = toHex(await loadOrCreateKey(join(stateDir, 'keys'), 'deployer', (length) => new Uint8Array(randomBytes(length))));
+  const issuerKey =
+    (process.env['DEPLOYER_KEY'] as `0x${string}` | undefined) ??
+    toHex(await loadOrCreateKey(join(stateDir, 'keys'), 'deployer', (length) => new Uint8Array(randomBytes(length))));
   const orders = await runJob({ platform, example, issuerKey, onStep: (step) => progress.step(step) });
   const timing = { startedMs, setUpMs, jobMs: systemClock.nowMs() - startedMs - setUpMs, peakMemoryMiB: Math.round(process.resourceUsage().maxRSS / 1024) };
   return gatherFacts({

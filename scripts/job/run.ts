@@ -157,7 +157,7 @@ async function fund(platform: Platform, { merchant, client }: Actor, world: Loca
       await world.depositWithAuthorization(vault, await client.authorizationDeposit({ token: domain, value, deadline }));
       return;
     case 'transfer':
-      await platform.local!.fund(client.wallet, 10n ** 18n);
+      await world.fundGas(client.wallet, 10n ** 17n);
       await world.transfer(client.walletAccount, token, vault, value);
       return;
   }

@@ -66,7 +66,7 @@ export const CHAIN_PROBLEMS = {
     status: 409,
     title: 'Nothing is deployed or spent on this chain without being asked',
     retry: 'never',
-    howToSolve: 'RPC_URL names a chain of yours and no deployment is recorded: ask for the deployment explicitly, with a funded deployer key.',
+    howToSolve: 'Add --deploy to put the contracts on the chain of RPC_URL, paid by DEPLOYER_KEY; or unset RPC_URL for a local chain.',
   },
   'chain/deployment-differs': {
     status: 409,
