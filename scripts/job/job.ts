@@ -60,12 +60,12 @@ export async function startCommand(values: Values): Promise<number> {
   const port = portOf(values);
   if (port !== 0 && !(await isPortFree(port))) throw new Problem('http/address-in-use', `Port ${port} is taken.`);
   const options = platformOptions(values, stateDir, example, progress);
-  const platform = await startPlatform(options);
   const stopping = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stopping.abort());
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopping.abort());
+  const platform = await startPlatform(options);
   try {
     const setUpMs = systemClock.nowMs() - startedMs;
-    const facts = await job(stateDir, example, platform, progress, { startedMs, setUpMs });
+    const facts = await job({ stateDir, example, platform, progress, signal: stopping.signal, startedMs, setUpMs });
     progress.done();
     show(values, facts);
     writeFileSync(join(stateDir, 'last-job.json'), `${JSON.stringify(facts, null, 1)}\n`);
@@ -97,17 +97,21 @@ function platformOptions(values: Values, stateDir: string, example: Example, pro
   };
 }
 
-async function job(
-  stateDir: string,
-  example: Example,
-  platform: Platform,
-  progress: Progress,
-  { startedMs, setUpMs }: { startedMs: number; setUpMs: number },
-): Promise<JobFacts> {
+interface Running {
+  readonly stateDir: string;
+  readonly example: Example;
+  readonly platform: Platform;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+  readonly startedMs: number;
+  readonly setUpMs: number;
+}
+
+async function job({ stateDir, example, platform, progress, signal, startedMs, setUpMs }: Running): Promise<JobFacts> {
   const issuerKey =
     (process.env['DEPLOYER_KEY'] as `0x${string}` | undefined) ??
     toHex(await loadOrCreateKey(join(stateDir, 'keys'), 'deployer', (length) => new Uint8Array(randomBytes(length))));
-  const orders = await runJob({ platform, example, issuerKey, onStep: (step) => progress.step(step) });
+  const orders = await runJob({ platform, example, issuerKey, signal, onStep: (step) => progress.step(step) });
   const timing = { startedMs, setUpMs, jobMs: systemClock.nowMs() - startedMs - setUpMs, peakMemoryMiB: Math.round(process.resourceUsage().maxRSS / 1024) };
   return gatherFacts({
     platform,

@@ -1,11 +1,11 @@
 import { privateKeyToAccount } from 'viem/accounts';
 import { keccak_256 } from '@noble/hashes/sha3.js';
-import { assert, concat, fromHex, parseDecimal, toHex, utf8, uuidBytes, type Hex } from '#base';
+import { assert, concat, Problem, fromHex, parseDecimal, toHex, utf8, uuidBytes, type Hex } from '#base';
 import { addPayee, findMerchant, findPayee, registerMerchant, registerWallet, walletOwner } from '#identity';
 import { chartAccount } from '#ledger/core';
 import { FINAL_STATES, paymentsOfOrder, submitOrderFile, type Payment, type SubmittedOrder } from '#payments';
 import type { Platform } from '#main';
-import { liquidityReference, openInstructions } from '#settlement';
+import { liquidityReference, openInstructions, payoutOfPayment } from '#settlement';
 import type { Example, ExampleMerchant } from '../example/example.ts';
 import { exampleMerchant, type ExampleMerchantClient } from '../example/merchant.ts';
 import { localWorld, type LocalWorld } from './issuer.ts';
@@ -19,6 +19,8 @@ export interface JobOptions {
   readonly example: Example;
   readonly issuerKey: Hex;
   readonly onStep: (text: string) => void;
+  /** Ends the job at the next pass; a later run goes on where it was. */
+  readonly signal?: AbortSignal;
   readonly onPoint?: (point: JobPoint) => void;
 }
 
@@ -56,28 +58,37 @@ export async function runJob(options: JobOptions): Promise<readonly SubmittedOrd
   for (const actor of actors) await addPayees(platform, example, actor, expiry);
   onPoint('payees');
   onStep('deposits become final and are credited');
-  await until(platform, async () => (await uncredited(platform, actors)).length === 0);
+  await until(options, async () => (await uncredited(platform, actors)).length === 0);
   onPoint('credited');
   onStep('merchants send their signed order files');
   const orders: SubmittedOrder[] = [];
   for (const actor of actors) orders.push(...(await submit(platform, example, actor, expiry)));
   onPoint('ordered');
   onStep('payments are screened, quoted and held');
-  await until(platform, async () => (await all(platform, orders)).every(({ state }) => !['received', 'screened', 'quoted'].includes(state)));
+  await until(options, async () => (await all(platform, orders)).every(({ state }) => !['received', 'screened', 'quoted'].includes(state)));
   onPoint('held');
   if (await platform.closeWindow()) onStep('the settlement window is closed; its instructions are booked and anchored');
   onPoint('window');
   onStep('the vault pays against the anchored log');
   const waiting = async () => onStep(await waitingText(platform, orders));
-  await until(platform, async () => (await all(platform, orders)).every(({ state }) => FINAL_STATES.includes(state)), waiting);
+  await until(options, async () => isPaidOut(platform, await all(platform, orders)), waiting);
   onPoint('paid');
   onStep('the last records are sealed and anchored');
   await platform.sealAll();
-  await until(platform, async (report) => report.unanchored === 0 && report.openTransactions === 0);
+  await until(options, async (report) => report.unanchored === 0 && report.openTransactions === 0);
   // The local chain calls a block `finalized` two blocks later, and whoever verifies goes by what the endpoint says.
   await platform.local?.mine(3);
   onPoint('anchored');
   return Promise.all(orders.map(async (order) => ({ ...order, payments: await paymentsOfOrder(platform.database.pool, order.order.order) })));
+}
+
+/** Every payment ended; on a chain of somebody else's, where a deadline is a day away, also when each that is left was tried and refused. */
+async function isPaidOut(platform: Platform, payments: readonly Payment[]): Promise<boolean> {
+  for (const { state, payment } of payments) {
+    if (FINAL_STATES.includes(state)) continue;
+    if (platform.local || (await payoutOfPayment(platform.database.pool, payment))?.state !== 'failed') return false;
+  }
+  return true;
 }
 
 /** Who is waited for, and until when. */
@@ -93,9 +104,14 @@ async function waitingText(platform: Platform, orders: readonly SubmittedOrder[]
 type Report = Awaited<ReturnType<Platform['pass']>>;
 
 /** Passes over everything until it is so. */
-async function until(platform: Platform, isSo: (report: Report) => Promise<boolean>, waiting: () => Promise<void> = async () => undefined): Promise<void> {
+async function until(
+  { platform, signal }: JobOptions,
+  isSo: (report: Report) => Promise<boolean>,
+  waiting: () => Promise<void> = async () => undefined,
+): Promise<void> {
   let toldMs = platform.clock.nowMs();
   for (;;) {
+    if (signal?.aborted) throw new Problem('cli/stopped', 'The job was stopped before it was done; nothing is lost.');
     if (platform.clock.nowMs() - toldMs >= TELL_EVERY_MS) {
       toldMs = platform.clock.nowMs();
       await waiting();

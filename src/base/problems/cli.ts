@@ -37,4 +37,10 @@ export const CLI_PROBLEMS = {
     retry: 'never',
     howToSolve: 'Add --deploy to put the contracts on the chain of RPC_URL with DEPLOYER_KEY; or unset RPC_URL for a local chain.',
   },
+  'cli/stopped': {
+    status: 503,
+    title: 'The command was stopped',
+    retry: 'later',
+    howToSolve: 'Run the same command again: it goes on where it was.',
+  },
 } as const satisfies Record<string, ProblemDefinition>;
