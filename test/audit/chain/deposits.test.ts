@@ -7,7 +7,9 @@ const PAYER: Hex = `0x${'bb'.repeat(20)}`;
 const OTHER: Hex = `0x${'cc'.repeat(20)}`;
 const REFERENCE: Hex = `0x${'11'.repeat(16)}${'00'.repeat(16)}`;
 
-function logs(...given: readonly (readonly [kind: MoneyLog['kind'], party: Hex, amount: bigint])[]): MoneyLog[] {
+type Given = readonly [kind: MoneyLog['kind'], party: Hex, amount: bigint];
+
+function logs(given: readonly Given[]): MoneyLog[] {
   return given.map(([kind, party, amount], logIndex) => ({
     kind,
     transaction: `0x${'01'.repeat(32)}`,
@@ -20,8 +22,8 @@ function logs(...given: readonly (readonly [kind: MoneyLog['kind'], party: Hex, 
   }));
 }
 
-function read(...given: Parameters<typeof logs>): readonly string[] {
-  return depositsOf(logs(...given)).map(({ logIndex, amount, reference }) => `${logIndex}: ${amount}${reference === null ? '' : ' referenced'}`);
+function read(...given: readonly Given[]): readonly string[] {
+  return depositsOf(logs(given)).map(({ logIndex, amount, reference }) => `${logIndex}: ${amount}${reference === null ? '' : ' referenced'}`);
 }
 
 describe('the deposits of a transaction, as an auditor reads them', () => {
