@@ -15,8 +15,14 @@ const code = z
   .min(1)
   .max(2 ** 16 - 1);
 
-/** An id the caller chooses; nil names nothing. */
-const chosenId = <Id extends Uuid<string>>(what: string) => idSchema<Id>(what).refine((id) => id !== NIL_UUID, 'must not be nil');
+/** An id of something that is there; nil names nothing. */
+const namedId = <Id extends Uuid<string>>(what: string) => idSchema<Id>(what).refine((id) => id !== NIL_UUID, 'must not be nil');
+
+/**
+ * An id the caller chooses. Version 8 is ours: the ids of deposits, of the legs of payments and of what closes them, of the accounts of the chart all follow from public
+ * facts, so whoever could choose one would book something else under it first, and the real thing could never be booked.
+ */
+const chosenId = <Id extends Uuid<string>>(what: string) => namedId<Id>(what).refine((id) => id[14] !== '8', 'must not be of version 8, whose ids we derive');
 
 export const assetOut = z
   .object({
@@ -80,7 +86,7 @@ const metadata = z
 export const transferIn = z
   .strictObject({
     id: chosenId<TransferId>('the transfer').optional().meta({ description: 'Follows from the Idempotency-Key and the place in the call where absent.' }),
-    pendingId: chosenId<TransferId>('the hold').optional().meta({ description: 'Only with postPending or voidPending.' }),
+    pendingId: namedId<TransferId>('the hold').optional().meta({ description: 'Only with postPending or voidPending.' }),
     debit: idSchema<AccountId>('the account debited').optional(),
     credit: idSchema<AccountId>('the account credited').optional(),
     asset: assetNo.optional(),

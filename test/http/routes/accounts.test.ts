@@ -31,7 +31,7 @@ describe('accounts over HTTP', () => {
   });
 
   it('the same account again is no second one, and another one under its id is refused', async () => {
-    const id = await openAccount(api, alice);
+    const id = await openAccount(api, alice, { id: '0190ffff-0000-7000-8000-000000000001' });
     assert.equal((await api.call('POST', '/v1/accounts', { token: alice, json: { asset: 1, id } })).status, 200);
     const other = await api.call('POST', '/v1/accounts', { token: alice, json: { asset: 2, id } });
     assert.equal(other.problem.code, 'http/account-refused');

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { derivedId, type AssetNo, type TransferId, type Uuid } from '#base';
+import { chartAccount, closingIdOf, legIdOf } from '#ledger/core';
 import { CLAIM_MS } from '../../../src/http/idempotency/idempotency.ts';
 import { ALICE, BOB, testApi, type Body, type TestApi } from '../support/api.ts';
 import { balanceOf, fundedAccount, headSeq, openAccount } from '../support/money.ts';
@@ -76,6 +78,21 @@ describe('transfers over HTTP', () => {
       forged.body.results.map(({ code }: Body) => code),
       ['exists_with_different_amount', 'exists'],
     );
+    assert.equal(await headSeq(api), head);
+  });
+
+  it('lets nobody book under an id that the platform derives, not even in vain: the deposit or payout of that id could never be booked after it', async () => {
+    const head = await headSeq(api);
+    const leg = legIdOf('01a20a4b-ff24-7477-95e5-05f153938802' as Uuid<'payment'>, 0);
+    const derived = [derivedId<TransferId>(new Uint8Array(32).fill(7)), leg, closingIdOf(leg)];
+    for (const token of [alice, operator]) {
+      for (const id of derived) {
+        for (const answer of [await single(move('1', { id }), token), await single(move('99999999', { id }), token), await batch([move('1', { id })], token)])
+          assert.equal(answer.problem.code, 'http/invalid-request');
+      }
+      const account = await api.call('POST', '/v1/accounts', { token, json: { asset: 1, id: chartAccount(api.ledger.bookId, 'merchant', 1 as AssetNo, BOB) } });
+      assert.equal(account.problem.code, 'http/invalid-request');
+    }
     assert.equal(await headSeq(api), head);
   });
 
