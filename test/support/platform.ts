@@ -3,8 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { newId, toHex, utf8, type AssetNo, type Clock, type Hex, type OrderId, type PayeeId, type TimeMs } from '#base';
-import type { OutboxProgress } from '#chain';
+import { fromHex, newId, toHex, utf8, type AssetNo, type Clock, type Hex, type OrderId, type PayeeId, type TimeMs } from '#base';
+import { SETTLEMENT_VAULT_ABI, TEST_STABLECOIN_ABI, type OutboxProgress } from '#chain';
+import { decodeErrorResult, type Abi } from 'viem';
 import { loadOrCreateKey } from '#custody';
 import { addressOf } from '#custody/intents';
 import { addPayee, registerMerchant, registerWallet } from '#identity';
@@ -41,7 +42,8 @@ export class TestClock implements Clock {
     this.#aheadMs += byMs;
   }
 
-  standAt(nowMs: TimeMs): void {
+  /** null: it goes on. */
+  standAt(nowMs: TimeMs | null): void {
     this.#stillMs = nowMs;
   }
 }
@@ -66,6 +68,10 @@ export interface TestPlatform {
   until(what: string, isSo: () => Promise<boolean>): Promise<void>;
   /** Lets whoever is not us act: transactions are mined as they come meanwhile. */
   outside<Result>(work: () => Promise<Result>): Promise<Result>;
+  /** A stranger's transaction, in a block of its own. */
+  foreign(to: Hex, data: Hex): Promise<'success' | 'reverted'>;
+  /** The name of the contract's error where it would refuse this call now; null where it would not. */
+  refusalOf(to: Hex, data: Hex, rpcUrl?: string): Promise<string | null>;
   /** Both clocks, the platform's and the chain's. */
   advance(seconds: number): Promise<void>;
   /** Deposits by authorisation and waits for the credit. */
@@ -140,6 +146,21 @@ export async function testPlatform(): Promise<TestPlatform> {
       await chain.request('evm_setAutomine', false);
     }
   };
+  const stranger = addressOf(getPublicKey(fromHex(devKey(3)), false));
+  const foreign = async (to: Hex, data: Hex) => {
+    const hash = await chain.request('eth_sendTransaction', { from: stranger, to, data, gas: '0x400000' });
+    await chain.mine();
+    const { status } = (await chain.request('eth_getTransactionReceipt', hash)) as { status: Hex };
+    return status === '0x1' ? ('success' as const) : ('reverted' as const);
+  };
+  const refusalOf = async (to: Hex, data: Hex, rpcUrl = chain.rpcUrl) => {
+    const call = { jsonrpc: '2.0', id: 1, method: 'eth_call', params: [{ from: stranger, to, data, gas: '0x400000' }, 'latest'] };
+    const answer = await fetch(rpcUrl, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(call) });
+    const { error } = (await answer.json()) as { error?: { message: string; data?: Hex } };
+    if (!error) return null;
+    if (!error.data || error.data === '0x') return error.message;
+    return decodeErrorResult({ abi: [...SETTLEMENT_VAULT_ABI, ...TEST_STABLECOIN_ABI] as Abi, data: error.data }).errorName;
+  };
   const money = async () => {
     const found = await platform.book.account(account);
     return { posted: (found?.creditsPosted ?? 0n) - (found?.debitsPosted ?? 0n), held: found?.debitsPending ?? 0n };
@@ -159,6 +180,8 @@ export async function testPlatform(): Promise<TestPlatform> {
     step,
     until,
     outside,
+    foreign,
+    refusalOf,
     money,
     balanceOf,
     payments,
