@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Problem, systemClock, toHex, type AssetNo } from '#base';
 import { verifyReceipt } from '#audit';
@@ -142,7 +142,7 @@ async function serve(options: ServeOptions, example: Example, signal: AbortSigna
   const { platform, stateDir } = options;
   const api = await serveApi(options);
   const keys = await localApiKeys(platform, example, stateDir);
-  process.stderr.write(servingText(api.url, keys, platform.client.rpcUrl));
+  process.stderr.write(servingText(api.url, keys, platform.client.rpcUrl, relative(process.cwd(), stateDir) || '.'));
   while (!signal.aborted) {
     await platform.pass();
     await new Promise((resolve) => setTimeout(resolve, SERVE_PAUSE_MS));
@@ -150,13 +150,14 @@ async function serve(options: ServeOptions, example: Example, signal: AbortSigna
   await api.close();
 }
 
-function servingText(url: string, keys: { operator: string; merchant: string }, rpcUrl: string): string {
+function servingText(url: string, keys: { operator: string; merchant: string }, rpcUrl: string, state: string): string {
   return `
 The API serves on ${url} until Ctrl-C (this machine only).
   what there is        curl ${url}/openapi.json
   as the operator      curl -H 'Authorization: Bearer ${keys.operator}' ${url}/v1/status
   as a merchant        curl -H 'Authorization: Bearer ${keys.merchant}' ${url}/v1/payments
-  check a receipt      npx cairn verify .cairn/state/receipts/PAYMENT.json --rpc ${rpcUrl}
+  check a receipt      npx cairn verify ${state}/receipts/PAYMENT.json --rpc ${rpcUrl}
+  audit everything     npx cairn export EXPORT --state ${state} && npx cairn audit EXPORT --rpc ${rpcUrl}
 `;
 }
 
