@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { formatDecimal, isHex, isUuid, Problem, type MerchantId } from '#base';
+import { parseReceipt } from '#anchor/core';
+import { formatDecimal, isHex, isUuid, Problem, type Hex, type MerchantId } from '#base';
 import { readChain } from './chain/client.ts';
 import type { KnownKeys } from './checks/directory.ts';
 import { readExport } from './export/read.ts';
@@ -24,17 +25,36 @@ function endpointOf(name: string, { rpc }: Values): string {
   return rpc;
 }
 
+/** The vault that the caller knows, so that nobody shows him one of his own making; undefined where he does not say. */
+function knownVault({ vault }: Values): Hex | undefined {
+  if (typeof vault !== 'string') return undefined;
+  const address = vault.toLowerCase();
+  if (!isHex(address, 20)) throw new Problem('cli/bad-arguments', '--vault takes an address: 0x and 40 hexadecimal digits.');
+  return address;
+}
+
+function requireVault(known: Hex | undefined, vault: Hex): void {
+  if (known !== undefined && known !== vault) throw new Problem('audit/other-vault', `The file is about the vault ${vault}, not ${known}.`, { vault });
+}
+
 /** cairn verify: 0 when the receipt holds; a Problem says why not. */
 export async function verifyCommand(file: string, values: Values): Promise<number> {
   const rpc = endpointOf('verify', values);
-  const { claims, finalBlock } = await verifyReceipt(readText(file), rpc);
+  const known = knownVault(values);
+  const text = readText(file);
+  requireVault(known, parseReceipt(text).vault);
+  const { claims, finalBlock } = await verifyReceipt(text, rpc);
   const { story, paid } = claims;
   const amount = `${formatDecimal(story.amount, story.decimals)} ${story.symbol}`;
-  const facts = { payment: claims.payment, state: story.state, amount, payee: paid?.payee ?? null, transaction: paid?.transaction ?? null, finalBlock };
+  const { payment, vault, anchor, chainId } = claims;
+  const where = { chainId: `${chainId}`, vault, anchor, token: paid?.token ?? null };
+  const facts = { payment, state: story.state, amount, payee: paid?.payee ?? null, transaction: paid?.transaction ?? null, ...where, finalBlock };
   process.stdout.write(
     values['json']
       ? `${JSON.stringify(facts)}\n`
-      : `The receipt holds: payment ${claims.payment} is ${story.state}, ${amount}${paid ? ` to ${paid.payee} in transaction ${paid.transaction}` : ''}.\n`,
+      : `The receipt holds: payment ${payment} is ${story.state}, ${amount}${paid ? ` to ${paid.payee} in transaction ${paid.transaction}` : ''}.\n${
+          known ? '' : `It is about the vault ${vault} on chain ${chainId}: make sure that this is the vault you know, or name yours with --vault.\n`
+        }`,
   );
   return 0;
 }
@@ -44,7 +64,9 @@ export async function auditCommand(file: string, values: Values): Promise<number
   const rpc = endpointOf('audit', values);
   const { merchants } = values;
   const known = typeof merchants === 'string' ? parseKnownKeys(readText(merchants)) : undefined;
+  const vault = knownVault(values);
   const exported = await readExport(file);
+  requireVault(vault, exported.header.vault);
   const result = auditExport(exported, await readChain(rpc, exported), known);
   process.stdout.write(values['json'] ? auditJson(exported.header, result) : renderAudit(exported.header, result));
   return result.findings.length === 0 ? 0 : 1;

@@ -94,6 +94,13 @@ describe('what is no receipt, no export and no argument', () => {
   it('refuses a call without an endpoint, with one that is none, and one that does not answer', async () => {
     await assertRefused(() => auditCommand(written(text(lines)), {}), 'cli/bad-arguments', /--rpc URL/);
     await assertRefused(() => verifyCommand(written(receipt), { rpc: 'file:///etc/passwd' }), 'cli/bad-arguments', /http or https/);
+    const own = JSON.parse(receipt).vault as string;
+    const others = `0x${'5e'.repeat(20)}`;
+    // A vault of the forger's own making would confirm whatever he writes: the auditor's own is asked for before any endpoint is.
+    await assertRefused(() => verifyCommand(written(receipt), { rpc: RPC, vault: others }), 'audit/other-vault', new RegExp(own));
+    await assertRefused(() => auditCommand(written(text(lines)), { rpc: RPC, vault: others }), 'audit/other-vault', /not 0x5e5e/);
+    await assertRefused(() => verifyCommand(written(receipt), { rpc: RPC, vault: '0x5e' }), 'cli/bad-arguments', /--vault/);
+    await assertRefused(() => verifyCommand(written(receipt), { rpc: RPC, vault: own.toUpperCase().replace('0X', '0x') }), 'audit/endpoint-failed', /answer/);
     await assertRefused(() => auditCommand(written(text(lines)), { rpc: RPC }), 'audit/endpoint-failed', /does not answer/);
     await assertRefused(() => verifyCommand(written(receipt), { rpc: RPC }), 'audit/endpoint-failed', /does not answer/);
   });

@@ -31,6 +31,12 @@ export const AUDIT_PROBLEMS = {
     retry: 'later',
     howToSolve: 'Check the URL given with --rpc, and that the node behind it keeps the logs since the deployment.',
   },
+  'audit/other-vault': {
+    status: 409,
+    title: 'It is about another vault than yours',
+    retry: 'never',
+    howToSolve: 'Whoever deploys contracts of his own can prove anything about them: rely on nothing but the vault that you know.',
+  },
   'audit/wrong-chain': {
     status: 409,
     title: 'The endpoint serves another chain',
