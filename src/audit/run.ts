@@ -64,7 +64,7 @@ export function auditExport(exported: Exported, chain: ChainFacts, knownKeys?: K
   }
   checkMissingLegs(holds, findings);
   checkBalances(state, exported, findings);
-  checkDirectory(authority, exported, findings);
+  checkDirectory(authority, state, exported, findings);
   if (knownKeys) checkKnownKeys(authority, knownKeys, findings);
   checkPayments(holds, state, exported, findings);
   const { unposted, ...settled } = checkSettlement(holds, state, exported, chain, findings);

@@ -1,13 +1,15 @@
-import type { Hex, MerchantId } from '#base';
+import type { AssetNo, Hex, MerchantId } from '#base';
+import type { State } from '#ledger/core';
 import type { Exported } from '../export/read.ts';
 import type { Findings } from '../findings.ts';
+import { assetsByToken } from './assets.ts';
 import { keyOf, type Authority } from './authority.ts';
 
 /** The keys as the auditor knows them from the merchants themselves. */
 export type KnownKeys = ReadonlyMap<MerchantId, Hex>;
 
 /** The platform's own lists of merchants, wallets, payees and orders, against what the merchants signed into the book. */
-export function checkDirectory(authority: Authority, exported: Exported, findings: Findings): void {
+export function checkDirectory(authority: Authority, state: State, exported: Exported, findings: Findings): void {
   for (const { merchant, key, digest } of exported.merchants) {
     if (keyOf(authority, merchant) !== key || authority.merchantDigests.get(merchant) !== digest)
       findings.add('merchant', null, `The directory gives merchant ${merchant} the key ${key}, which no signed record does`);
@@ -17,7 +19,7 @@ export function checkDirectory(authority: Authority, exported: Exported, finding
     if (known?.merchant !== merchant || known.digest !== digest)
       findings.add('wallet', null, `The directory gives wallet ${wallet} to merchant ${merchant}, which no signed record does`);
   }
-  checkPayees(authority, exported, findings);
+  checkPayees(authority, assetsByToken(state), exported, findings);
   checkGone(authority, exported, findings);
   for (const { order, merchant, account, fileHash, digest } of exported.orders) {
     const known = authority.orders.get(order);
@@ -43,7 +45,7 @@ function checkGone(authority: Authority, { merchants, wallets, payees }: Exporte
       if (!listed.has(id)) findings.add(kind, null, `The ${kind} ${id} is in a signed record of the book and not in the directory`);
 }
 
-function checkPayees(authority: Authority, { payees, header }: Exported, findings: Findings): void {
+function checkPayees(authority: Authority, assets: ReadonlyMap<Hex, AssetNo>, { payees }: Exported, findings: Findings): void {
   for (const entry of payees) {
     const known = authority.payees.get(entry.payee);
     if (!known) {
@@ -52,11 +54,11 @@ function checkPayees(authority: Authority, { payees, header }: Exported, finding
     }
     const { message, seq } = known;
     const same = message.merchant === entry.merchant && message.name === entry.name && message.account === entry.account && known.digest === entry.digest;
-    if (!same || message.settlementAddress !== entry.address || !header.tokens.some(({ address }) => address === message.token))
+    if (!same || message.settlementAddress !== entry.address || assets.get(message.token) !== entry.asset)
       findings.add(
         'payee',
         seq,
-        `The payee ${entry.payee} is in the directory as ${entry.name}, ${entry.account}, ${entry.address}; record ${seq}, which the merchant signed, says ${message.name}, ${message.account}, ${message.settlementAddress}`,
+        `The payee ${entry.payee} is in the directory as ${entry.name}, ${entry.account}, ${entry.address} in asset ${entry.asset}; record ${seq}, which the merchant signed, says ${message.name}, ${message.account}, ${message.settlementAddress} in ${message.token}`,
       );
   }
 }

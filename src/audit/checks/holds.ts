@@ -99,6 +99,8 @@ function checkFirstLeg(book: HoldBook, state: State, record: TransferRecord, fin
   const payee = readEvidence(record.fields?.payee, PAYEE);
   if (typeof order === 'string') return findings.add('order', record.seq, `${where} is not authorised: its order ${order}`);
   if (typeof payee === 'string') return findings.add('payee', record.seq, `${where} is not authorised: its payee ${payee}`);
+  if (!(order.position >= 0 && order.position < 2 ** 32))
+    return findings.add('order', record.seq, `${where} is no payment of an order: its position is ${order.position}`);
   const signedOrder = book.authority.orders.get(order.order as OrderId);
   if (!signedOrder) return findings.add('order', record.seq, `${where} names the order ${order.order}, for which no merchant signed in the records before it`);
   const signedPayee = book.authority.payees.get(payee.payee as PayeeId);

@@ -20,7 +20,7 @@ export function stepJournal(state: State, record: LedgerRecord, findings: Findin
 }
 
 const BALANCES = ['debitsPending', 'debitsPosted', 'creditsPending', 'creditsPosted'] as const;
-const TRAITS = ['asset', 'code', 'flags', 'owner', 'overdraft'] as const;
+const TRAITS = ['asset', 'code', 'flags', 'owner', 'overdraft', 'seq'] as const;
 
 /** What the database says of accounts and open holds, against what the records add up to. */
 export function checkBalances(state: State, exported: Exported, findings: Findings): void {

@@ -3,6 +3,7 @@ import { bookRecordHash, merkleTree, mth, NO_HEAD, recordFieldsRoot, recordLeaf,
 import type { ExportedBatch, ExportedRecord } from '../export/format.ts';
 import type { Exported } from '../export/read.ts';
 import type { Findings } from '../findings.ts';
+import { refusalOf } from './evidence.ts';
 
 export interface LogSummary {
   /** Records in batches, and in batches of an anchor. */
@@ -80,7 +81,10 @@ function checkRecords(
     }
     const root = fieldsRootOf(entry, stored.root, erased, findings);
     const context = { chainId: header.chainId, book: header.book };
-    if (toHex(recordLeaf(context, entry.record, fromHex(root))) === stored.leaf) continue;
+    let leaf: Hex | null = null;
+    const refusal = refusalOf(() => (leaf = toHex(recordLeaf(context, entry.record, fromHex(root)))));
+    if (refusal !== null) findings.add('record', seq, `Record ${seq} has no leaf: ${refusal}`);
+    if (refusal !== null || leaf === stored.leaf) continue;
     findings.add(
       'leaf',
       seq,

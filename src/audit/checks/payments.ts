@@ -22,6 +22,7 @@ export function checkPayments({ authority, payments: held }: HoldBook, state: St
     const say = (what: string): void => findings.add('payment', seq, `Payment ${entry.payment} is shown ${what}`);
     checkLine(authority, entry, say);
     if (hold && entry.hold !== hold.id) say(`with the hold ${entry.hold}, which is not its own`);
+    if (hold && entry.holdSeq !== hold.seq && entry.state !== 'quoted') say(`with the hold of record ${entry.holdSeq}; it is in record ${hold.seq}`);
     const ended = {
       open: ['quoted', 'held', 'instructed'],
       posted: ['held', 'instructed', 'settled'],
