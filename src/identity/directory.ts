@@ -55,13 +55,13 @@ export function verificationContext(deps: DirectoryDependencies, merchant: Merch
   return { domain: deps.domain, nowMs: deps.clock.nowMs(), merchant, nonces: NO_NONCES };
 }
 
-/** Stores a verified message in the transaction of its effect. Throws `identity/nonce-used` where another message spent the nonce. */
+/** Stores a verified message in the transaction of its effect; false where the same message was stored a moment ago, with its effect. Throws `identity/nonce-used` where another message spent the nonce. */
 export async function recordAuthorisation<Kind extends MessageKind>(
   client: Queryable,
   deps: DirectoryDependencies,
   signed: Signed<Kind>,
   verified: Verified,
-): Promise<void> {
+): Promise<boolean> {
   const { kind, message } = signed;
   const authorisation: Authorisation = {
     digest: verified.digest,
@@ -69,12 +69,9 @@ export async function recordAuthorisation<Kind extends MessageKind>(
     kind: KINDS[kind],
     evidence: canonicalJson(authorisationJson(signed)),
   };
-  try {
-    await insertAuthorisation(client, authorisation, message.nonce, message.expiry, deps.clock.nowMs());
-  } catch (error) {
-    if (violatedConstraint(error) !== 'authorisation_nonce_is_spent_once') throw error;
-    throw new Problem('identity/nonce-used', `Nonce ${message.nonce} was used by another message of the merchant.`, { nonce: `${message.nonce}` });
-  }
+  if (await insertAuthorisation(client, authorisation, message.nonce, message.expiry, deps.clock.nowMs())) return true;
+  if (await findAuthorisation(client, verified.digest)) return false;
+  throw new Problem('identity/nonce-used', `Nonce ${message.nonce} was used by another message of the merchant.`, { nonce: `${message.nonce}` });
 }
 
 /** Takes the merchant's first key, or a new one that the old key signed for; opens his accounts. The same message again is the same merchant. */
@@ -86,7 +83,7 @@ export async function registerMerchant(deps: DirectoryDependencies, name: string
   if (await findAuthorisation(deps.database.pool, digest)) return (await findMerchant(deps.database.pool, merchant))!;
   const verified = verifyMerchantKey(signed, verificationContext(deps, merchant), known?.signingKey ?? null);
   await inTransaction(deps.database.pool, async (client) => {
-    await recordAuthorisation(client, deps, signed, verified);
+    if (!(await recordAuthorisation(client, deps, signed, verified))) return;
     if (known) await rotateMerchantKey(client, merchant, key, verified.digest);
     else await insertMerchant(client, deps.bookId, { merchant, name, signingKey: key, digest: verified.digest }, deps.clock.nowMs());
   });
@@ -102,12 +99,19 @@ export async function registerWallet(deps: DirectoryDependencies, json: unknown)
   if (await findAuthorisation(deps.database.pool, digestOf(deps, signed))) return;
   const verified = verifyWallet(signed, verificationContext(deps, merchant));
   const owner = await walletOwner(deps.database.pool, wallet);
-  if (owner !== undefined) throw new Problem('identity/wallet-taken', `The wallet ${wallet} is registered already.`);
-  await inTransaction(deps.database.pool, async (client) => {
-    await recordAuthorisation(client, deps, signed, verified);
-    await insertWallet(client, wallet, merchant, verified.digest);
-  });
+  if (owner !== undefined) throw walletTaken(wallet);
+  try {
+    await inTransaction(deps.database.pool, async (client) => {
+      if (await recordAuthorisation(client, deps, signed, verified)) await insertWallet(client, wallet, merchant, verified.digest);
+    });
+  } catch (error) {
+    throw violatedConstraint(error) === 'wallet_pk' ? walletTaken(wallet) : error;
+  }
   await bookAuthorisations(deps);
+}
+
+function walletTaken(wallet: Hex): Problem {
+  return new Problem('identity/wallet-taken', `The wallet ${wallet} is registered already.`);
 }
 
 /** Adds a payee that the merchant signed for. `sandbox` payees are invented for a rehearsal and say so for ever. */
@@ -122,10 +126,14 @@ export async function addPayee(deps: DirectoryDependencies, json: unknown, sandb
   if (asset === undefined) throw new Problem('identity/unknown-token', `The vault does not list the token ${token}.`);
   if (known) throw new Problem('identity/payee-exists', `The account ${account} is in the directory already, paid to ${known.address}.`);
   const payee: Payee = { payee: id, merchant, name, account, address: settlementAddress, asset, sandbox, digest: verified.digest };
-  await inTransaction(deps.database.pool, async (client) => {
-    await recordAuthorisation(client, deps, signed, verified);
-    await insertPayee(client, payee, deps.clock.nowMs());
-  });
+  try {
+    await inTransaction(deps.database.pool, async (client) => {
+      if (await recordAuthorisation(client, deps, signed, verified)) await insertPayee(client, payee, deps.clock.nowMs());
+    });
+  } catch (error) {
+    const taken = { payee_pk: `payee ${id}`, payee_account_is_listed_once: `account ${account}` }[violatedConstraint(error) ?? ''];
+    throw taken ? new Problem('identity/payee-exists', `The ${taken} is in the directory already.`) : error;
+  }
   await bookAuthorisations(deps);
   return payee;
 }

@@ -73,10 +73,10 @@ function toAuthorisation(row: Row): Authorisation {
   return { digest: toHex(row.digest), merchant: row.merchant, kind: row.kind, evidence: row.evidence };
 }
 
-/** Spends the nonce. A second message with it violates `authorisation_nonce_is_spent_once`. */
-export async function insertAuthorisation(client: Queryable, authorisation: Authorisation, nonce: bigint, expiryS: bigint, nowMs: TimeMs): Promise<void> {
+/** Spends the nonce; false where it is spent already, by this message or another. */
+export async function insertAuthorisation(client: Queryable, authorisation: Authorisation, nonce: bigint, expiryS: bigint, nowMs: TimeMs): Promise<boolean> {
   const { digest, merchant, kind, evidence } = authorisation;
-  await execute(client, sql.insertAuthorisation, [fromHex(digest), merchant, kind, nonce, expiryS, evidence, nowMs]);
+  return (await execute(client, sql.insertAuthorisation, [fromHex(digest), merchant, kind, nonce, expiryS, evidence, nowMs])) === 1;
 }
 
 export async function findAuthorisation(client: Queryable, digest: Hex): Promise<Authorisation | undefined> {

@@ -1,12 +1,12 @@
-import { Problem, type MerchantId, type PaymentId } from '#base';
+import { assert, Problem, type Hex, type MerchantId, type PaymentId } from '#base';
 import { canonicalJson } from '#anchor/core';
-import { inTransaction } from '#db';
+import { inTransaction, violatedConstraint } from '#db';
 import { bookAuthorisations, recordAuthorisation, requireMerchant, verificationContext, type DirectoryDependencies } from '#identity';
 import { parseAuthorisation, verifyOrder } from '#identity/core';
 import { legIdOf } from '#ledger/core';
 import { duplicateKey, parsePain001, type Acceptance, type ParsedPayment } from './core/core.ts';
 import { fingerprintOf, paymentIdOf } from './core/legs.ts';
-import { findOrderFile, findOrderFileByHash, findPayment, insertOrderFile, paymentsOfOrder, type NewPayment, type OrderFile, type Payment } from './store.ts';
+import { findOrderFileByHash, findPayment, insertOrderFile, paymentsOfOrder, type NewPayment, type OrderFile, type Payment } from './store.ts';
 
 export interface SubmittedOrder {
   readonly order: OrderFile;
@@ -31,14 +31,13 @@ export interface OrderSubmission {
 export async function submitOrderFile(deps: DirectoryDependencies, submission: OrderSubmission): Promise<SubmittedOrder> {
   const parsed = parsePain001(submission.file, submission.accepted);
   const { signingKey } = await requireMerchant(deps, submission.merchant);
-  const known = await findOrderFileByHash(deps.database.pool, submission.merchant, parsed.fileHash);
-  if (known) return { order: known, payments: await paymentsOfOrder(deps.database.pool, known.order), repeated: true };
+  const known = await takenBefore(deps, submission.merchant, parsed.fileHash);
+  if (known) return known;
   const signed = parseAuthorisation('Order', submission.authorisation);
   const { order: orderId, account } = signed.message;
   const owner = await deps.book.account(account);
   if (owner?.owner !== submission.merchant) throw new Problem('identity/wrong-account', `The account ${account} is not this merchant’s.`, { account });
   const verified = verifyOrder(signed, parsed, { ...verificationContext(deps, submission.merchant), key: signingKey, account });
-  if (await findOrderFile(deps.database.pool, orderId)) throw new Problem('payments/file-differs', `The order ${orderId} was another file.`);
   const order: OrderFile = {
     order: orderId,
     merchant: submission.merchant,
@@ -50,17 +49,30 @@ export async function submitOrderFile(deps: DirectoryDependencies, submission: O
     digest: verified.digest,
     receivedMs: deps.clock.nowMs(),
   };
-  await inTransaction(deps.database.pool, async (client) => {
-    await recordAuthorisation(client, deps, signed, verified);
-    await insertOrderFile(
-      client,
-      order,
-      submission.file,
-      parsed.payments.map((payment) => newPayment(order, payment)),
-    );
-  });
+  const payments = parsed.payments.map((payment) => newPayment(order, payment));
+  let isNew = false;
+  try {
+    await inTransaction(deps.database.pool, async (client) => {
+      isNew = await recordAuthorisation(client, deps, signed, verified);
+      if (isNew) await insertOrderFile(client, order, submission.file, payments);
+    });
+  } catch (error) {
+    const constraint = violatedConstraint(error);
+    if (constraint === 'order_file_pk') throw new Problem('payments/file-differs', `The order ${orderId} was another file.`);
+    if (constraint !== 'order_file_is_taken_once') throw error;
+    isNew = false;
+  }
   await bookAuthorisations(deps);
-  return { order, payments: await paymentsOfOrder(deps.database.pool, orderId), repeated: false };
+  if (isNew) return { order, payments: await paymentsOfOrder(deps.database.pool, orderId), repeated: false };
+  // The same file came twice at the same moment, and the other one was first.
+  const first = await takenBefore(deps, submission.merchant, parsed.fileHash);
+  assert(first, `order ${orderId} was taken by nobody`);
+  return first;
+}
+
+async function takenBefore({ database }: DirectoryDependencies, merchant: MerchantId, fileHash: Hex): Promise<SubmittedOrder | undefined> {
+  const order = await findOrderFileByHash(database.pool, merchant, fileHash);
+  return order && { order, payments: await paymentsOfOrder(database.pool, order.order), repeated: true };
 }
 
 function newPayment(order: OrderFile, parsed: ParsedPayment): NewPayment {

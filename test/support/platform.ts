@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fromHex, newId, toHex, utf8, type AssetNo, type Clock, type Hex, type OrderId, type PayeeId, type TimeMs } from '#base';
+import { fromHex, newId, toHex, type AssetNo, type Clock, type Hex, type OrderId, type PayeeId, type TimeMs } from '#base';
 import { SETTLEMENT_VAULT_ABI, TEST_STABLECOIN_ABI, type OutboxProgress } from '#chain';
 import { decodeErrorResult, type Abi } from 'viem';
 import { loadOrCreateKey } from '#custody';
@@ -19,6 +19,7 @@ import { loadExample, type ExamplePayee } from '../../scripts/example/example.ts
 import { exampleMerchant, type ExampleMerchantClient } from '../../scripts/example/merchant.ts';
 import { localWorld, type LocalWorld } from '../../scripts/job/issuer.ts';
 import { devKey, startTestChain, type TestChain } from '../chain/anvil.ts';
+import { orderFile } from './order.ts';
 import { testDatabase, type TestDatabase } from './postgres.ts';
 
 /** Blocks on top that make one final; deeper than any reorganisation of these tests. */
@@ -205,7 +206,16 @@ export async function testPlatform(): Promise<TestPlatform> {
       const payees = amounts.map((dollars) => newPayee(person.id, dollars));
       for (const payee of payees) await addPayee(platform.directory, await merchant.signPayee(payee, token, FAR_S), false);
       const id = newId<OrderId>(clock.nowMs(), random);
-      const file = { id, merchant: person.id, file: '', bytes: utf8(orderXml(id, payees)), outcomes: null };
+      const file = {
+        id,
+        merchant: person.id,
+        file: '',
+        bytes: orderFile(
+          id,
+          payees.map((payee) => ({ ...payee, currency: 'USD', amount: payee.dollars })),
+        ),
+        outcomes: null,
+      };
       const authorisation = await merchant.signOrder(file, account, FAR_S);
       const submitted = await submitOrderFile(platform.directory, { merchant: person.id, file: file.bytes, authorisation });
       await platform.pass();
@@ -245,23 +255,6 @@ function newPayee(merchant: ExamplePayee['merchant'], dollars: string): TestPaye
     settlementAddress: address,
     dollars,
   };
-}
-
-/** An order of one group, in dollars. */
-function orderXml(messageId: string, payees: readonly TestPayee[]): string {
-  const cents = payees.reduce((sum, { dollars }) => sum + BigInt(dollars.replace('.', '')), 0n).toString();
-  const sum = `${cents.slice(0, -2)}.${cents.slice(-2)}`;
-  const one = ({ account, name, dollars }: TestPayee, i: number) =>
-    `<CdtTrfTxInf><PmtId><EndToEndId>E-${i}</EndToEndId></PmtId><Amt><InstdAmt Ccy="USD">${dollars}</InstdAmt></Amt><Cdtr><Nm>${name}</Nm></Cdtr>` +
-    `<CdtrAcct><Id><Othr><Id>${account}</Id></Othr></Id></CdtrAcct></CdtTrfTxInf>`;
-  const totals = `<NbOfTxs>${payees.length}</NbOfTxs><CtrlSum>${sum}</CtrlSum>`;
-  return (
-    `<?xml version="1.0" encoding="UTF-8"?><Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"><CstmrCdtTrfInitn>` +
-    `<GrpHdr><MsgId>${messageId.slice(-30)}</MsgId><CreDtTm>2026-11-20T09:12:44+01:00</CreDtTm>${totals}<InitgPty><Nm>Alpine</Nm></InitgPty></GrpHdr>` +
-    `<PmtInf><PmtInfId>P-1</PmtInfId><PmtMtd>TRF</PmtMtd>${totals}<ReqdExctnDt><Dt>2026-11-24</Dt></ReqdExctnDt><Dbtr><Nm>Alpine</Nm></Dbtr>` +
-    `<DbtrAcct><Id><IBAN>CH9300762011623852957</IBAN></Id></DbtrAcct><DbtrAgt><FinInstnId><BICFI>EXAMCHZZ</BICFI></FinInstnId></DbtrAgt>` +
-    `${payees.map(one).join('')}</PmtInf></CstmrCdtTrfInitn></Document>`
-  );
 }
 
 /** Minor units of dollars written with two decimals. */

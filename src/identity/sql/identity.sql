@@ -1,9 +1,10 @@
 -- Merchants, their wallets and payees, and every signature they gave. Rows are only added; a merchant's key may be rotated.
 
 -- name: insertAuthorisation
--- The nonce's own constraint refuses a second use; the same message again is answered by the caller, who looks the digest up first.
+-- A nonce is spent once, by its own constraint. Whoever comes second at the same moment waits here for the first and adds nothing: the caller looks which message that was.
 insert into cairn.authorisation (digest, merchant, kind, nonce, expiry_s, evidence, accepted_ms)
-values ($1::bytea, $2::uuid, $3::text, $4::numeric, $5::int8, $6::text, $7::int8);
+values ($1::bytea, $2::uuid, $3::text, $4::numeric, $5::int8, $6::text, $7::int8)
+on conflict do nothing;
 
 -- name: findAuthorisation
 select a.digest, a.merchant, a.kind, a.evidence, a.booked_seq from cairn.authorisation a where a.digest = $1::bytea;
