@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { formatDecimal, NIL_UUID, Problem, type Asset, type AssetNo, type Hex, type PaymentId } from '#base';
+import { formatDecimal, isOutage, NIL_UUID, Problem, type Asset, type AssetNo, type Hex, type PaymentId } from '#base';
 import { listMerchants } from '#identity';
 import { receiptOfPayment, allInstructions, payoutsOf, payoutTransactionId, payoutOfPayment, type StoredInstruction } from '#settlement';
 import { chartAccount, type LedgerRecord } from '#ledger/core';
@@ -121,7 +121,7 @@ async function prove({ platform, receiptsDir, verify }: GatherOptions, payment: 
     const problem = await verify(text, platform.client.rpcUrl);
     return { receipt: file, verified: problem === null, problem };
   } catch (error) {
-    if (!(error instanceof Problem)) throw error;
+    if (!(error instanceof Problem) || isOutage(error)) throw error;
     return { receipt: null, verified: false, problem: error.detail };
   }
 }

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Problem, systemClock, toHex, type AssetNo } from '#base';
+import { isOutage, Problem, systemClock, toHex, type AssetNo } from '#base';
 import { verifyReceipt } from '#audit';
 import { loadOrCreateKey } from '#custody';
 import { parseRates } from '#payments/core';
@@ -16,7 +16,7 @@ import { gatherFacts } from './gather.ts';
 import { localApiKeys, serveApi, type ServeOptions } from './serve.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { COLOURS, NO_COLOURS, renderReport } from './report.ts';
-import { runJob } from './run.ts';
+import { patiently, runJob } from './run.ts';
 
 type Values = Readonly<Record<string, string | boolean | undefined>>;
 
@@ -69,7 +69,7 @@ export async function startCommand(values: Values): Promise<number> {
     progress.done();
     show(values, facts);
     writeFileSync(join(stateDir, 'last-job.json'), `${JSON.stringify(facts, null, 1)}\n`);
-    if (!values['once']) await serve({ platform, payments: options.payments, stateDir, port }, example, stopping.signal);
+    if (!values['once']) await serve({ platform, payments: options.payments, stateDir, port }, example, progress, stopping.signal);
     return facts.ok ? 0 : 1;
   } finally {
     await platform.close();
@@ -111,25 +111,20 @@ async function job({ stateDir, example, platform, progress, signal, startedMs, s
   const issuerKey =
     (process.env['DEPLOYER_KEY'] as `0x${string}` | undefined) ??
     toHex(await loadOrCreateKey(join(stateDir, 'keys'), 'deployer', (length) => new Uint8Array(randomBytes(length))));
-  const orders = await runJob({ platform, example, issuerKey, signal, onStep: (step) => progress.step(step) });
+  const onStep = (step: string) => progress.step(step);
+  const orders = await runJob({ platform, example, issuerKey, signal, onStep });
   const timing = { startedMs, setUpMs, jobMs: systemClock.nowMs() - startedMs - setUpMs, peakMemoryMiB: Math.round(process.resourceUsage().maxRSS / 1024) };
-  return gatherFacts({
-    platform,
-    example,
-    orders,
-    receiptsDir: join(stateDir, 'receipts'),
-    timing,
-    onStep: (step) => progress.step(step),
-    verify: async (receipt, rpcUrl) => {
-      try {
-        await verifyReceipt(receipt, rpcUrl);
-        return null;
-      } catch (error) {
-        if (error instanceof Problem) return error.detail;
-        throw error;
-      }
-    },
-  });
+  const verify = async (receipt: string, rpcUrl: string) => {
+    try {
+      await verifyReceipt(receipt, rpcUrl);
+      return null;
+    } catch (error) {
+      if (!(error instanceof Problem) || isOutage(error)) throw error;
+      return error.detail;
+    }
+  };
+  const receiptsDir = join(stateDir, 'receipts');
+  return patiently({ platform, onStep, signal }, () => gatherFacts({ platform, example, orders, receiptsDir, timing, onStep, verify }));
 }
 
 function show(values: Values, facts: JobFacts): void {
@@ -138,13 +133,13 @@ function show(values: Values, facts: JobFacts): void {
 }
 
 /** Goes on with everything that comes, until asked to stop. */
-async function serve(options: ServeOptions, example: Example, signal: AbortSignal): Promise<void> {
+async function serve(options: ServeOptions, example: Example, progress: Progress, signal: AbortSignal): Promise<void> {
   const { platform, stateDir } = options;
   const api = await serveApi(options);
   const keys = await localApiKeys(platform, example, stateDir);
   process.stderr.write(servingText(api.url, keys, platform.client.rpcUrl, relative(process.cwd(), stateDir) || '.'));
   while (!signal.aborted) {
-    await platform.pass();
+    await patiently({ platform, onStep: (text) => progress.step(text) }, () => platform.pass());
     await new Promise((resolve) => setTimeout(resolve, SERVE_PAUSE_MS));
   }
   await api.close();

@@ -1,6 +1,6 @@
 import { privateKeyToAccount } from 'viem/accounts';
 import { keccak_256 } from '@noble/hashes/sha3.js';
-import { assert, concat, Problem, fromHex, parseDecimal, toHex, utf8, uuidBytes, type Hex } from '#base';
+import { assert, concat, fromHex, overOutages, parseDecimal, Problem, toHex, utf8, uuidBytes, type Hex } from '#base';
 import { addPayee, findMerchant, findPayee, registerMerchant, registerWallet, walletOwner } from '#identity';
 import { chartAccount } from '#ledger/core';
 import { FINAL_STATES, paymentsOfOrder, submitOrderFile, type Payment, type SubmittedOrder } from '#payments';
@@ -26,6 +26,9 @@ export interface JobOptions {
 
 const EXPIRES_IN_S = 86_400n;
 const PAUSE_MS = 120;
+/** A database or chain that was killed is back within seconds, started again by its supervisor. */
+const PATIENCE_MS = 60_000;
+const OUTAGE_PAUSE_MS = 250;
 /** A person is told what is waited for at least so often. */
 const TELL_EVERY_MS = 5_000;
 /** Of each asset, whole units: the operator's own money in the FX position. */
@@ -39,47 +42,76 @@ interface Actor {
 /** The main job, from the merchants' keys to the last proof. Every step asks first whether it is done: run again after any crash it goes on where it was. */
 export async function runJob(options: JobOptions): Promise<readonly SubmittedOrder[]> {
   const { platform, example, onStep, onPoint = () => undefined } = options;
-  const world = localWorld(platform.client.rpcUrl, options.issuerKey);
+  const world = localWorld(platform.client, options.issuerKey);
   const actors = example.merchants.map((merchant) => ({
     merchant,
     client: exampleMerchant(merchant, { chainId: platform.client.chainId, vault: platform.deployment.vault }),
   }));
   const expiry = BigInt(Math.floor(platform.clock.nowMs() / 1000)) + EXPIRES_IN_S;
 
+  const withPatience = <T>(work: () => Promise<T>) => patiently(options, work);
+
   onStep('merchants register their keys and wallets');
-  for (const actor of actors) await register(platform, actor, expiry);
+  await withPatience(async () => {
+    for (const actor of actors) await register(platform, actor, expiry);
+  });
   onPoint('merchants');
   onStep('merchants fund their accounts; the operator funds the FX position');
-  await blockList(platform, example, world);
-  for (const actor of actors) await fund(platform, actor, world, expiry);
-  await fundLiquidity(platform, world, options.issuerKey, expiry);
+  const fundAll = async () => {
+    await blockList(platform, example, world);
+    for (const actor of actors) await fund(platform, actor, world, expiry);
+    await fundLiquidity(platform, world, options.issuerKey, expiry);
+  };
+  await withPatience(fundAll);
   onPoint('funded');
   onStep('merchants add their payees');
-  for (const actor of actors) await addPayees(platform, example, actor, expiry);
+  await withPatience(async () => {
+    for (const actor of actors) await addPayees(platform, example, actor, expiry);
+  });
   onPoint('payees');
   onStep('deposits become final and are credited');
-  await until(options, async () => (await uncredited(platform, actors)).length === 0);
+  await until(options, async () => {
+    if ((await platform.scanner.pending()).length > 0) return false;
+    if (await isFunded(platform, actors)) return true;
+    // The blocks of a killed local chain that were not final are gone, and what was deposited in them: it is deposited again.
+    if (platform.local) await fundAll();
+    return false;
+  });
   onPoint('credited');
   onStep('merchants send their signed order files');
-  const orders: SubmittedOrder[] = [];
-  for (const actor of actors) orders.push(...(await submit(platform, example, actor, expiry)));
+  const orders = await withPatience(async () => {
+    const submitted: SubmittedOrder[] = [];
+    for (const actor of actors) submitted.push(...(await submit(platform, example, actor, expiry)));
+    return submitted;
+  });
   onPoint('ordered');
   onStep('payments are screened, quoted and held');
   await until(options, async () => (await all(platform, orders)).every(({ state }) => !['received', 'screened', 'quoted'].includes(state)));
   onPoint('held');
-  if (await platform.closeWindow()) onStep('the settlement window is closed; its instructions are booked and anchored');
+  if (await withPatience(() => platform.closeWindow())) onStep('the settlement window is closed; its instructions are booked and anchored');
   onPoint('window');
   onStep('the vault pays against the anchored log');
   const waiting = async () => onStep(await waitingText(platform, orders));
   await until(options, async () => isPaidOut(platform, await all(platform, orders)), waiting);
   onPoint('paid');
   onStep('the last records are sealed and anchored');
-  await platform.sealAll();
+  await withPatience(() => platform.sealAll());
   await until(options, async (report) => report.unanchored === 0 && report.openTransactions === 0);
   // The local chain calls a block `finalized` two blocks later, and whoever verifies goes by what the endpoint says.
-  await platform.local?.mine(3);
+  await withPatience(async () => platform.local?.mine(3));
   onPoint('anchored');
-  return Promise.all(orders.map(async (order) => ({ ...order, payments: await paymentsOfOrder(platform.database.pool, order.order.order) })));
+  return withPatience(() =>
+    Promise.all(orders.map(async (order) => ({ ...order, payments: await paymentsOfOrder(platform.database.pool, order.order.order) }))),
+  );
+}
+
+/** One piece of the job, which asks first what is already so, done over outages of the database and the chain. */
+export function patiently<T>({ platform, onStep, signal }: Pick<JobOptions, 'platform' | 'onStep' | 'signal'>, work: () => Promise<T>): Promise<T> {
+  const tell = ({ detail }: Problem) => onStep(`${detail} Waiting for it to come back, ${PATIENCE_MS / 1000} s at most`);
+  return overOutages({ clock: platform.clock, forMs: PATIENCE_MS, pauseMs: OUTAGE_PAUSE_MS, tell }, async () => {
+    if (signal?.aborted) throw new Problem('cli/stopped', 'The job was stopped before it was done; nothing is lost.');
+    return work();
+  });
 }
 
 /** Every payment ended; on a chain of somebody else's, where a deadline is a day away, also when each that is left was tried and refused. */
@@ -104,20 +136,15 @@ async function waitingText(platform: Platform, orders: readonly SubmittedOrder[]
 type Report = Awaited<ReturnType<Platform['pass']>>;
 
 /** Passes over everything until it is so. */
-async function until(
-  { platform, signal }: JobOptions,
-  isSo: (report: Report) => Promise<boolean>,
-  waiting: () => Promise<void> = async () => undefined,
-): Promise<void> {
+async function until(options: JobOptions, isSo: (report: Report) => Promise<boolean>, waiting: () => Promise<void> = async () => undefined): Promise<void> {
+  const { platform } = options;
   let toldMs = platform.clock.nowMs();
   for (;;) {
-    if (signal?.aborted) throw new Problem('cli/stopped', 'The job was stopped before it was done; nothing is lost.');
     if (platform.clock.nowMs() - toldMs >= TELL_EVERY_MS) {
       toldMs = platform.clock.nowMs();
-      await waiting();
+      await patiently(options, waiting);
     }
-    const report = await platform.pass();
-    if (await isSo(report)) return;
+    if (await patiently(options, async () => isSo(await platform.pass()))) return;
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
 }
@@ -226,14 +253,16 @@ async function addPayees(platform: Platform, example: Example, { merchant, clien
   }
 }
 
-async function uncredited(platform: Platform, actors: readonly Actor[]): Promise<readonly Actor[]> {
-  const missing: Actor[] = [];
-  for (const actor of actors) {
-    const { asset } = tokenOf(platform, actor.merchant.asset);
-    const account = await platform.book.account(chartAccount(platform.bookId, 'merchant', asset.asset, actor.merchant.id));
-    if ((account?.creditsPosted ?? 0n) === 0n) missing.push(actor);
+/** Every deposit of the job has come to its account. */
+async function isFunded(platform: Platform, actors: readonly Actor[]): Promise<boolean> {
+  const { book, bookId, assets } = platform;
+  const accounts = [...assets.values()].map(({ asset }) => chartAccount(bookId, 'fxPosition', asset));
+  for (const { merchant } of actors) {
+    const { asset } = tokenOf(platform, merchant.asset);
+    accounts.push(chartAccount(bookId, 'merchant', asset.asset, merchant.id));
   }
-  return missing.length > 0 || (await platform.scanner.pending()).length > 0 ? actors : [];
+  for (const account of accounts) if (((await book.account(account))?.creditsPosted ?? 0n) === 0n) return false;
+  return true;
 }
 
 async function submit(platform: Platform, example: Example, { merchant, client }: Actor, expiry: bigint): Promise<SubmittedOrder[]> {

@@ -4,4 +4,5 @@ export * from './clock.ts';
 export * from './eip712.ts';
 export * from './ids.ts';
 export * from './money.ts';
+export { isOutage, overOutages, type Patience } from './outage.ts';
 export * from './problem.ts';

@@ -119,7 +119,7 @@ export async function testPlatform(): Promise<TestPlatform> {
   });
   clearInterval(mining);
   await chain.request('evm_setAutomine', false);
-  const world = localWorld(chain.rpcUrl, ISSUER);
+  const world = localWorld(platform.client, ISSUER);
   const person = example.merchants[0]!;
   const merchant = exampleMerchant(person, { chainId: platform.client.chainId, vault: platform.deployment.vault });
   const token = platform.deployment.tokens[0]!.address;

@@ -24,11 +24,6 @@ export class RelayerLock {
     const client = await this.#database.pool.connect().catch((error: unknown) => {
       throw toProblem(error);
     });
-    const lost = (): void => {
-      this.#release = undefined;
-    };
-    client.once('end', lost);
-    client.once('error', lost);
     const [row] = await query<{ locked: boolean }>(client, sql.lock, [this.#key]).catch((error: unknown) => {
       client.release(true);
       throw error;
@@ -37,12 +32,19 @@ export class RelayerLock {
       client.release();
       throw new Problem('chain/relayer-busy', `Another process sends with ${this.#relayer}.`, { relayer: this.#relayer });
     }
-    this.#release = async () => {
-      lost();
+    // A lost connection goes back to the pool all the same, to be thrown away: one that is never given back keeps the pool from closing, for ever.
+    const lost = (): void => {
       client.off('end', lost);
       client.off('error', lost);
+      this.#release = undefined;
+      client.release(true);
+    };
+    client.once('end', lost);
+    client.once('error', lost);
+    this.#release = async () => {
+      // Whether the connection is still good is for the pool to find out.
       await query(client, sql.unlock, [this.#key]).catch(() => undefined);
-      client.release();
+      if (this.#release) lost();
     };
   }
 
