@@ -52,6 +52,7 @@ describe('a replay of the records', () => {
     ['an account that is not there', change(honest, byId('T1'), { debit: idOf('nobody') }), seqOf(byId('T1')), /debit_account_not_found/],
     ['a capture larger than its hold', change(honest, byId('P1'), { amount: 61n }), seqOf(byId('P1')), /exceeds_pending_transfer_amount/],
     ['a void that gives back another amount', change(honest, byId('V1'), { amount: 8n }), seqOf(byId('V1')), /pending_transfer_has_different_amount/],
+    ['a final post in a window that gives back a part', change(honest, byId('P2'), { amount: 10n }), seqOf(byId('P2')), /pending_transfer_in_window/],
     ['a post under another code than its hold', change(honest, byId('P1'), { code: 7 }), seqOf(byId('P1')), /different_code/],
     [
       'a hold voided inside its window',

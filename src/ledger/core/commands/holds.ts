@@ -49,7 +49,8 @@ export function settleHold(draft: Draft, asked: TransferBody, evidence: Evidence
   const hold = draft.hold(pendingId);
   if (!hold) return refused(draft.transfer(pendingId) ? 'pending_transfer_not_pending' : 'pending_transfer_not_found');
   const balances: Balances = { debit: draft.account(hold.debit) ?? null, credit: draft.account(hold.credit) ?? null };
-  const code = mismatch(asked, hold) ?? wrongAmount(asked, hold, voids) ?? closedCode(hold) ?? lockedCode(draft, hold, voids) ?? closedAccount(balances, voids);
+  const code =
+    mismatch(asked, hold) ?? wrongAmount(asked, hold, voids) ?? closedCode(hold) ?? lockedCode(draft, hold, asked, voids) ?? closedAccount(balances, voids);
   if (code) return refused(code, null, balances);
 
   const rest = left(hold);
@@ -92,10 +93,11 @@ function wrongAmount(asked: TransferBody, hold: Hold, voids: boolean): RefusalCo
   return null;
 }
 
-/** From window to release a hold can only be posted; after it only voided. */
-function lockedCode(draft: Draft, hold: Hold, voids: boolean): RefusalCode | null {
+/** From window to release a hold can only be posted, all of it in the end; after it only voided. A final post of less gives back the rest, which the vault may still pay. */
+function lockedCode(draft: Draft, hold: Hold, { flags, amount }: TransferBody, voids: boolean): RefusalCode | null {
   if (isDue(hold, draft.nowMs)) return 'pending_transfer_expired';
-  if (voids && hold.windowSeq !== null && hold.releaseSeq === null) return 'pending_transfer_in_window';
+  const givesBack = voids || ((flags & FINAL_POST) !== 0 && amount < left(hold));
+  if (givesBack && hold.windowSeq !== null && hold.releaseSeq === null) return 'pending_transfer_in_window';
   if (!voids && hold.releaseSeq !== null) return 'pending_transfer_released';
   return null;
 }
