@@ -28,13 +28,14 @@ import {
   type DepositScanner,
   type Finality,
   type LocalChain,
+  type LocalChainEvent,
   type Outbox,
   type OutboxProgress,
   type VaultReader,
 } from '#chain';
 import { loadOrCreateKey, openDevelopmentCustody, type Custody } from '#custody';
 import { addressOf } from '#custody/intents';
-import { openDatabase, query, startPostgres, type Database, type NamedStatement } from '#db';
+import { openDatabase, query, startPostgres, type Database, type NamedStatement, type PostgresEvent } from '#db';
 import { bookAuthorisations, findMerchant, findPayee, walletOwner, type DirectoryDependencies } from '#identity';
 import { merchantDomain } from '#identity/core';
 import { openBook, type Book } from '#ledger';
@@ -153,6 +154,15 @@ const HOLD_TIMEOUT_S = 86_400;
 const RELAYER_WEI = 10n ** 17n;
 const MAX_BATCH_RECORDS = 4_096;
 
+/** What the supervisors of our own servers tell of them. */
+const SUPERVISED = {
+  'orphan-stopped': 'was still running for an earlier start that was killed, and is taken over',
+  restarted: 'ended and was started again',
+  'dump-damaged': 'has a damaged dump and goes on from the one before it',
+  'dump-failed': 'cannot write its dump, and nothing becomes final until it can',
+  lost: 'ended and cannot be started again',
+} as const;
+
 /** Starts or continues a deployment: database, chain, keys, contracts, book. What was started is stopped again where a later step fails. */
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
   const stop: (() => Promise<unknown>)[] = [];
@@ -170,16 +180,21 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
 async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], close: () => Promise<void>): Promise<Platform> {
   const { stateDir, clock = systemClock, random = (length: number) => new Uint8Array(randomBytes(length)), onEvent } = options;
   const step = (text: string) => onEvent({ kind: 'step', text });
+  const tellOf = (server: string) => (event: PostgresEvent | LocalChainEvent) =>
+    onEvent({
+      kind: 'error' in event ? 'warning' : 'step',
+      text: `${server} ${SUPERVISED[event.kind]}${'error' in event ? `: ${String(event.error)}` : ''}`,
+    });
 
   step(options.databaseUrl ? 'connecting to the database of DATABASE_URL' : 'starting PostgreSQL');
-  const postgres = options.databaseUrl ? null : await startPostgres({ stateDir: join(stateDir, 'postgres') });
+  const postgres = options.databaseUrl ? null : await startPostgres({ stateDir: join(stateDir, 'postgres'), onEvent: tellOf('PostgreSQL') });
   if (postgres) stop.push(() => postgres.stop());
   const databaseUrl = options.databaseUrl ?? postgres!.url;
   const database = await openDatabase({ url: databaseUrl });
   stop.push(() => database.close());
 
   step(options.rpcUrl ? 'connecting to the chain of RPC_URL' : 'starting the local chain');
-  const local = options.rpcUrl ? null : await startLocalChain({ stateDir: join(stateDir, 'chain'), clock });
+  const local = options.rpcUrl ? null : await startLocalChain({ stateDir: join(stateDir, 'chain'), clock, onEvent: tellOf('the local chain') });
   if (local) stop.push(() => local.stop());
   const client = await connectChain({
     rpcUrl: options.rpcUrl ?? local!.rpcUrl,

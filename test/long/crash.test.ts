@@ -64,10 +64,18 @@ interface Case {
   readonly points: readonly string[];
 }
 
-const CASES: readonly Case[] = VICTIMS.flatMap((victim) => {
+const SPREAD: readonly Case[] = VICTIMS.flatMap((victim) => {
   const count = Math.ceil(POINTS.length / POINTS_PER_CASE);
   return Array.from({ length: count }, (_, i) => ({ victim, points: POINTS.filter((_point, at) => at % count === i) }));
 });
+
+/** Killed, and killed again as soon as its supervisor has started it again. */
+const TWICE: readonly Case[] = [
+  { victim: 'postgres', points: ['pay-sent', 'PostgreSQL ended and was started again'] },
+  { victim: 'chain', points: ['pay-sent', 'the local chain ended and was started again'] },
+];
+
+const CASES = [...SPREAD, ...TWICE];
 
 function run(stateDir: string, ...args: readonly string[]): Promise<Run> {
   const child = spawn(process.execPath, [fileURLToPath(new URL('./victim.ts', import.meta.url)), stateDir, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -148,6 +156,8 @@ describe('SIGKILL in the middle of the job', function () {
       for (let next = queue.shift(); next; next = queue.shift()) {
         const stateDir = copyOf(prepared, `case-${next.i}`);
         await survive(stateDir, next.each).then(next.resolve, next.reject);
+        // What a failed case left running is taken over and ended.
+        await next.promise.catch(() => run(stateDir, 'deployed'));
         rmSync(stateDir, { recursive: true, force: true });
       }
     };
