@@ -2,7 +2,7 @@ import type { BookId, Clock, PaymentId } from '#base';
 import type { Database } from '#db';
 import { moveCursor, readCursor, type Book } from '#ledger';
 import { NIL_UUID } from '#base';
-import { POST_PENDING, VOID_PENDING, type LedgerRecord, type TransferRecord } from '#ledger/core';
+import { PENDING, POST_PENDING, TRANSFER_CODES, VOID_PENDING, type LedgerRecord, type TransferRecord } from '#ledger/core';
 import type { PaymentProgress } from './coordinator.ts';
 import { findPaymentByHold, heldPaymentsInRange, movePayment, type Payment, type PaymentChange } from './store.ts';
 import type { PaymentState } from './state.ts';
@@ -52,11 +52,18 @@ async function project(deps: ProjectionDependencies, record: LedgerRecord): Prom
 }
 
 async function projectTransfer(deps: ProjectionDependencies, record: TransferRecord): Promise<void> {
+  if (record.flags & PENDING && record.code === TRANSFER_CODES.payout) return projectHold(deps, record);
   if (record.pendingId === NIL_UUID || record.reference === NIL_UUID) return;
   const payment = await findPaymentByHold(deps.database.pool, record.pendingId);
   if (!payment || payment.payment !== (record.reference as PaymentId)) return;
   if (record.flags & POST_PENDING) return move(deps, payment, 'settled');
   if (record.flags & VOID_PENDING) return move(deps, payment, 'returned', { reasonCode: 'payments/not-payable', reason: reasonOf(record) });
+}
+
+/** Whoever booked the hold notes it as well, unless a crash came between: then it has to be noted before the window or the expiry that follows it in the book. */
+async function projectHold(deps: ProjectionDependencies, record: TransferRecord): Promise<void> {
+  const payment = await findPaymentByHold(deps.database.pool, record.id);
+  if (payment?.state === 'quoted') await move(deps, payment, 'held', { holdSeq: record.seq });
 }
 
 function reasonOf(record: TransferRecord): string {
