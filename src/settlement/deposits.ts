@@ -3,7 +3,7 @@ import { assert } from '#base';
 import { canonicalJson } from '#anchor/core';
 import type { Deposit } from '#chain';
 import type { Book } from '#ledger';
-import { chartAccount, TRANSFER_CODES, type TransferCommand } from '#ledger/core';
+import { chartAccount, TRANSFER_CODES, type TransferCommand, type TransferRecord } from '#ledger/core';
 
 /** Who a deposit belongs to. `liquidity`: our own money for the FX position. `suspense`: we do not know, and a person has to find out. */
 export type DepositOwner =
@@ -69,6 +69,12 @@ function depositCommand(rules: DepositRules, deposit: Deposit, owner: DepositOwn
   };
 }
 
+function ownerIn({ code, subject, fields }: TransferRecord): DepositOwner {
+  if (code === TRANSFER_CODES.liquidity) return { kind: 'liquidity' };
+  if (code === TRANSFER_CODES.deposit) return { kind: 'merchant', merchant: subject as string as MerchantId };
+  return { kind: 'suspense', why: (JSON.parse(fields?.reason ?? '{}') as { why?: string }).why ?? '' };
+}
+
 export interface CreditedDeposit {
   readonly deposit: Deposit;
   readonly owner: DepositOwner;
@@ -81,6 +87,9 @@ export async function creditDeposit(book: Book, rules: DepositRules, deposit: De
   const asset = rules.assetOf.get(deposit.token);
   // A token that the vault does not list is nobody's money here: the chain scanner only watches listed ones.
   if (asset === undefined) return undefined;
+  // Whose it is was decided when it was booked: a wallet or merchant registered since then changes nothing of it.
+  const booked = await book.transfer(derivedId<TransferId>(fromHex(deposit.digest)));
+  if (booked?.kind === 'transfer') return { deposit, owner: ownerIn(booked), asset, seq: booked.seq };
   const owner = await ownerOf(rules, deposit);
   const [result] = await book.submit([depositCommand(rules, deposit, owner, asset)]);
   assert(result && (result.code === 'created' || result.code === 'exists'), `deposit ${toHex(fromHex(deposit.digest))} could not be booked: ${result?.code}`);

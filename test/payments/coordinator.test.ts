@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { Problem, type AssetNo } from '#base';
+import { Problem } from '#base';
 import { chartAccount } from '#ledger/core';
 import { advancePayments, eventsOf, findPayment, type Payment } from '#payments';
 import type { QuoteEvidence } from '#payments/core';
@@ -107,9 +107,15 @@ describe('the way of a payment to its hold', () => {
     await trade.payee('A');
     await trade.fund(USD, 100n * DOLLAR);
     const payments = await ordered(line('A'));
-    let isLate = false;
     const { book, clock } = trade;
-    const slow = { ...book, hold: async (id: Payment['hold']) => ((isLate ||= (clock.advance(900_000), true)), book.hold(id)) };
+    const delays = [900_000];
+    const slow = {
+      ...book,
+      hold: async (id: Payment['hold']) => {
+        clock.advance(delays.pop() ?? 0);
+        return book.hold(id);
+      },
+    };
     await advancePayments({ ...trade.coordinator, book: slow });
     const { payment } = payments[0]!;
     assert.deepEqual(
