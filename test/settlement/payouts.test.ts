@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict';
+import { Problem, type Hex } from '#base';
+import type { MinedReceipt, Outbox, OutboxId, OutboxTransaction } from '#chain';
+import type { Custody, Outcome } from '#custody';
+import { advancePayments, projectRecords, type Payment } from '#payments';
+import {
+  allInstructions,
+  closeWindow,
+  openInstructions,
+  payoutsOf,
+  payoutTransactionId,
+  tickSettlement,
+  type PayoutProgress,
+  type SettlementDependencies,
+  type VaultState,
+} from '#settlement';
+import { orderFile } from '../support/order.ts';
+import { EUR, testTrade, TOKENS, USD, VAULT, type Trade } from '../support/trade.ts';
+
+const SIGNATURE = `0x${'5c'.repeat(65)}` as const;
+const PAID_BY = { txHash: `0x${'aa'.repeat(32)}`, blockNumber: 50n };
+const TTL_S = 3_600;
+const RETRY_MS = 60_000;
+
+describe('a window, its instructions and their payouts', () => {
+  let trade: Trade;
+  let payments: readonly Payment[];
+  let deps: SettlementDependencies;
+  let progress: PayoutProgress[];
+  /** The world behind the edge: what the signers answer, what the log has, what the final chain says, and what was sent. */
+  let world: { outcome: Outcome; isAnchored: boolean; vault: VaultState; sent: Map<OutboxId, { data: Hex; state: OutboxTransaction['state'] }> };
+
+  beforeEach(async () => {
+    trade = await testTrade();
+    progress = [];
+    const vault: VaultState = { blockNumber: 100n, timestampS: 1_800_000_000n, done: false, paid: new Map(), cancelled: new Set() };
+    world = { outcome: { status: 'signed', signature: SIGNATURE }, isAnchored: true, vault, sent: new Map() };
+    const receipt = { hash: PAID_BY.txHash, blockNumber: 50n } as MinedReceipt;
+    const outbox: Pick<Outbox, 'enqueue' | 'transaction'> = {
+      enqueue: async ({ id, data }) => {
+        const known = world.sent.get(id);
+        if (known && known.data !== data) throw new Problem('chain/transaction-differs', 'Another one.');
+        if (!known) world.sent.set(id, { data, state: 'sent' });
+        return known ? 'exists' : 'created';
+      },
+      transaction: async (id) => ({ id, state: world.sent.get(id)!.state, receipt }) as OutboxTransaction,
+    };
+    const custody: Pick<Custody, 'requestSignature' | 'outcome'> = {
+      requestSignature: async () => ({ id: 'r' as Awaited<ReturnType<Custody['requestSignature']>>['id'] }),
+      outcome: async () => world.outcome,
+    };
+    let proofs = 0;
+    deps = {
+      database: trade.db.database,
+      book: trade.book,
+      bookId: trade.bookId,
+      clock: trade.clock,
+      custody: custody as Custody,
+      outbox: outbox as Outbox,
+      retryAfterMs: RETRY_MS,
+      payoutTtlS: TTL_S,
+      vaultAddress: VAULT,
+      tokens: new Map([...TOKENS].map(([token, asset]) => [asset, token])),
+      vault: { chainId: 31337n, address: VAULT, stateOf: async () => world.vault, retryCall: (_, indexes) => `0xbb${indexes.map((i) => `0${i}`).join('')}` },
+      // Each proof is against the log as it stands, so no two are alike.
+      log: { isAnchored: async () => world.isAnchored, payCall: async () => (world.isAnchored ? `0xaa${String(10 + proofs++)}` : undefined) },
+      report: (step) => progress.push(step),
+    };
+    for (const account of ['A', 'B']) await trade.payee(account);
+    await trade.payee('C', EUR);
+    await trade.fund(USD, 100_000_000n);
+    await trade.liquidity(EUR, 10n ** 20n);
+    const line = (account: string, currency: string) => ({ name: account, account, currency, amount: '10.00' });
+    payments = await trade.submit(orderFile('M-1', [line('A', 'USD'), line('B', 'USD'), line('C', 'EUR')]));
+    await advancePayments(trade.coordinator);
+  });
+  afterEach(() => trade.close());
+
+  const close = () => closeWindow({ ...deps, vault: VAULT });
+  const tick = () => tickSettlement(deps);
+  const instructions = () => allInstructions(trade.db.database.pool, trade.bookId);
+  const payouts = async () => (await Promise.all((await instructions()).map(({ id }) => payoutsOf(trade.db.database.pool, id)))).flat();
+  const finish = () => {
+    for (const transaction of world.sent.values()) transaction.state = 'final';
+  };
+  async function states(): Promise<readonly string[]> {
+    await projectRecords(trade.coordinator);
+    return trade.states(payments);
+  }
+
+  it('a window becomes one list of payments an asset, booked once however often it is looked at', async () => {
+    const window = await close();
+    await tick();
+    const made = await instructions();
+    assert.deepEqual(
+      made.map(({ asset, words, total, notAfterS }) => [asset, words.length, total, notAfterS]),
+      [
+        [USD, 2, 20_000_000n, window.nowMs / 1000 + TTL_S],
+        [EUR, 1, 10n ** 19n, window.nowMs / 1000 + TTL_S],
+      ],
+    );
+    const head = await trade.book.head();
+    await trade.db.owner.query("delete from cairn.record_cursor where reader = 'settlement'");
+    for (let i = 0; i < 3; i++) await tick();
+    assert.deepEqual(await trade.book.head(), head);
+    assert.equal((await instructions()).length, 2);
+    assert.deepEqual(await states(), ['instructed', 'instructed', 'instructed']);
+  });
+
+  it('a second window takes nothing that the first one took', async () => {
+    await close();
+    await tick();
+    await close();
+    await tick();
+    assert.equal((await instructions()).length, 2);
+    assert.equal((await payouts()).length, 3);
+  });
+
+  it('nothing is told to the vault before its leaf is anchored and its signers agree', async () => {
+    await close();
+    world.isAnchored = false;
+    await tick();
+    assert.equal(world.sent.size, 0);
+    world.isAnchored = true;
+    world.outcome = { status: 'pending' };
+    await tick();
+    world.outcome = { status: 'refused', rule: 'cap', reason: 'too much' };
+    await tick();
+    assert.equal(world.sent.size, 0);
+    assert.ok(progress.some(({ step, detail }) => step === 'refused' && detail === 'cap: too much'));
+    world.outcome = { status: 'signed', signature: SIGNATURE };
+    await tick();
+    assert.equal(world.sent.size, 2);
+    await tick();
+    assert.equal(world.sent.size, 2);
+  });
+
+  it('asked again after a crash that forgot the answer, the vault is told once', async () => {
+    await close();
+    await tick();
+    await trade.db.owner.query("update cairn.instruction set state = 'booked', attempts = 0");
+    await tick();
+    assert.equal(world.sent.size, 2);
+    assert.deepEqual([...new Set((await instructions()).map(({ state, attempts }) => `${state} ${attempts}`))], ['paying 1']);
+  });
+
+  it('posts who was paid and voids who was not until the final chain is past the last moment', async () => {
+    await close();
+    await tick();
+    world.vault = { ...world.vault, done: true, paid: new Map([[0, PAID_BY]]) };
+    finish();
+    await tick();
+    assert.deepEqual(await states(), ['settled', 'instructed', 'settled']);
+    const [instruction] = await instructions();
+    world.vault = { ...world.vault, timestampS: BigInt(instruction!.notAfterS) };
+    await tick();
+    assert.deepEqual(await states(), ['settled', 'instructed', 'settled']);
+    world.vault = { ...world.vault, timestampS: BigInt(instruction!.notAfterS) + 1n };
+    await tick();
+    assert.deepEqual(await states(), ['settled', 'returned', 'settled']);
+    assert.equal((await openInstructions(trade.db.database.pool, trade.bookId)).length, 0);
+    assert.equal((await trade.balance('merchant', USD)).pending, 0n);
+    assert.equal((await trade.balance('vault', USD)).posted, -90_000_000n);
+    const head = await trade.book.head();
+    await trade.db.owner.query("update cairn.payout set state = case when tx_hash is null then 'open' else 'paid' end");
+    await trade.db.owner.query("update cairn.instruction set state = 'paying'");
+    await tick();
+    assert.deepEqual(await trade.book.head(), head, 'a crash after the book and before the rows books nothing twice');
+    assert.deepEqual((await payouts()).map(({ state }) => state).sort(), ['booked', 'booked', 'returned']);
+  });
+
+  it('gives back at once what was finally cancelled, and never what was paid', async () => {
+    await close();
+    await tick();
+    world.vault = { ...world.vault, done: true, paid: new Map([[0, PAID_BY]]), cancelled: new Set([1]) };
+    await tick();
+    assert.deepEqual(await states(), ['settled', 'returned', 'settled']);
+  });
+
+  it('tries again whom the token refused, when it is time, one transaction at a time, and not after the last moment', async () => {
+    await close();
+    await tick();
+    world.vault = { ...world.vault, done: true, paid: new Map([[0, PAID_BY]]) };
+    finish();
+    await tick();
+    const [instruction] = await instructions();
+    const attempt = (n: number) => world.sent.get(payoutTransactionId(instruction!.id, n));
+    assert.equal(attempt(1), undefined);
+    trade.clock.advance(RETRY_MS);
+    await tick();
+    assert.equal(attempt(1)?.data, '0xbb01');
+    trade.clock.advance(RETRY_MS);
+    await tick();
+    assert.equal(attempt(2), undefined, 'the one before is still on its way');
+    finish();
+    await tick();
+    assert.equal(attempt(2)?.data, '0xbb01');
+    const unpaid = (await payouts()).find(({ index, instruction: of }) => of === instruction!.id && index === 1);
+    assert.deepEqual([unpaid?.state, unpaid?.tries], ['failed', 2]);
+    finish();
+    trade.clock.advance(TTL_S * 1000);
+    await tick();
+    assert.equal(attempt(3), undefined);
+  });
+});
