@@ -18,7 +18,7 @@ import { orderFile } from '../support/order.ts';
 import { EUR, testTrade, TOKENS, USD, VAULT, type Trade } from '../support/trade.ts';
 
 const SIGNATURE = `0x${'5c'.repeat(65)}` as const;
-const PAID_BY = { txHash: `0x${'aa'.repeat(32)}`, blockNumber: 50n };
+const PAID_BY: { readonly txHash: Hex; readonly blockNumber: bigint } = { txHash: `0x${'aa'.repeat(32)}`, blockNumber: 50n };
 const TTL_S = 3_600;
 const RETRY_MS = 60_000;
 
