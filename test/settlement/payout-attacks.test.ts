@@ -3,7 +3,7 @@ import { encodeDeployData, encodeFunctionData } from 'viem';
 import { newId, toHex, uuidBytes, type BookId, type Hex, type OrderId } from '#base';
 import { encodeCancel, encodeRetry, SETTLEMENT_VAULT_ABI, TEST_STABLECOIN_ABI } from '#chain';
 import { signatureOf } from '#custody';
-import { allInstructions, instructionOf, type StoredInstruction } from '#settlement';
+import { allInstructions, instructionOf, openInstructions, type StoredInstruction } from '#settlement';
 import artifact from '../../src/chain/artifacts/SettlementVault.json' with { type: 'json' };
 import { devKey, startTestChain } from '../chain/anvil.ts';
 import { FINALITY, testPlatform, units, type TestPayee, type TestPlatform } from '../support/platform.ts';
@@ -166,7 +166,11 @@ describe('an attack on a payout', function () {
       closeFirst: async () => (await test.platform.closeWindow(), test.platform.book.expireDue()),
       together: () => Promise.all([test.platform.closeWindow(), test.platform.book.expireDue()]),
     };
+    // With three days between the meetings, nothing new is taken before what the last one booked is anchored.
+    const isQuiet = async () =>
+      (await test.platform.greatestUnanchoredAgeMs()) === 0 && (await openInstructions(test.platform.database.pool, test.platform.bookId)).length === 0;
     for (const [earlyMs, meet] of [-1, 0, 1].flatMap((ms) => Object.values(meetings).map((meeting) => [ms, meeting] as const))) {
+      await test.until('everything is anchored and closed', isQuiet);
       const before = await test.money();
       const { submitted } = await test.order(['10.00']);
       const [payment] = await test.payments(submitted.order.order);
