@@ -172,9 +172,10 @@ async function holdPayments(deps: CoordinatorDependencies, payments: readonly Pa
   const prepared: PreparedHold[] = [];
   for (const payment of payments) {
     const evidence = JSON.parse(payment.quote!) as QuoteEvidence;
-    // A hold of an earlier attempt counts, however late it is noticed; without one an expired quote is quoted again.
+    // A hold of an earlier attempt counts, however late it is noticed, and on whatever terms it was asked for then; without one an expired quote is quoted again.
     const held = await deps.book.hold(payment.hold);
-    if (!held && deps.clock.nowMs() >= evidence.expiresAtMs) await move(deps, payment, 'screened');
+    if (held) await move(deps, payment, 'held', { holdSeq: held.seq });
+    else if (deps.clock.nowMs() >= evidence.expiresAtMs) await move(deps, payment, 'screened');
     else prepared.push(await prepareHold(deps, payment, evidence));
   }
   if (prepared.length === 0) return;

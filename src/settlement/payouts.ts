@@ -124,6 +124,7 @@ async function holdsOf(deps: PayoutDependencies, payout: Payout): Promise<readon
 
 async function postHold(deps: PayoutDependencies, instruction: StoredInstruction, payout: Payout, paid: { txHash: Hex; blockNumber: bigint }): Promise<void> {
   const holds = await holdsOf(deps, payout);
+  if (holds.every(({ status }) => status === 'posted')) return;
   const settlement = canonicalJson({
     blockNumber: `${paid.blockNumber}`,
     chainId: `${deps.vault.chainId}`,
@@ -146,6 +147,8 @@ async function postHold(deps: PayoutDependencies, instruction: StoredInstruction
 
 async function voidHold(deps: PayoutDependencies, instruction: StoredInstruction, payout: Payout, reason: 1 | 2, state: VaultState): Promise<void> {
   const holds = await holdsOf(deps, payout);
+  // Given back before a crash, and not noted: the block that showed it then is another than the one that shows it now, so the same record cannot be asked for again.
+  if (holds.every(({ status }) => status === 'voided')) return;
   const settlement = canonicalJson({
     blockNumber: `${state.blockNumber}`,
     chainId: `${deps.vault.chainId}`,
@@ -178,10 +181,10 @@ async function voidHold(deps: PayoutDependencies, instruction: StoredInstruction
   await submitAll(deps.book, [...releases, ...voids]);
 }
 
-/** Linked, so all or none; `exists` is an earlier attempt of ours that a crash kept us from noting. */
+/** Linked, so all or none. Whoever asks has seen that the holds are open: nothing else than `created` closes them. */
 async function submitAll(book: Book, commands: readonly Command[]): Promise<void> {
-  const results = await book.submit(commands);
-  const bad = results.find((result) => result.code !== 'created' && result.code !== 'exists' && result.code !== 'linked_event_failed');
+  const refused = (await book.submit(commands)).filter(({ code }) => code !== 'created' && code !== 'exists');
+  const [bad] = [...refused.filter(({ code }) => code !== 'linked_event_failed'), ...refused];
   if (bad) throw new Problem('settlement/hold-not-closed', `The book refused to close a hold: ${bad.code}.`);
 }
 
