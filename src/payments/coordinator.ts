@@ -208,7 +208,7 @@ async function prepareHold(deps: CoordinatorDependencies, payment: Payment, evid
   const commands = holdCommands({
     book: deps.bookId,
     payment: payment.payment,
-    merchant: payment.merchant,
+    account: order.account,
     legs,
     timeoutS: deps.holdTimeoutS,
     subject: id,

@@ -5,7 +5,7 @@ import { bookAuthorisations, recordAuthorisation, requireMerchant, verificationC
 import { parseAuthorisation, verifyOrder } from '#identity/core';
 import { legIdOf } from '#ledger/core';
 import { duplicateKey, parsePain001, type Acceptance, type ParsedPayment } from './core/core.ts';
-import { fingerprintOf, paymentIdOf } from './core/legs.ts';
+import { fingerprintOf, mayOwe, paymentIdOf } from './core/legs.ts';
 import { findOrderFileByHash, findPayment, insertOrderFile, paymentsOfOrder, type NewPayment, type OrderFile, type Payment } from './store.ts';
 
 export interface SubmittedOrder {
@@ -37,6 +37,7 @@ export async function submitOrderFile(deps: DirectoryDependencies, submission: O
   const { order: orderId, account } = signed.message;
   const owner = await deps.book.account(account);
   if (owner?.owner !== submission.merchant) throw new Problem('identity/wrong-account', `The account ${account} is not this merchant’s.`, { account });
+  if (mayOwe(owner)) throw new Problem('identity/wrong-account', `The account ${account} may owe, and payments come out of money that is there.`, { account });
   const verified = verifyOrder(signed, parsed, { ...verificationContext(deps, submission.merchant), key: signingKey, account });
   const order: OrderFile = {
     order: orderId,

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { getPublicKey, signAsync } from '@noble/secp256k1';
-import { fromHex, toHex, type Hex, type OrderId, type PayeeId } from '#base';
+import { fromHex, toHex, type AccountId, type Hex, type OrderId, type PayeeId } from '#base';
 import { auditExport, type AuditResult } from '#audit';
 import { canonicalJson } from '#anchor/core';
 import { addressOf } from '#custody/intents';
 import { authorisationJson, merchantDomain, messageDigest, type MessageKind, type Messages } from '#identity/core';
 import { exportOf, recordedChain, recordedLines, type Line } from './recorded.ts';
+import { loadExample } from '../../scripts/example/example.ts';
 
 /* Each case changes the recorded export of a real run as a superuser of the database could have changed what it was read from. */
 
@@ -38,13 +39,22 @@ function assertFinds({ findings }: AuditResult, kind: string, seq: bigint | null
 const THIEF: Hex = `0x${'17'.repeat(32)}`;
 const HIS_ADDRESS: Hex = `0x${'66'.repeat(20)}`;
 
-/** A message signed by somebody who is not the merchant. */
-async function forged<Kind extends MessageKind>(lines: readonly Line[], kind: Kind, message: Messages[Kind]): Promise<{ evidence: string; digest: Hex }> {
+/** A message signed by somebody who is not the merchant, unless the key says otherwise. */
+async function forged<Kind extends MessageKind>(
+  lines: readonly Line[],
+  kind: Kind,
+  message: Messages[Kind],
+  key = THIEF,
+): Promise<{ evidence: string; digest: Hex }> {
   const header = lines[0] as unknown as { chainId: string; vault: Hex };
   const digest = messageDigest(merchantDomain(BigInt(header.chainId), header.vault), kind, message);
-  const signed = await signAsync(digest, fromHex(THIEF), { prehash: false, format: 'recovered' });
+  const signed = await signAsync(digest, fromHex(key), { prehash: false, format: 'recovered' });
   const signature = toHex(Uint8Array.of(...signed.slice(1), 27 + signed[0]!));
   return { evidence: canonicalJson(authorisationJson({ kind, message, evidence: { scheme: 'eip712', signature } })), digest: toHex(digest) };
+}
+
+function integersOf({ count, nonce, expiry }: Record<string, string>) {
+  return { count: BigInt(count!), nonce: BigInt(nonce!), expiry: BigInt(expiry!) };
 }
 
 function append(lines: Line[], record: Record<string, unknown>, evidence: { fields: Record<string, string>; subject: string } | null): bigint {
@@ -216,6 +226,24 @@ describe('an audit of a recorded run', () => {
     assertFinds(result, 'order', null, /is stored and in no signed record/);
   });
 
+  it('names the legs of a hold that debit another account than the merchant signed for', async () => {
+    const lines = recordedLines();
+    const hold = theRecord(lines, isHold);
+    const { order } = JSON.parse(hold.fields!['order']!) as { order: string };
+    const signed = theRecord(lines, ({ record }) => record.kind === 'order' && record['order'] === order);
+    const merchant = signed.record['merchant'];
+    const fee = theRecord(lines, ({ record }) => record['reference'] === hold.record['reference'] && record['code'] === 11);
+    const second = theRecord(lines, ({ record }) => record.kind === 'account' && record['owner'] === merchant && record['id'] !== fee.record['debit']);
+    const { message } = JSON.parse(signed.fields!['authorisation']!) as { message: Record<string, string> };
+    const changed = { ...(message as unknown as Messages['Order']), account: second.record['id'] as AccountId };
+    const key = loadExample().merchants.find(({ id }) => id === merchant)!.publicTestKey;
+    const { evidence, digest } = await forged(lines, 'Order', { ...changed, ...integersOf(message) }, key);
+    signed.record['authorisation'] = digest;
+    signed.fields = { authorisation: evidence };
+    const there = second.record['id'] as string;
+    assertFinds(await audit(lines), 'unauthorised', seqOf(fee), new RegExp(`has the debit account ${fee.record['debit'] as string} where ${there} belongs`));
+  });
+
   it('names the payee whom no merchant signed for', async () => {
     const lines = recordedLines();
     const real = theRecord(lines, ({ record }) => record.kind === 'payee');
@@ -262,6 +290,7 @@ describe('an audit of a recorded run', () => {
     assert.ok(findings.some(({ kind, sentence }) => kind === 'payment' && /1 payments are not shown to the merchant/.test(sentence)));
     assert.ok(findings.some(({ kind, sentence }) => kind === 'payee' && /and not in the directory/.test(sentence)));
     assert.ok(findings.some(({ kind, seq, sentence }) => kind === 'unauthorised' && seq === seqOf(account) && /without the limit/.test(sentence)));
+    assert.ok(findings.some(({ kind, sentence }) => kind === 'order' && /which may owe/.test(sentence)));
   });
 
   it('finds what the chain does not confirm: a payout, a deposit, a release, the reserve', async () => {

@@ -13,7 +13,7 @@ import {
   type VerificationContext,
 } from '#identity/core';
 import type { LedgerRecord, State } from '#ledger/core';
-import { parsePain001, type ParsedOrderFile } from '#payments/core';
+import { mayOwe, parsePain001, type ParsedOrderFile } from '#payments/core';
 import type { OrderEntry } from '../export/format.ts';
 import type { Exported } from '../export/read.ts';
 import type { Findings } from '../findings.ts';
@@ -134,7 +134,14 @@ function acceptOrder(authority: Authority, state: State, record: Of<'order'>, co
   const { message } = signed;
   demand(message.order === record.order, `the merchant signed for order ${message.order}`);
   demand(message.count === BigInt(record.count), `the record counts ${record.count} payments, the merchant signed for ${message.count}`);
-  demand(state.accounts.get(message.account)?.owner === record.merchant, `the account ${message.account} is not the merchant’s`);
+  const account = state.accounts.get(message.account);
+  demand(account?.owner === record.merchant, `the account ${message.account} is not the merchant’s`);
+  if (mayOwe(account!))
+    findings.add(
+      'order',
+      record.seq,
+      `Record ${record.seq}, the order ${record.order}, is paid from account ${message.account}, which may owe: what it pays may be nobody’s money`,
+    );
   const file = fileOf(authority, record, findings);
   // Without its file the signature is still judged, by what was signed.
   const facts = file ?? { fileHash: message.fileHash, count: Number(message.count), controlSum: message.controlSum };

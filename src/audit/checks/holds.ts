@@ -1,15 +1,4 @@
-import {
-  Problem,
-  type AccountId,
-  type AssetNo,
-  type BookId,
-  type Hex,
-  type MerchantId,
-  type OrderId,
-  type PayeeId,
-  type PaymentId,
-  type TransferId,
-} from '#base';
+import { Problem, type AccountId, type AssetNo, type Hex, type MerchantId, type OrderId, type PayeeId, type PaymentId, type TransferId } from '#base';
 import { canonicalJson, parseCanonicalJson } from '#anchor/core';
 import { legIdOf, PENDING, SETTLES, type LedgerRecord, type State, type TransferRecord } from '#ledger/core';
 import {
@@ -37,6 +26,8 @@ export interface HeldPayment {
   readonly order: OrderId;
   readonly position: number;
   readonly merchant: MerchantId;
+  /** Of the merchant, as he signed it: what the legs debit. */
+  readonly account: AccountId;
   /** Record of leg 0. */
   readonly seq: bigint;
   /** Where the payee is paid: as the evidence says, which is compared with what the merchant signed. */
@@ -182,6 +173,7 @@ function checkPrice(
     order: order.order as OrderId,
     position: order.position,
     merchant: message.merchant,
+    account: message.account,
     seq: record.seq,
     address,
     asset: record.asset,
@@ -244,15 +236,11 @@ function checkLeg(book: HoldBook, payment: HeldPayment, leg: QuoteLeg, record: T
   if (record.asset !== leg.asset || record.code !== leg.code)
     findings.add('price', record.seq, `${where} is in another asset or has another code than its quote`);
   for (const side of ['debit', 'credit'] as const) {
-    const expected = accountOf(id, leg, side, payment.merchant);
+    const expected = legAccount(id, leg[side], leg.asset, payment.account);
     if (record[side] !== expected) findings.add('unauthorised', record.seq, `${where} has the ${side} account ${record[side]} where ${expected} belongs`);
   }
   if (record.reference !== payment.payment) findings.add('rules', record.seq, `${where} refers to ${record.reference}`);
   if ((record.flags & (PENDING | SETTLES)) !== (PENDING | SETTLES)) findings.add('rules', record.seq, `${where} does not wait for a settlement window`);
-}
-
-function accountOf(book: BookId, leg: QuoteLeg, side: 'debit' | 'credit', merchant: MerchantId): AccountId {
-  return legAccount(book, leg[side], leg.asset, merchant);
 }
 
 /** Legs that a payment's price announces and that no record booked. */

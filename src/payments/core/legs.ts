@@ -9,12 +9,11 @@ import {
   type AssetNo,
   type BookId,
   type Hex,
-  type MerchantId,
   type OrderId,
   type PaymentId,
   type Uuid,
 } from '#base';
-import { chartAccount, legIdOf, LINKED, PENDING, SETTLES, type Fields, type TransferCommand } from '#ledger/core';
+import { chartAccount, DEBITS_MUST_NOT_EXCEED_CREDITS, legIdOf, LINKED, PENDING, SETTLES, type Account, type Fields, type TransferCommand } from '#ledger/core';
 import type { LegAccount, QuoteLeg } from './quote/quote.ts';
 
 /** A payment is the n-th of its order: a file that is taken twice names the same payments. */
@@ -27,9 +26,14 @@ export function fingerprintOf(key: string): Uint8Array {
   return keccak_256(utf8(key));
 }
 
-/** The account a leg names by its role. */
-export function legAccount(book: BookId, account: LegAccount, asset: AssetNo, merchant: MerchantId): AccountId {
-  return account === 'merchant' ? chartAccount(book, account, asset, merchant) : chartAccount(book, account, asset);
+/** The account a leg names by its role: the merchant's side is the very account that the merchant signed the order for, whichever of his it is. */
+export function legAccount(book: BookId, account: LegAccount, asset: AssetNo, signed: AccountId): AccountId {
+  return account === 'merchant' ? signed : chartAccount(book, account, asset);
+}
+
+/** True where the book lets the account pay more than it has: no order may be paid out of such a one, or it would pay with money of others. */
+export function mayOwe({ flags, overdraft }: Pick<Account, 'flags' | 'overdraft'>): boolean {
+  return (flags & DEBITS_MUST_NOT_EXCEED_CREDITS) === 0 || overdraft > 0n;
 }
 
 /** The `order` field of a payout leg: which payment of which signed file. */
@@ -62,7 +66,8 @@ export interface PayeeEvidence {
 export interface HoldRequest {
   readonly book: BookId;
   readonly payment: PaymentId;
-  readonly merchant: MerchantId;
+  /** The account that the merchant signed the order for. */
+  readonly account: AccountId;
   readonly legs: readonly QuoteLeg[];
   readonly timeoutS: number;
   readonly subject: Uuid<string>;
@@ -74,8 +79,8 @@ export function holdCommands(request: HoldRequest): readonly TransferCommand[] {
   return request.legs.map((leg, i) => ({
     kind: 'transfer',
     id: legIdOf(request.payment, leg.index),
-    debit: legAccount(request.book, leg.debit, leg.asset, request.merchant),
-    credit: legAccount(request.book, leg.credit, leg.asset, request.merchant),
+    debit: legAccount(request.book, leg.debit, leg.asset, request.account),
+    credit: legAccount(request.book, leg.credit, leg.asset, request.account),
     asset: leg.asset,
     amount: leg.amount,
     code: leg.code,
