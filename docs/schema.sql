@@ -221,7 +221,7 @@ table cairn.authorisation
   merchant uuid not null
   kind text not null
   nonce numeric(20,0) not null
-  expiry_s bigint not null
+  expiry_s numeric(20,0) not null
   evidence text not null
   accepted_ms bigint not null
   booked_seq bigint

@@ -5,7 +5,7 @@ import { NIL_UUID } from '#base';
 import { PENDING, POST_PENDING, TRANSFER_CODES, VOID_PENDING, type LedgerRecord, type TransferRecord } from '#ledger/core';
 import type { PaymentProgress } from './coordinator.ts';
 import { findPaymentByHold, heldPaymentsInRange, movePayment, type Payment, type PaymentChange } from './store.ts';
-import type { PaymentState } from './state.ts';
+import { FINAL_STATES, type PaymentState } from './state.ts';
 
 export interface ProjectionDependencies {
   readonly database: Database;
@@ -41,7 +41,7 @@ async function project(deps: ProjectionDependencies, record: LedgerRecord): Prom
       return;
     case 'expiry': {
       const payment = await findPaymentByHold(deps.database.pool, record.transfer);
-      if (payment) await move(deps, payment, 'expired', { reasonCode: 'payments/hold-expired', reason: 'No settlement window took the hold in time.' });
+      if (payment) await projectExpiry(deps, payment);
       return;
     }
     case 'transfer':
@@ -66,6 +66,13 @@ async function projectHold(deps: ProjectionDependencies, record: TransferRecord)
   if (payment?.state === 'quoted') await move(deps, payment, 'held', { holdSeq: record.seq });
 }
 
+/** A crash may have kept the hold from being noted at all: its expiry then says both. */
+async function projectExpiry(deps: ProjectionDependencies, payment: Payment): Promise<void> {
+  const hold = payment.holdSeq === null ? await deps.book.hold(payment.hold) : undefined;
+  const change = { reasonCode: 'payments/hold-expired', reason: 'No settlement window took the hold in time.' } as const;
+  await move(deps, payment, 'expired', { ...change, ...(hold && { holdSeq: hold.seq }) });
+}
+
 function reasonOf(record: TransferRecord): string {
   const settlement = record.fields?.settlement ? (JSON.parse(record.fields.settlement) as { outcome: string }) : { outcome: 'unpaid' };
   return settlement.outcome === 'cancelled'
@@ -74,7 +81,7 @@ function reasonOf(record: TransferRecord): string {
 }
 
 async function move(deps: ProjectionDependencies, payment: Payment, to: PaymentState, change: PaymentChange = {}): Promise<void> {
-  // A record seen twice finds its payment moved already.
-  if (payment.state === to) return;
+  // A record seen twice finds its payment moved already; nothing leaves a final state, and a record that would must not keep the reader from those after it.
+  if (payment.state === to || FINAL_STATES.includes(payment.state)) return;
   if (await movePayment(deps.database.pool, payment, to, deps.clock.nowMs(), change)) deps.report({ payment, to, reason: change.reason ?? null });
 }

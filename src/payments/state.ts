@@ -18,7 +18,7 @@ export const PAYMENT_TRANSITIONS: Readonly<Record<PaymentState, readonly Payment
   received: ['screened', 'refused'],
   screened: ['quoted', 'refused'],
   // A quote that ran out before the hold is quoted again.
-  quoted: ['held', 'refused', 'screened'],
+  quoted: ['held', 'refused', 'screened', 'expired'],
   held: ['instructed', 'expired'],
   instructed: ['settled', 'returned'],
   settled: [],

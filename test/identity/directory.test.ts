@@ -55,6 +55,11 @@ describe('the directory of merchants, wallets and payees', () => {
     assert.equal((await findMerchant(trade.db.database.pool, merchant))?.name, 'Harbor');
   });
 
+  it('takes messages that end at the last second a uint64 can name', async () => {
+    const message = payeeMessage({ expiry: 2n ** 64n - 1n });
+    assert.equal((await add(message)).payee, message.payee);
+  });
+
   it('refuses a nonce that another message of the merchant spent', async () => {
     await add(payeeMessage({ nonce: 77n }));
     await refused('identity/nonce-used', () => add(payeeMessage({ nonce: 77n, account: 'AT021904300234573202' })));

@@ -11,13 +11,14 @@ describe('a hold that a crash kept from being noted', () => {
   afterEach(() => trade.close());
 
   /** Two held payments, the first of which is put back to what its row said before its hold was booked. */
-  async function crashed() {
+  async function crashed(meanwhile: () => Promise<unknown> = async () => {}) {
     await trade.fund(USD, 1_000_000_000n);
     for (const account of ['ACME-1', 'ACME-2']) await trade.payee(account);
     const lines = ['ACME-1', 'ACME-2'].map((account) => ({ account, name: `Owner of ${account}`, currency: 'USD', amount: '100.00' }));
     const payments = await trade.submit(orderFile(freshId(), lines));
     await advancePayments(trade.coordinator);
     assert.deepEqual(await trade.states(payments), ['held', 'held']);
+    await meanwhile();
     const [lost] = payments;
     await trade.db.owner.query('alter table cairn.payment disable trigger user');
     await trade.db.owner.query("update cairn.payment set state = 'quoted', version = version - 1, hold_seq = null where payment = $1", [lost!.payment]);
@@ -52,6 +53,24 @@ describe('a hold that a crash kept from being noted', () => {
     await projectRecords(trade.coordinator);
     assert.deepEqual(await trade.states(payments), ['expired', 'expired']);
     assert.deepEqual(await trade.balance('merchant', USD), { posted: 1_000_000_000n, pending: 0n });
+  });
+
+  it('expires though the reader is past the record of the hold', async () => {
+    await crashed(() => projectRecords(trade.coordinator));
+    trade.clock.advance(3_600_001);
+    await trade.book.expireDue();
+    await projectRecords(trade.coordinator);
+    const { rows } = await trade.db.owner.query('select state, hold_seq is not null as noted from cairn.payment');
+    assert.deepEqual(rows, [1, 2].map(() => ({ state: 'expired', noted: true })));
+  });
+
+  it('keeps nobody from the records after it where its payment has ended already', async () => {
+    const payments = await crashed();
+    await trade.db.owner.query("update cairn.payment set state = 'refused', version = version + 1, reason_code = 'x', reason = 'x' where state = 'quoted'");
+    trade.clock.advance(3_600_001);
+    await trade.book.expireDue();
+    await projectRecords(trade.coordinator);
+    assert.deepEqual(await trade.states(payments), ['refused', 'expired']);
   });
 
   it('is noted by whoever asks for it again, with nothing held twice', async () => {

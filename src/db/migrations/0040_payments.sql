@@ -19,7 +19,7 @@ create table cairn.authorisation (
   merchant    uuid    not null,
   kind        text    not null,
   nonce       numeric(20, 0) not null,
-  expiry_s    int8    not null,
+  expiry_s    numeric(20, 0) not null,
   evidence    text    not null,
   accepted_ms int8    not null,
   -- Null until the book has recorded it: the coordinator books what a crash left behind.
@@ -87,7 +87,7 @@ create table cairn.payment_transition (
 insert into cairn.payment_transition (from_state, to_state)
 values ('received', 'screened'), ('received', 'refused'),
        ('screened', 'quoted'), ('screened', 'refused'),
-       ('quoted', 'held'), ('quoted', 'refused'), ('quoted', 'screened'),
+       ('quoted', 'held'), ('quoted', 'refused'), ('quoted', 'screened'), ('quoted', 'expired'),
        ('held', 'instructed'), ('held', 'expired'),
        ('instructed', 'settled'), ('instructed', 'returned');
 

@@ -38,6 +38,8 @@ function parseUint(text: string, bits: number, where: string): bigint {
 
 function parseText(text: string, where: string): string {
   if (text === '' || text.length > MAX_TEXT || !text.isWellFormed()) throw bad(where, `is not a text of 1 to ${MAX_TEXT} characters`);
+  // No order file can name them, PostgreSQL stores no NUL, and a name that rewrites the terminal it is shown on is no name.
+  if (/\p{Cc}/u.test(text)) throw bad(where, 'has a control character');
   return text;
 }
 

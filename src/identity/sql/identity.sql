@@ -3,7 +3,7 @@
 -- name: insertAuthorisation
 -- A nonce is spent once, by its own constraint. Whoever comes second at the same moment waits here for the first and adds nothing: the caller looks which message that was.
 insert into cairn.authorisation (digest, merchant, kind, nonce, expiry_s, evidence, accepted_ms)
-values ($1::bytea, $2::uuid, $3::text, $4::numeric, $5::int8, $6::text, $7::int8)
+values ($1::bytea, $2::uuid, $3::text, $4::numeric, $5::numeric, $6::text, $7::int8)
 on conflict do nothing;
 
 -- name: findAuthorisation

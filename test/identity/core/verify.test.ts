@@ -286,6 +286,13 @@ describe('an authorisation in JSON', () => {
       codeOf(() => parseAuthorisation('Payee', zero)),
       'identity/bad-authorisation',
     );
+    for (const change of [{ name: 'Linse\u0000KG' }, { account: 'AT61\u0007' }, { name: 'Linse\u009bKG' }]) {
+      const named = { ...payee, message: { ...payee.message, ...change } };
+      assert.equal(
+        codeOf(() => parseAuthorisation('Payee', named)),
+        'identity/bad-authorisation',
+      );
+    }
     assert.equal(
       codeOf(() => parseAuthorisation('Order', { ...json, evidence: { scheme: 'carrier-pigeon', signature: '0x' } })),
       'identity/unsupported-scheme',
