@@ -2,16 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { getPublicKey } from '@noble/secp256k1';
 import { assert, fromHex, newId, systemClock, toHex, type Asset, type AssetNo, type BookId, type Clock, type Hex, type RandomBytes } from '#base';
-import {
-  createAnchorer,
-  createProver,
-  createSealer,
-  GREATEST_UNANCHORED_AGE_MS,
-  greatestUnanchoredAgeMs,
-  type Anchorer,
-  type Prover,
-  type Sealer,
-} from '#anchor';
+import { createAnchorer, createProver, createSealer, greatestUnanchoredAgeMs, type Prover } from '#anchor';
 import {
   connectChain,
   createAnchorChain,
@@ -24,7 +15,6 @@ import {
   startLocalChain,
   type ChainClient,
   type Deployment,
-  type Deposit,
   type DepositScanner,
   type Finality,
   type LocalChain,
@@ -36,29 +26,31 @@ import {
 import { loadOrCreateKey, openDevelopmentCustody, type Custody } from '#custody';
 import { addressOf } from '#custody/intents';
 import { openDatabase, query, startPostgres, type Database, type NamedStatement, type PostgresEvent } from '#db';
-import { bookAuthorisations, findMerchant, findPayee, walletOwner, type DirectoryDependencies } from '#identity';
+import { findPayee, type DirectoryDependencies } from '#identity';
 import { merchantDomain } from '#identity/core';
 import { openBook, type Book } from '#ledger';
-import { advancePayments, countByState, projectRecords, type CoordinatorDependencies, type PaymentProgress } from '#payments';
+import type { CoordinatorDependencies, PaymentProgress } from '#payments';
 import {
-  closeWindow,
   liquidityReference,
   rebuildPayout,
   openChart,
   publishTariff,
-  creditDeposit,
   instructionOf,
-  tickSettlement,
   type CreditedDeposit,
   type DepositRules,
   type PayoutProgress,
   type SettlementDependencies,
 } from '#settlement';
+import { closeWindowIfNeeded, passOver, startRun, type PassReport } from './pass.ts';
+
+export type { PassReport };
 
 /** Everything that happens, for whoever shows it. */
 export type PlatformEvent =
   | { readonly kind: 'step'; readonly text: string }
   | { readonly kind: 'warning'; readonly text: string }
+  /** A part of a pass failed and was left aside; told once. */
+  | { readonly kind: 'fault'; readonly part: string; readonly error: unknown }
   | { readonly kind: 'payment'; readonly progress: PaymentProgress }
   | { readonly kind: 'payout'; readonly progress: PayoutProgress }
   | { readonly kind: 'transaction'; readonly progress: OutboxProgress }
@@ -92,6 +84,8 @@ export interface PlatformOptions {
 
 export interface PlatformPolicy {
   readonly sealAfterMs: number;
+  /** How long a held payment waits for the settlement window to close by itself. */
+  readonly windowEveryMs: number;
   /** Between the close of a window and the last moment its payees can be paid. */
   readonly payoutTtlS: number;
   /** Between two tries to pay whom the token refused. */
@@ -120,19 +114,14 @@ export interface Platform {
   readonly processes: { readonly postgres: (() => number) | null; readonly chain: (() => number) | null };
   /** One pass over everything that is under way. */
   pass(): Promise<PassReport>;
+  /** What failed in the last pass and was left aside while everything else went on; a person has to look. */
+  faults(): readonly string[];
   /** Closes the settlement window now, if any payment waits for one. */
   closeWindow(): Promise<boolean>;
   /** Seals what is not sealed, without waiting for its age. */
   sealAll(): Promise<void>;
   greatestUnanchoredAgeMs(): Promise<number>;
   close(): Promise<void>;
-}
-
-export interface PassReport {
-  readonly openTransactions: number;
-  readonly openInstructions: number;
-  readonly waitingDeposits: number;
-  readonly unanchored: number;
 }
 
 /** A record is final once the batch it is in is anchored in a final block. */
@@ -147,8 +136,8 @@ async function isFinallyAnchored(prover: Prover, book: BookId, seq: bigint): Pro
 
 const OPEN_WAIT_MS = 5_000;
 /** Local blocks come when they are asked for, so everything may be quick there. */
-const LOCAL: PlatformPolicy = { sealAfterMs: 1_500, payoutTtlS: 45, retryAfterMs: 8_000, timelockDelayS: 5 };
-const REMOTE: PlatformPolicy = { sealAfterMs: 20_000, payoutTtlS: 86_400, retryAfterMs: 900_000, timelockDelayS: 172_800 };
+const LOCAL: PlatformPolicy = { sealAfterMs: 1_500, windowEveryMs: 10_000, payoutTtlS: 45, retryAfterMs: 8_000, timelockDelayS: 5 };
+const REMOTE: PlatformPolicy = { sealAfterMs: 20_000, windowEveryMs: 300_000, payoutTtlS: 86_400, retryAfterMs: 900_000, timelockDelayS: 172_800 };
 const HOLD_TIMEOUT_S = 86_400;
 /** What a new relayer gets for gas on a chain that is not ours: with the deployment, and only with it. */
 const RELAYER_WEI = 10n ** 17n;
@@ -295,8 +284,6 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     book: bookId,
     assetOf,
     liquidityReference: liquidityReference(bookId),
-    isMerchant: async (merchant) => (await findMerchant(database.pool, merchant)) !== undefined,
-    walletOwner: (wallet) => walletOwner(database.pool, wallet),
   };
   const platform = {
     clock,
@@ -317,56 +304,16 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     custody,
     processes: { postgres: postgres && (() => postgres.pid()), chain: local && (() => local.pid()) },
   };
-  const run = { ...platform, sealer, anchorer, coordinator, settlement, rules, onEvent };
+  const run = startRun({ ...platform, sealer, anchorer, coordinator, settlement, rules, windowEveryMs: policy.windowEveryMs, onEvent });
   return {
     ...platform,
     pass: () => passOver(run),
+    faults: () => [...run.faults.values()],
     closeWindow: () => closeWindowIfNeeded(run),
     sealAll: async () => void (await sealer.sealAll(book)),
     greatestUnanchoredAgeMs: () => greatestUnanchoredAgeMs({ database, clock }, [book]),
     close,
   };
-}
-
-interface Run extends Omit<Platform, 'pass' | 'closeWindow' | 'sealAll' | 'greatestUnanchoredAgeMs' | 'close'> {
-  readonly sealer: Sealer;
-  readonly anchorer: Anchorer;
-  readonly coordinator: CoordinatorDependencies;
-  readonly settlement: SettlementDependencies;
-  readonly rules: DepositRules;
-  readonly onEvent: (event: PlatformEvent) => void;
-}
-
-/** Every part in the order in which facts flow: from the chain into the book, through the book, and back onto the chain. */
-async function passOver(run: Run): Promise<PassReport> {
-  const sent = await run.outbox.tick();
-  await run.scanner.scan(async (deposit: Deposit) => {
-    const credited = await creditDeposit(run.book, run.rules, deposit);
-    if (credited) run.onEvent({ kind: 'deposit', credited });
-  });
-  await bookAuthorisations(run.directory);
-  // Nothing new is taken while what was booked before waits too long for its anchor.
-  const ageMs = await greatestUnanchoredAgeMs({ database: run.database, clock: run.clock }, [run.book]);
-  if (ageMs <= GREATEST_UNANCHORED_AGE_MS) await advancePayments(run.coordinator);
-  await run.book.expireDue();
-  await projectRecords({ ...run.coordinator });
-  const openInstructions = await tickSettlement(run.settlement);
-  await projectRecords({ ...run.coordinator });
-  await run.sealer.sealDue(run.book);
-  const anchored = await run.anchorer.tick();
-  const waitingDeposits = (await run.scanner.pending()).length;
-  const unanchored = await greatestUnanchoredAgeMs({ database: run.database, clock: run.clock }, [run.book]);
-  // Empty blocks only while something waits for finality or for the chain's clock.
-  if (run.local && (sent.open > 0 || anchored.length > 0 || waitingDeposits > 0 || openInstructions > 0)) await run.local.mine(1);
-  return { openTransactions: sent.open, openInstructions, waitingDeposits, unanchored };
-}
-
-async function closeWindowIfNeeded(run: Run): Promise<boolean> {
-  await tickSettlement(run.settlement);
-  const { held = 0 } = await countByState(run.database.pool);
-  if (held === 0) return false;
-  await closeWindow({ ...run.settlement, vault: run.deployment.vault });
-  return true;
 }
 
 function listAssets(wanted: readonly AssetWanted[], deployment: Deployment): ReadonlyMap<AssetNo, Asset> {

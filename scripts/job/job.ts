@@ -138,11 +138,14 @@ async function serve(options: ServeOptions, example: Example, progress: Progress
   const api = await serveApi(options);
   const keys = await localApiKeys(platform, example, stateDir);
   process.stderr.write(servingText(api.url, keys, platform.client.rpcUrl, relative(process.cwd(), stateDir) || '.'));
-  while (!signal.aborted) {
-    await patiently({ platform, onStep: (text) => progress.step(text) }, () => platform.pass());
-    await new Promise((resolve) => setTimeout(resolve, SERVE_PAUSE_MS));
+  try {
+    while (!signal.aborted) {
+      await patiently({ platform, onStep: (text) => progress.step(text) }, () => platform.pass());
+      await new Promise((resolve) => setTimeout(resolve, SERVE_PAUSE_MS));
+    }
+  } finally {
+    await api.close();
   }
-  await api.close();
 }
 
 function servingText(url: string, keys: { operator: string; merchant: string }, rpcUrl: string, state: string): string {

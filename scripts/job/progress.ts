@@ -43,6 +43,8 @@ export function createProgress(out: NodeJS.WriteStream): Progress {
       switch (event.kind) {
         case 'step':
           return line(event.text);
+        case 'fault':
+          return line(paint.red(`${event.part} failed and was left aside: ${event.error instanceof Error ? event.error.message : String(event.error)}`));
         case 'warning':
           return line(paint.red(event.text));
         case 'payment':

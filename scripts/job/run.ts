@@ -31,6 +31,8 @@ const PATIENCE_MS = 60_000;
 const OUTAGE_PAUSE_MS = 250;
 /** A person is told what is waited for at least so often. */
 const TELL_EVERY_MS = 5_000;
+/** A part that goes on failing for so long will not mend itself while somebody waits. */
+const FAULT_PATIENCE_MS = 30_000;
 /** Of each asset, whole units: the operator's own money in the FX position. */
 const LIQUIDITY = '250000';
 
@@ -139,12 +141,16 @@ type Report = Awaited<ReturnType<Platform['pass']>>;
 async function until(options: JobOptions, isSo: (report: Report) => Promise<boolean>, waiting: () => Promise<void> = async () => undefined): Promise<void> {
   const { platform } = options;
   let toldMs = platform.clock.nowMs();
+  let soundMs = toldMs;
   for (;;) {
     if (platform.clock.nowMs() - toldMs >= TELL_EVERY_MS) {
       toldMs = platform.clock.nowMs();
       await patiently(options, waiting);
     }
     if (await patiently(options, async () => isSo(await platform.pass()))) return;
+    const faults = platform.faults();
+    if (faults.length === 0) soundMs = platform.clock.nowMs();
+    if (platform.clock.nowMs() - soundMs > FAULT_PATIENCE_MS) throw new Problem('cli/job-stuck', `The job cannot go on: ${faults.join('; ')}.`);
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
 }

@@ -20,6 +20,8 @@ export interface ServiceDependencies {
   readonly custody: Custody;
   readonly tariff: () => Tariff;
   readonly rates: () => RateTable;
+  /** What the platform left aside in its last pass. */
+  readonly faults: () => readonly string[];
 }
 
 /** A part that does not answer within this time counts as down. */
@@ -224,8 +226,13 @@ async function statusOf(deps: ServiceDependencies): Promise<SystemStatus> {
     headSeq: head.value ?? 0n,
     greatestUnanchoredAgeMs: ageMs,
     unanchoredAgeLimitMs: GREATEST_UNANCHORED_AGE_MS,
-    checks: [head.check, chain.check, anchoring, custody.check],
+    checks: [head.check, chain.check, anchoring, custody.check, faultCheck(deps.faults())],
   };
+}
+
+/** One part that failed keeps no other from its work, but nobody may miss it. */
+function faultCheck(faults: readonly string[]) {
+  return { name: 'work', ok: faults.length === 0, detail: faults.length === 0 ? 'nothing is left aside' : faults.join('; ') };
 }
 
 async function check<Value>(name: string, ask: () => Promise<Value>, tell: (value: Value) => string) {

@@ -1,9 +1,10 @@
-import { derivedId, fromHex, NIL_UUID, toHex, uuidFromBytes, type AssetNo, type BookId, type Hex, type MerchantId, type TransferId } from '#base';
+import { keccak_256 } from '@noble/hashes/sha3.js';
+import { concat, derivedId, fromHex, NIL_UUID, utf8, uuidFromBytes, type AssetNo, type BookId, type Hex, type MerchantId, type TransferId } from '#base';
 import { assert } from '#base';
 import { canonicalJson } from '#anchor/core';
 import type { Deposit } from '#chain';
 import type { Book } from '#ledger';
-import { chartAccount, TRANSFER_CODES, type TransferCommand, type TransferRecord } from '#ledger/core';
+import { chartAccount, TRANSFER_CODES, type Result, type TransferCommand, type TransferRecord } from '#ledger/core';
 
 /** Who a deposit belongs to. `liquidity`: our own money for the FX position. `suspense`: we do not know, and a person has to find out. */
 export type DepositOwner =
@@ -14,23 +15,23 @@ export interface DepositRules {
   readonly assetOf: ReadonlyMap<Hex, AssetNo>;
   /** The reference under which we deposit our own liquidity. */
   readonly liquidityReference: Hex;
-  readonly isMerchant: (merchant: MerchantId) => Promise<boolean>;
-  /** The merchant who proved that this wallet is his, by its own signature. */
-  readonly walletOwner: (wallet: Hex) => Promise<MerchantId | undefined>;
 }
 
-/** A reference is worth something only because the payer signed it; a plain transfer only because its wallet is registered. Everything else waits in suspense. */
-async function ownerOf(rules: DepositRules, deposit: Deposit): Promise<DepositOwner> {
+/** A reference is worth something only because the payer signed it; a plain transfer only because its wallet is registered: in the book, by its own signature. Everything else waits in suspense. */
+async function ownerOf(book: Book, rules: DepositRules, deposit: Deposit, asset: AssetNo): Promise<DepositOwner> {
   if (deposit.kind === 'plain') {
-    const merchant = await rules.walletOwner(deposit.from);
-    return merchant ? { kind: 'merchant', merchant } : { kind: 'suspense', why: 'a transfer from a wallet that nobody registered' };
+    const wallet = await book.byKey(`wallet:${deposit.from}`);
+    return wallet?.kind === 'wallet'
+      ? { kind: 'merchant', merchant: wallet.merchant }
+      : { kind: 'suspense', why: 'a transfer from a wallet that nobody registered' };
   }
   assert(deposit.reference, 'a referenced deposit has a reference');
   if (deposit.reference === rules.liquidityReference) return { kind: 'liquidity' };
   const bytes = fromHex(deposit.reference);
   const merchant = uuidFromBytes<MerchantId>(bytes.slice(0, 16));
-  const known = bytes.slice(16).every((byte) => byte === 0) && merchant !== NIL_UUID && (await rules.isMerchant(merchant));
-  return known ? { kind: 'merchant', merchant } : { kind: 'suspense', why: 'a reference that names no merchant' };
+  const named = bytes.slice(16).every((byte) => byte === 0) && merchant !== NIL_UUID;
+  const account = named ? await book.account(chartAccount(rules.book, 'merchant', asset, merchant)) : null;
+  return account ? { kind: 'merchant', merchant } : { kind: 'suspense', why: 'a reference that names no merchant' };
 }
 
 /** The transfer that credits a final deposit. Its id follows from (chain, transaction, log), so a second credit is the same transfer: `exists`. */
@@ -82,16 +83,31 @@ export interface CreditedDeposit {
   readonly seq: bigint;
 }
 
-/** Books one final deposit, once. */
+/**
+ * Books one final deposit, once. The first decision that was booked stands, whatever would be decided now; money that its owner's account cannot take (it was closed)
+ * waits in suspense, under an id of its own that follows from the deposit too.
+ */
 export async function creditDeposit(book: Book, rules: DepositRules, deposit: Deposit): Promise<CreditedDeposit | undefined> {
   const asset = rules.assetOf.get(deposit.token);
   // A token that the vault does not list is nobody's money here: the chain scanner only watches listed ones.
   if (asset === undefined) return undefined;
   // Whose it is was decided when it was booked: a wallet or merchant registered since then changes nothing of it.
-  const booked = await book.transfer(derivedId<TransferId>(fromHex(deposit.digest)));
-  if (booked?.kind === 'transfer') return { deposit, owner: ownerIn(booked), asset, seq: booked.seq };
-  const owner = await ownerOf(rules, deposit);
-  const [result] = await book.submit([depositCommand(rules, deposit, owner, asset)]);
-  assert(result && (result.code === 'created' || result.code === 'exists'), `deposit ${toHex(fromHex(deposit.digest))} could not be booked: ${result?.code}`);
-  return { deposit, owner, asset, seq: result.record!.seq };
+  const before = await book.transfer(derivedId<TransferId>(fromHex(deposit.digest)));
+  if (before?.kind === 'transfer') return { deposit, owner: ownerIn(before), asset, seq: before.seq };
+  const owner = await ownerOf(book, rules, deposit, asset);
+  const command = depositCommand(rules, deposit, owner, asset);
+  const [result] = await book.submit([command]);
+  const booked = bookedTransfer(result);
+  if (booked) return { deposit, owner, asset, seq: booked.seq };
+  const suspense: DepositOwner = { kind: 'suspense', why: `its account could not be credited: ${result?.code}` };
+  const id = derivedId<TransferId>(keccak_256(concat(utf8('cairn.deposit.suspense'), fromHex(deposit.digest))));
+  const [second] = await book.submit([{ ...depositCommand(rules, deposit, suspense, asset), id }]);
+  const parked = bookedTransfer(second);
+  assert(parked, `deposit ${deposit.digest} could not be booked: ${result?.code}, ${second?.code}`);
+  return { deposit, owner: suspense, asset, seq: parked.seq };
+}
+
+/** Created now, or there from before: with whatever body it was booked. */
+function bookedTransfer(result: Result | undefined): { readonly seq: bigint } | null {
+  return result?.record?.kind === 'transfer' ? result.record : null;
 }

@@ -53,6 +53,8 @@ function nameOf(event: PlatformEvent): string {
       return `${event.progress.purpose}-${event.progress.to}`;
     case 'deposit':
       return 'deposit-credited';
+    case 'fault':
+      return `fault-${event.part}`;
     case 'step':
     case 'warning':
       return event.text;

@@ -23,7 +23,6 @@ import { chartAccount, type AccountRole } from '#ledger/core';
 import { paymentsOfOrder, submitOrderFile, type CoordinatorDependencies, type Payment, type PaymentProgress, type ScreeningOutcome } from '#payments';
 import { parsePain001, parseRates } from '#payments/core';
 import { creditDeposit, liquidityReference, openChart, type DepositRules } from '#settlement';
-import { walletOwner, findMerchant } from '#identity';
 import { loadExample } from '../../scripts/example/example.ts';
 import { testDatabase, type TestDatabase } from './postgres.ts';
 
@@ -115,8 +114,6 @@ export async function testTrade(): Promise<Trade> {
     book: bookId,
     assetOf: TOKENS,
     liquidityReference: liquidityReference(bookId),
-    isMerchant: async (id) => (await findMerchant(database.pool, id)) !== undefined,
-    walletOwner: (wallet) => walletOwner(database.pool, wallet),
   };
   let deposits = 0;
   let nonce = 100n;

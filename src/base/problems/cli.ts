@@ -37,6 +37,12 @@ export const CLI_PROBLEMS = {
     retry: 'never',
     howToSolve: 'Add --deploy to put the contracts on the chain of RPC_URL with DEPLOYER_KEY; or unset RPC_URL for a local chain.',
   },
+  'cli/job-stuck': {
+    status: 500,
+    title: 'A part of the job goes on failing',
+    retry: 'later',
+    howToSolve: 'Nothing is lost. The detail names the part and why; when that is mended, run the same command again: it goes on where it was.',
+  },
   'cli/stopped': {
     status: 503,
     title: 'The command was stopped',

@@ -1,0 +1,106 @@
+import { AssertionFailure, isOutage, Problem, type TimeMs } from '#base';
+import { GREATEST_UNANCHORED_AGE_MS, greatestUnanchoredAgeMs, type Anchorer, type Sealer } from '#anchor';
+import { bookAuthorisations } from '#identity';
+import { advancePayments, countByState, projectRecords, type CoordinatorDependencies } from '#payments';
+import { closeWindow, creditDeposit, tickSettlement, type DepositRules, type SettlementDependencies } from '#settlement';
+import type { Platform, PlatformEvent } from './main.ts';
+
+/** What a pass moves: the parts that main wired. */
+export interface Parts extends Omit<Platform, 'pass' | 'faults' | 'closeWindow' | 'sealAll' | 'greatestUnanchoredAgeMs' | 'close'> {
+  readonly sealer: Sealer;
+  readonly anchorer: Anchorer;
+  readonly coordinator: CoordinatorDependencies;
+  readonly settlement: SettlementDependencies;
+  readonly rules: DepositRules;
+  readonly windowEveryMs: TimeMs;
+  readonly onEvent: (event: PlatformEvent) => void;
+}
+
+export interface Run extends Parts {
+  /** By part, what failed in the last pass. */
+  readonly faults: Map<string, string>;
+  /** Since when payments are held that no window took; null while there are none. */
+  heldSinceMs: TimeMs | null;
+}
+
+export interface PassReport {
+  readonly openTransactions: number;
+  readonly openInstructions: number;
+  readonly waitingDeposits: number;
+  /** Milliseconds: the age of the oldest record that is in no block. */
+  readonly unanchored: number;
+}
+
+export function startRun(parts: Parts): Run {
+  return { ...parts, faults: new Map(), heldSinceMs: null };
+}
+
+/** Every part in the order in which facts flow: from the chain into the book, through the book, and back onto the chain. A part that fails keeps no other from its work: least of all sealing and anchoring. */
+export async function passOver(run: Run): Promise<PassReport> {
+  const openTransactions = await part(run, 'transactions', 1, async () => (await run.outbox.tick()).open);
+  await part(run, 'authorisations', 0, () => bookAuthorisations(run.directory));
+  await part(run, 'deposits', 0, () => credit(run));
+  await part(run, 'payments', 0, () => advance(run));
+  await part(run, 'expiries', 0, () => run.book.expireDue());
+  await part(run, 'projection', 0, () => projectRecords({ ...run.coordinator }));
+  await part(run, 'windows', 0, () => closeDueWindow(run));
+  const openInstructions = await part(run, 'settlement', 1, () => tickSettlement(run.settlement));
+  await part(run, 'projection', 0, () => projectRecords({ ...run.coordinator }));
+  await part(run, 'sealing', 0, () => run.sealer.sealDue(run.book));
+  const anchored = await part(run, 'anchoring', 1, async () => (await run.anchorer.tick()).length);
+  const waitingDeposits = await part(run, 'waiting deposits', 0, async () => (await run.scanner.pending()).length);
+  const unanchored = await ageMs(run);
+  // Empty blocks only while something waits for finality or for the chain's clock.
+  if (run.local && openTransactions + anchored + waitingDeposits + openInstructions > 0) await run.local.mine(1);
+  return { openTransactions, openInstructions, waitingDeposits, unanchored };
+}
+
+/** An outage of a server ends the pass, which is repeated; whatever else fails is told once, remembered, and left aside until it works. */
+async function part(run: Run, name: string, otherwise: number, work: () => Promise<number>): Promise<number> {
+  try {
+    const result = await work();
+    run.faults.delete(name);
+    return result;
+  } catch (error) {
+    if (isOutage(error) || (error instanceof Problem && error.code === 'chain/state-lost')) throw error;
+    const text = `${name}: ${error instanceof Problem || error instanceof AssertionFailure ? error.message : 'it failed'}`;
+    if (run.faults.get(name) !== text) run.onEvent({ kind: 'fault', part: name, error });
+    run.faults.set(name, text);
+    return otherwise;
+  }
+}
+
+async function credit(run: Run): Promise<number> {
+  const { changes } = await run.scanner.scan(async (deposit) => {
+    const credited = await creditDeposit(run.book, run.rules, deposit);
+    if (credited) run.onEvent({ kind: 'deposit', credited });
+  });
+  return changes.length;
+}
+
+function ageMs(run: Run): Promise<number> {
+  return greatestUnanchoredAgeMs({ database: run.database, clock: run.clock }, [run.book]);
+}
+
+/** Nothing new is taken while what was booked before waits too long for its anchor. */
+async function advance(run: Run): Promise<number> {
+  return (await ageMs(run)) <= GREATEST_UNANCHORED_AGE_MS ? advancePayments(run.coordinator) : 0;
+}
+
+/** Windows close by themselves once a held payment has waited long enough. */
+async function closeDueWindow(run: Run): Promise<number> {
+  const { held = 0 } = await countByState(run.database.pool);
+  const nowMs = run.clock.nowMs();
+  run.heldSinceMs = held === 0 ? null : (run.heldSinceMs ?? nowMs);
+  if (run.heldSinceMs === null || nowMs - run.heldSinceMs < run.windowEveryMs) return 0;
+  run.heldSinceMs = null;
+  return (await closeWindowIfNeeded(run)) ? 1 : 0;
+}
+
+export async function closeWindowIfNeeded(run: Run): Promise<boolean> {
+  await tickSettlement(run.settlement);
+  const { held = 0 } = await countByState(run.database.pool);
+  if (held === 0) return false;
+  await closeWindow({ ...run.settlement, vault: run.deployment.vault });
+  return true;
+}
