@@ -76,9 +76,10 @@ export const HTTP_PROBLEMS = {
   },
   'http/not-allowed-here': {
     status: 403,
-    title: 'A merchant may not ask for this',
+    title: 'The caller may not ask for this',
     retry: 'never',
-    howToSolve: 'Leave out what the detail names: only the operator may set it.',
+    howToSolve:
+      'Leave out what the detail names: a merchant may not set it, or nobody may, because money comes in by deposits on the chain and goes out by payment files only.',
   },
   'http/unknown-route': {
     status: 404,

@@ -6,15 +6,31 @@ import type { Caller } from '../access/scopes.ts';
 import { ACCOUNT_FLAGS, TRANSFER_FLAGS, type accountIn, type TransferItem } from '../schemas/ledger.ts';
 import { flagBits } from './present.ts';
 
-function refuseFor(member: string): never {
-  throw new Problem('http/not-allowed-here', `A merchant may not set ${member}.`, { member });
+function refuseFor(member: string, who = 'A merchant'): never {
+  throw new Problem('http/not-allowed-here', `${who} may not set ${member}.`, { member });
 }
 
-/** What a caller may open: a merchant only his own account of the merchants' kind, which never goes below zero. */
+/** What money moves by when it comes in, goes out or is priced: such transfers follow from the chain and from signed orders, and nobody books one by hand. */
+const DERIVED_CODES: ReadonlySet<number> = new Set(Object.values(TRANSFER_CODES).filter((code) => code !== TRANSFER_CODES.other));
+
+/** Our own side of those transfers. */
+const CHART_CODES: ReadonlySet<number> = new Set([
+  ACCOUNT_CODES.vault,
+  ACCOUNT_CODES.suspense,
+  ACCOUNT_CODES.feeIncome,
+  ACCOUNT_CODES.fxPosition,
+  ACCOUNT_CODES.fxSpreadIncome,
+  ACCOUNT_CODES.rounding,
+]);
+
+/** What a caller may open: a merchant only his own account of the merchants' kind, which never goes below zero; nor does what the operator opens for him. */
 export function openAccountCommand(caller: Caller, item: z.output<typeof accountIn>, derived: AccountId): OpenAccount {
   const id = item.id ?? derived;
   if (caller.kind === 'operator') {
     const { asset, code = ACCOUNT_CODES.merchant, overdraft = 0n, flags = [], owner } = item;
+    // Money below zero in one of his accounts would be money from nowhere in another, and the vault would pay it out.
+    if (owner !== undefined && overdraft !== 0n) refuseFor('overdraft of an account that is a merchant’s', 'The operator');
+    if (owner !== undefined && !flags.includes('debitsMustNotExceedCredits')) refuseFor('an owner without flags.debitsMustNotExceedCredits', 'The operator');
     return { kind: 'openAccount', id, asset, code, overdraft, flags: flagBits(ACCOUNT_FLAGS, flags), ...(owner !== undefined && { owner }) };
   }
   if (item.code !== undefined && item.code !== ACCOUNT_CODES.merchant) refuseFor('code');
@@ -34,6 +50,7 @@ function defined<T extends object>(item: T): { [K in keyof T]?: Exclude<T[K], un
 export function transferCommand(caller: Caller, item: TransferItem, derived: TransferId, index: number): TransferCommand {
   const { id = derived, amount, flags = [], code, pendingId, debit, credit, asset, timeoutS, effectiveMs, reference } = item;
   const closesHold = flags.includes('postPending') || flags.includes('voidPending');
+  checkItem(item, index);
   if (caller.kind === 'merchant') checkMerchantItem(item, index);
   // A post or a void takes its code from the hold.
   const reason = code ?? (closesHold ? undefined : TRANSFER_CODES.other);
@@ -42,17 +59,21 @@ export function transferCommand(caller: Caller, item: TransferItem, derived: Tra
 }
 
 /**
- * In this order: no `settles` (settlement is for payments), no code but `other`, no reference, no date, no subject but himself; both accounts named,
- * also where a hold names them already: then the ledger itself, in the moment it decides, refuses to close a hold between others' accounts.
+ * Whoever asks, in this order: no `settles` (settlement is for payments), no code of what follows from the chain or from an order; both accounts named, also
+ * where a hold names them already: then the ledger itself, in the moment it decides, refuses to close a hold between others' accounts.
  */
+function checkItem({ flags, code, debit, credit }: TransferItem, index: number): void {
+  if (flags?.includes('settles')) refuseFor(`transfers.${index}.flags.settles`, 'A caller');
+  if (code !== undefined && DERIVED_CODES.has(code)) refuseFor(`transfers.${index}.code`, 'A caller');
+  if (debit === undefined || credit === undefined) throw missing(index, 'debit and credit', 'both accounts are named, also of a hold that is closed');
+}
+
+/** In this order: no code but `other`, no reference, no date, no subject but himself. */
 function checkMerchantItem(item: TransferItem, index: number): void {
-  if (item.flags?.includes('settles')) refuseFor(`transfers.${index}.flags.settles`);
   if (item.code !== undefined && item.code !== TRANSFER_CODES.other) refuseFor(`transfers.${index}.code`);
   if (item.reference !== undefined) refuseFor(`transfers.${index}.reference`);
   if (item.effectiveMs !== undefined) refuseFor(`transfers.${index}.effectiveMs`);
   if (item.subject !== undefined) refuseFor(`transfers.${index}.subject`);
-  if (item.debit === undefined || item.credit === undefined)
-    throw missing(index, 'debit and credit', 'a merchant names both accounts, also of a hold he closes');
 }
 
 function evidenceOf(caller: Caller, { metadata, subject }: TransferItem, index: number) {
@@ -67,16 +88,25 @@ function missing(index: number, member: string, why: string): Problem {
   return new Problem('http/invalid-request', `transfers.${index}: ${member} missing: ${why}.`, { errors, count: 1 });
 }
 
-/** Every account that these items of a merchant name must be one of his own, of the merchants' kind; what is not looks like what does not exist. */
-export function checkOwnAccounts(caller: Caller, items: readonly TransferItem[], accounts: ReadonlyMap<AccountId, Account>): void {
-  if (caller.kind === 'operator') return;
+/**
+ * Every account that these items name must be there and, for a merchant, one of his own, of the merchants' kind; what is not looks like what does not exist.
+ * For the operator none may be of our chart, and both must be of one owner: money that changes hands without a deposit or an order behind it would be minted.
+ */
+export function checkAccounts(caller: Caller, items: readonly TransferItem[], accounts: ReadonlyMap<AccountId, Account>): void {
   items.forEach((item, index) => {
-    for (const id of [item.debit, item.credit]) {
+    const sides = [item.debit, item.credit].map((id) => {
       const account = id === undefined ? undefined : accounts.get(id);
-      if (!account || !isOwn(account, caller.merchant))
+      if (!account || (caller.kind === 'merchant' && !isOwn(account, caller.merchant)))
         throw new Problem('http/not-found', `transfers.${index} names an account that is not yours.`, { index, account: id });
-    }
+      return account;
+    });
+    if (sides.some(({ code }) => CHART_CODES.has(code))) refuseMove(index, 'touches an account of the chart');
+    if (new Set(sides.map(({ owner }) => owner)).size > 1) refuseMove(index, 'moves money from one owner to another');
   });
+}
+
+function refuseMove(index: number, what: string): never {
+  throw new Problem('http/not-allowed-here', `transfers.${index} ${what}: only deposits and payments do.`, { index });
 }
 
 function isOwn(account: Account, merchant: MerchantId): boolean {

@@ -3,7 +3,7 @@ import { Problem, type AccountId, type TransferId } from '#base';
 import type { Account, Result, TransferRecord } from '#ledger/core';
 import { maySee, type Caller } from '../access/scopes.ts';
 import { defineRoute, type CheckedRequest, type Route } from '../frame/route.ts';
-import { checkOwnAccounts, transferCommand } from '../ledger/commands.ts';
+import { checkAccounts, transferCommand } from '../ledger/commands.ts';
 import { presentTransfer, visibleBalances } from '../ledger/present.ts';
 import { idSchema } from '../schemas/common.ts';
 import { transferIn, transferOut, transferResultOut, transfersIn, TRANSFERS_A_CALL, type TransferItem } from '../schemas/ledger.ts';
@@ -15,7 +15,7 @@ type ResultOut = z.input<typeof transferResultOut>;
 async function book(request: CheckedRequest<unknown, unknown, unknown, unknown>, items: readonly TransferItem[], ledger: LedgerService): Promise<ResultOut[]> {
   const { caller, idUnderKey } = request;
   const commands = items.map((item, index) => transferCommand(caller, item, idUnderKey<TransferId>(index), index));
-  if (caller.kind === 'merchant') checkOwnAccounts(caller, items, await accountsNamed(items, ledger));
+  checkAccounts(caller, items, await accountsNamed(items, ledger));
   const results = await ledger.submit(commands);
   return results.map((result, index) => presentResult(caller, commands[index]!.id, result));
 }

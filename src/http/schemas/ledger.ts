@@ -91,7 +91,7 @@ export const transferIn = z
     credit: idSchema<AccountId>('the account credited').optional(),
     asset: assetNo.optional(),
     amount: amountIn,
-    code: code.optional().meta({ description: 'Why money moves; 99 unless told. Only the operator may choose another.' }),
+    code: code.optional().meta({ description: 'Why money moves; 99 unless told. Only the operator may choose another, and not one of deposits or payments.' }),
     flags: z.array(z.enum(TRANSFER_FLAGS)).max(TRANSFER_FLAGS.length).optional(),
     timeoutS: z
       .int()

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { derivedId, type AssetNo, type TransferId, type Uuid } from '#base';
-import { chartAccount, closingIdOf, legIdOf } from '#ledger/core';
+import { chartAccount, closingIdOf, legIdOf, PENDING, SETTLES } from '#ledger/core';
 import { CLAIM_MS } from '../../../src/http/idempotency/idempotency.ts';
 import { ALICE, BOB, testApi, type Body, type TestApi } from '../support/api.ts';
-import { balanceOf, fundedAccount, headSeq, openAccount } from '../support/money.ts';
+import { balanceOf, bookDirectly, fundedAccount, headSeq, openAccount } from '../support/money.ts';
 
 describe('transfers over HTTP', () => {
   let api: TestApi;
@@ -158,9 +158,8 @@ describe('transfers over HTTP', () => {
 
     it('a merchant cannot close a hold of others, nor one of his own that leads out', async () => {
       const [x, y] = [await openAccount(api, bob), await openAccount(api, bob)];
-      const payout = await single(move('50', { debit: from, credit: vault, flags: ['pending', 'settles'], code: 10 }), operator);
-      assert.equal(payout.status, 201, payout.text);
-      const close = { pendingId: payout.body.id, amount: '0', debit: undefined, credit: undefined, asset: undefined };
+      const payout = await bookDirectly(api, from, vault, { amount: 50n, code: 10, flags: PENDING | SETTLES });
+      const close = { pendingId: payout, amount: '0', debit: undefined, credit: undefined, asset: undefined };
       for (const flags of [['voidPending'], ['postPending']]) {
         assert.equal((await single(move('0', { ...close, flags }))).problem.code, 'http/invalid-request', 'both accounts must be named');
         assert.equal((await single(move('0', { ...close, flags, debit: from, credit: vault }))).problem.code, 'http/not-found');
@@ -176,10 +175,40 @@ describe('transfers over HTTP', () => {
       for (const more of cases) assert.equal((await single(move('1', more))).problem.code, 'http/not-allowed-here', JSON.stringify(more));
     });
 
+    it('nobody mints a deposit, pays out or moves money between owners by hand, not even the operator', async () => {
+      const his = await openAccount(api, bob);
+      const [spare, fees] = [await openAccount(api, operator), await openAccount(api, operator, { code: 40 })];
+      const hold = await bookDirectly(api, from, vault, { amount: 5n, code: 10, flags: PENDING | SETTLES });
+      const head = await headSeq(api);
+      const cases: object[] = [
+        { flags: ['pending', 'settles'] },
+        ...[1, 2, 3, 10, 11, 12, 13, 14].map((code) => ({ code })),
+        ...[vault, fees].flatMap((ours) => [{ debit: ours }, { credit: ours }, { debit: ours, credit: spare }, { debit: spare, credit: ours }]),
+        { credit: his },
+        { debit: his },
+        { debit: spare },
+        { credit: spare },
+        { flags: ['voidPending'], pendingId: hold, credit: vault },
+        { flags: ['postPending'], pendingId: hold, credit: vault },
+      ];
+      for (const more of cases) {
+        assert.equal((await single(move('1', more), operator)).problem.code, 'http/not-allowed-here', JSON.stringify(more));
+        const call = await batch([move('1'), move('1', more)], operator);
+        assert.equal(call.problem.code, 'http/not-allowed-here', JSON.stringify(more));
+      }
+      const unnamed = { flags: ['voidPending'], pendingId: hold, debit: undefined, credit: undefined };
+      assert.equal((await single(move('0', unnamed), operator)).problem.code, 'http/invalid-request');
+      for (const more of [{}, { overdraft: '1', flags: ['debitsMustNotExceedCredits'] }, { flags: ['creditsMustNotExceedDebits'] }]) {
+        const account = await api.call('POST', '/v1/accounts', { token: operator, json: { asset: 1, owner: ALICE, ...more } });
+        assert.equal(account.problem.code, 'http/not-allowed-here', JSON.stringify(more));
+      }
+      assert.equal(await headSeq(api), head);
+      assert.equal((await single(move('1', { code: 98 }), operator)).status, 201, 'between accounts of one owner he may');
+    });
+
     it('shows a merchant only his own side of a transfer', async () => {
-      const { body } = await single(move('9', { debit: vault, credit: from, code: 1 }), operator);
-      assert.ok(body.debit && body.credit);
-      const seen = await api.call('GET', `/v1/transfers/${body.id}`, { token: alice });
+      const id = await bookDirectly(api, vault, from, { amount: 9n, code: 1 });
+      const seen = await api.call('GET', `/v1/transfers/${id}`, { token: alice });
       assert.equal(seen.body.amount, '9');
       const list = await api.call('GET', `/v1/accounts/${from}/entries?limit=1`, { token: alice });
       assert.deepEqual(list.body.data, [seen.body]);
