@@ -174,7 +174,9 @@ describe('an attack on a payout', function () {
       const before = await test.money();
       const { submitted } = await test.order(['10.00']);
       const [payment] = await test.payments(submitted.order.order);
-      const { expiresMs } = (await test.platform.book.hold(payment!.hold))!;
+      const held = await test.platform.book.hold(payment!.hold);
+      assert.ok(held, `${payment!.state}: ${payment!.reason}`);
+      const { expiresMs } = held;
       test.clock.standAt(expiresMs + earlyMs);
       await meet();
       await test.platform.pass();

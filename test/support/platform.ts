@@ -219,6 +219,8 @@ export async function testPlatform(): Promise<TestPlatform> {
       const authorisation = await merchant.signOrder(file, account, FAR_S);
       const submitted = await submitOrderFile(platform.directory, { merchant: person.id, file: file.bytes, authorisation });
       await platform.pass();
+      // Nothing is taken while what was booked before a leap of the clock waits for its anchor.
+      await until('the order is taken', async () => (await payments(id)).every(({ state }) => state !== 'received'));
       return { submitted, payees };
     },
     sent: (purpose, to) =>

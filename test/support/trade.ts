@@ -26,7 +26,7 @@ import { creditDeposit, liquidityReference, openChart, type DepositRules } from 
 import { loadExample } from '../../scripts/example/example.ts';
 import { testDatabase, type TestDatabase } from './postgres.ts';
 
-export const NOW = 1_800_000_000_000;
+const NOW = 1_800_000_000_000;
 export const VAULT: Hex = `0x${'ab'.repeat(20)}`;
 export const USD = 1 as AssetNo;
 export const EUR = 2 as AssetNo;
