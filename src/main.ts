@@ -204,6 +204,9 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
   if (local) for (const key of [relayerKey, deployerKey]) await local.fund(addressOfKey(key), 10n ** 24n);
 
   const bookId = await bookOf(database, clock, random);
+  // Before the contracts, which are bound to it for ever: a start that dies while it deploys has to find the same book again.
+  const book = await openBook({ database, bookId, clock, waitMs: OPEN_WAIT_MS });
+  stop.push(() => book.close());
   const mineWhile = local ? async () => void (await local.mine(1)) : undefined;
   const deployment = await deploy({
     database,
@@ -225,8 +228,6 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     ...(mineWhile ? { rest: mineWhile } : { funding: [{ to: addressOfKey(relayerKey), wei: RELAYER_WEI }] }),
   });
 
-  const book = await openBook({ database, bookId, clock, waitMs: OPEN_WAIT_MS });
-  stop.push(() => book.close());
   const assets = listAssets(options.assets, deployment);
   const assetOf = new Map(deployment.tokens.map((token) => [token.address, options.assets.find(({ symbol }) => symbol === token.symbol)!.asset]));
   await openChart(book, assets);

@@ -1,0 +1,73 @@
+import { strict as assert } from 'node:assert';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock, toHex, type AssetNo } from '#base';
+import { startPlatform, type PlatformEvent } from '#main';
+import { parseRates } from '#payments/core';
+import { loadExample } from '../scripts/example/example.ts';
+import { devKey, startTestChain, type TestChain } from './chain/anvil.ts';
+import { testDatabase, type TestDatabase } from './support/postgres.ts';
+
+class Dead extends TypeError {}
+
+describe('the first start', function () {
+  this.timeout(60_000);
+  let chain: TestChain;
+  let db: TestDatabase;
+  let stateDir: string;
+  let mining: NodeJS.Timeout;
+
+  before(async () => {
+    chain = await startTestChain();
+    db = await testDatabase();
+    stateDir = mkdtempSync(join(tmpdir(), 'cairn-start-'));
+    await chain.request('evm_setAutomine', true);
+    mining = setInterval(() => void chain.mine().catch(() => undefined), 20);
+  });
+  after(async () => {
+    clearInterval(mining);
+    chain.stop();
+    rmSync(stateDir, { recursive: true, force: true });
+    await db.close();
+  });
+
+  const { tariff, rates } = loadExample();
+  const start = (onEvent: (event: PlatformEvent) => void) =>
+    startPlatform({
+      stateDir,
+      databaseUrl: db.url,
+      rpcUrl: chain.rpcUrl,
+      finality: { kind: 'depth', blocks: 2 },
+      deployConsent: true,
+      deployerKey: devKey(1),
+      assets: [{ asset: 1 as AssetNo, symbol: 'tUSD', decimals: 6, peg: 'USD' }],
+      payments: {
+        screen: () => ({ decision: 'clear', hits: [], listHash: toHex(new Uint8Array(32)) }),
+        tariff: () => tariff,
+        rates: () => parseRates(rates, systemClock.nowMs()),
+      },
+      policy: { timelockDelayS: 1 },
+      onEvent,
+    });
+
+  it('goes on with the same book and contracts, at whichever step of the deployment it died', async () => {
+    const died = new Set<string>();
+    const dieOnce = (event: PlatformEvent) => {
+      if (event.kind !== 'step' || !event.text.startsWith('deploying ') || died.has(event.text)) return;
+      died.add(event.text);
+      throw new Dead(event.text);
+    };
+    for (;;) {
+      const platform = await start(dieOnce).catch((error: unknown) => {
+        if (!(error instanceof Dead)) throw error;
+      });
+      if (!platform) continue;
+      assert.ok(died.size > 5, [...died].join(', '));
+      const { rows } = await db.owner.query('select id from cairn.book');
+      assert.deepEqual(rows, [{ id: platform.bookId }]);
+      await platform.close();
+      break;
+    }
+  });
+});
