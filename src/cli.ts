@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
-import { Problem } from '#base';
+import { Problem, type ProblemCode } from '#base';
 
 /** One command of `cairn`: what it is called with, and what runs. Modules are loaded when the command is chosen, so that --help answers at once. */
 interface Command {
@@ -35,6 +35,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   --port N           of the API; a free one unless told
   --state DIR        where ledger, chain and keys are kept; .cairn/state in the clone unless told
   --deploy           with RPC_URL: deploy our contracts there, which costs gas of DEPLOYER_KEY
+
+  DATABASE_URL       a PostgreSQL of yours: postgres://USER:PASSWORD@HOST:PORT/DATABASE
+  RPC_URL            a chain of yours: an http or https URL
+  DEPLOYER_KEY       the private key that deploys: 32 bytes in hexadecimal
 `,
     options: {
       once: { type: 'boolean' },
@@ -104,19 +108,21 @@ async function main(args: readonly string[]): Promise<number> {
   const [name = '', ...rest] = args;
   if (name === '' || name === 'help' || name === '--help' || name === '-h') return tell(HELP);
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (!command) throw new Problem('cli/unknown-command', `There is no command "${name}"; cairn knows ${Object.keys(COMMANDS).join(', ')}.`);
+  if (!command) throw new Problem('cli/unknown-command', `There is no command "${name.slice(0, 40)}"; cairn knows ${Object.keys(COMMANDS).join(', ')}.`);
   if (rest.includes('--help') || rest.includes('-h')) return tell(command.help);
-  const { values, positionals } = parse(name, command, rest);
-  if (positionals.length !== command.words)
-    throw new Problem('cli/bad-arguments', `cairn ${name} takes ${command.words === 0 ? 'no file' : 'one file'}; see cairn ${name} --help.`);
+  const { values, positionals } = parse(command, rest);
+  if (positionals.length !== command.words) throw new Problem('cli/bad-arguments', `cairn ${name} takes ${command.words === 0 ? 'no file' : 'one file'}.`);
+  const empty = Object.keys(values).find((option) => values[option as keyof typeof values] === '');
+  if (empty !== undefined) throw new Problem('cli/bad-arguments', `--${empty} was given an empty value.`);
+  if (positionals.includes('')) throw new Problem('cli/bad-arguments', 'The name of the file is empty.');
   return command.run(values as Values, positionals);
 }
 
-function parse(name: string, { options }: Command, args: readonly string[]) {
+function parse({ options }: Command, args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
   } catch (cause) {
-    throw new Problem('cli/bad-arguments', `${(cause as Error).message.split('. ')[0]!}; see cairn ${name} --help.`, {}, cause);
+    throw new Problem('cli/bad-arguments', `${(cause as Error).message.split('. ')[0]!}.`, {}, cause);
   }
 }
 
@@ -125,11 +131,21 @@ function tell(text: string): number {
   return 0;
 }
 
+/** Exit code 2: called wrongly, and nothing was started or written. 1 is the answer no, or a failure on the way. */
+const CALLED_WRONGLY: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
+  'cli/unknown-command',
+  'cli/bad-arguments',
+  'cli/bad-environment',
+  'cli/bad-file',
+  'cli/bad-state',
+  'store/bad-url',
+]);
+
 /** One clear sentence with what to do; a bug of ours keeps its stack, because somebody has to find it. */
 function complain(error: unknown): number {
   if (error instanceof Problem) {
     process.stderr.write(`cairn: ${error.detail} ${error.definition.howToSolve} (${error.code})\n`);
-    return error.code === 'cli/unknown-command' || error.code === 'cli/bad-arguments' ? 2 : 1;
+    return CALLED_WRONGLY.has(error.code) ? 2 : 1;
   }
   process.stderr.write(`cairn: a bug of ours, nothing you did: ${error instanceof Error ? error.stack : String(error)}\n`);
   return 70;

@@ -1,8 +1,8 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { isOutage, Problem, systemClock, toHex, type AssetNo } from '#base';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { isOutage, Problem, systemClock, toHex, type AssetNo, type Hex } from '#base';
 import { verifyReceipt } from '#audit';
+import { connectChain } from '#chain';
 import { loadOrCreateKey } from '#custody';
 import { parseRates } from '#payments/core';
 import { isPortFree } from '#supervisor';
@@ -13,59 +13,45 @@ import { loadExample, type Example } from '../example/example.ts';
 import { sandboxExample } from '../example/sandbox.ts';
 import type { JobFacts } from './facts.ts';
 import { gatherFacts } from './gather.ts';
+import { readGiven, type Given, type Values } from './given.ts';
 import { localApiKeys, serveApi, type ServeOptions } from './serve.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { COLOURS, NO_COLOURS, renderReport } from './report.ts';
 import { patiently, runJob } from './run.ts';
 
-type Values = Readonly<Record<string, string | boolean | undefined>>;
-
-const CLONE = fileURLToPath(new URL('../../', import.meta.url));
 const SERVE_PAUSE_MS = 500;
 
-function text(values: Values, name: string): string | undefined {
-  const value = values[name];
-  return typeof value === 'string' ? value : undefined;
+/** What has to answer is asked before the state folder is made: a chain that does not answer leaves nothing behind. */
+async function requireWorld({ port, environment: { rpcUrl } }: Given): Promise<void> {
+  if (port !== 0 && !(await isPortFree(port))) throw new Problem('http/address-in-use', `Port ${port} is taken.`);
+  if (rpcUrl) await connectChain({ rpcUrl, finality: { kind: 'tag', tag: 'finalized' } });
 }
 
-function stateDirOf(values: Values): string {
-  const dir = resolve(text(values, 'state') ?? join(CLONE, '.cairn', 'state'));
+function makeStateDir(dir: string): void {
   try {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
   } catch (cause) {
     throw new Problem('cli/bad-state', `The folder ${dir} cannot be made: ${(cause as NodeJS.ErrnoException).code ?? 'unknown'}.`, {}, cause);
   }
-  return dir;
-}
-
-function exampleOf(values: Values): Example {
-  const input = text(values, 'input');
-  if (input === undefined && values['sandbox-payees']) throw new Problem('cli/bad-arguments', '--sandbox-payees goes with --input FILE.');
-  if (input === undefined) return loadExample();
-  let bytes: Uint8Array;
-  try {
-    bytes = new Uint8Array(readFileSync(input));
-  } catch (cause) {
-    throw new Problem('cli/bad-file', `${input} cannot be read: ${(cause as NodeJS.ErrnoException).code ?? 'unknown'}.`, {}, cause);
-  }
-  return sandboxExample({ path: input, bytes, payees: values['sandbox-payees'] ? 'invented' : 'none' });
 }
 
 /** cairn start: everything up, the job done and shown, then served until Ctrl-C. */
 export async function startCommand(values: Values): Promise<number> {
   const startedMs = systemClock.nowMs();
-  const example = exampleOf(values);
-  const stateDir = stateDirOf(values);
+  const given = readGiven(values, process.env);
+  const { stateDir, port, input, environment } = given;
+  const example = input ? sandboxExample(input) : loadExample();
+  await requireWorld(given);
+  makeStateDir(stateDir);
   const progress = createProgress(process.stderr);
-  const port = portOf(values);
-  if (port !== 0 && !(await isPortFree(port))) throw new Problem('http/address-in-use', `Port ${port} is taken.`);
-  const options = platformOptions(values, stateDir, example, progress);
+  const options = platformOptions(values, given, example, progress);
   const stopping = new AbortController();
+  // npm and a terminal both pass a signal on, so one Ctrl-C may come several times: however often it comes, the platform is closed once, in order.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopping.abort());
   const platform = await startPlatform(options);
   try {
     const setUpMs = systemClock.nowMs() - startedMs;
-    const facts = await job({ stateDir, example, platform, progress, signal: stopping.signal, startedMs, setUpMs });
+    const facts = await job({ stateDir, deployerKey: environment.deployerKey, example, platform, progress, signal: stopping.signal, startedMs, setUpMs });
     progress.done();
     show(values, facts);
     writeFileSync(join(stateDir, 'last-job.json'), `${JSON.stringify(facts, null, 1)}\n`);
@@ -76,16 +62,13 @@ export async function startCommand(values: Values): Promise<number> {
   }
 }
 
-function platformOptions(values: Values, stateDir: string, example: Example, progress: Progress) {
+function platformOptions(values: Values, { stateDir, environment }: Given, example: Example, progress: Progress) {
   const clock = systemClock;
   const screener = createScreener([readBlockList(example.blockListFile), readOfacFolder(example.sanctionsFolder)]);
-  const { DATABASE_URL: databaseUrl, RPC_URL: rpcUrl, DEPLOYER_KEY: deployerKey } = process.env;
   return {
     stateDir,
     clock,
-    ...(databaseUrl ? { databaseUrl } : {}),
-    ...(rpcUrl ? { rpcUrl } : {}),
-    ...(deployerKey ? { deployerKey: deployerKey as `0x${string}` } : {}),
+    ...environment,
     deployConsent: values['deploy'] === true,
     assets: example.assets.map(({ asset, symbol, decimals, peg }) => ({ asset: asset as AssetNo, symbol, decimals, peg })),
     payments: {
@@ -99,6 +82,8 @@ function platformOptions(values: Values, stateDir: string, example: Example, pro
 
 interface Running {
   readonly stateDir: string;
+  /** Of DEPLOYER_KEY; undefined takes the one that is kept in the state folder. */
+  readonly deployerKey: Hex | undefined;
   readonly example: Example;
   readonly platform: Platform;
   readonly progress: Progress;
@@ -107,10 +92,8 @@ interface Running {
   readonly setUpMs: number;
 }
 
-async function job({ stateDir, example, platform, progress, signal, startedMs, setUpMs }: Running): Promise<JobFacts> {
-  const issuerKey =
-    (process.env['DEPLOYER_KEY'] as `0x${string}` | undefined) ??
-    toHex(await loadOrCreateKey(join(stateDir, 'keys'), 'deployer', (length) => new Uint8Array(randomBytes(length))));
+async function job({ stateDir, deployerKey, example, platform, progress, signal, startedMs, setUpMs }: Running): Promise<JobFacts> {
+  const issuerKey = deployerKey ?? toHex(await loadOrCreateKey(join(stateDir, 'keys'), 'deployer', (length) => new Uint8Array(randomBytes(length))));
   const onStep = (step: string) => progress.step(step);
   const orders = await runJob({ platform, example, issuerKey, signal, onStep });
   const timing = { startedMs, setUpMs, jobMs: systemClock.nowMs() - startedMs - setUpMs, peakMemoryMiB: Math.round(process.resourceUsage().maxRSS / 1024) };
@@ -157,11 +140,4 @@ The API serves on ${url} until Ctrl-C (this machine only).
   check a receipt      npx cairn verify ${state}/receipts/PAYMENT.json --rpc ${rpcUrl}
   audit everything     npx cairn export EXPORT --state ${state} && npx cairn audit EXPORT --rpc ${rpcUrl}
 `;
-}
-
-function portOf(values: Values): number {
-  const given = text(values, 'port');
-  if (given === undefined) return 0;
-  if (!/^\d{1,5}$/.test(given) || Number(given) > 65_535) throw new Problem('cli/bad-arguments', `--port takes a number from 0 to 65535, not "${given}".`);
-  return Number(given);
 }

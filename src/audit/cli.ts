@@ -51,7 +51,7 @@ async function main(args: readonly string[]): Promise<number> {
 function complain(error: unknown): number {
   if (error instanceof Problem) {
     process.stderr.write(`cairn-verify: ${error.detail} ${error.definition.howToSolve} (${error.code})\n`);
-    return error.code === 'cli/unknown-command' || error.code === 'cli/bad-arguments' ? 2 : 1;
+    return ['cli/unknown-command', 'cli/bad-arguments', 'cli/bad-file'].includes(error.code) ? 2 : 1;
   }
   process.stderr.write(`cairn-verify: a bug of ours, nothing you did: ${error instanceof Error ? error.stack : String(error)}\n`);
   return 70;

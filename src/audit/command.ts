@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parseReceipt } from '#anchor/core';
-import { formatDecimal, isHex, isUuid, Problem, type Hex, type MerchantId } from '#base';
+import { formatDecimal, isHex, isUuid, Problem, unreadable, type Hex, type MerchantId } from '#base';
 import { readChain } from './chain/client.ts';
 import type { KnownKeys } from './checks/directory.ts';
 import { readExport } from './export/read.ts';
@@ -14,7 +14,7 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new Problem('cli/bad-file', `${file} cannot be read: ${(cause as NodeJS.ErrnoException).code ?? 'unknown'}.`, {}, cause);
+    throw unreadable(file, cause);
   }
 }
 

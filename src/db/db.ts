@@ -5,3 +5,4 @@ export { sqlState, toProblem, violatedConstraint } from './errors.ts';
 export { migrate, type Migrated } from './migrate.ts';
 export { execute, inTransaction, query, type Connection, type Pool, type Queryable, type Row } from './query.ts';
 export { loadSql, type NamedStatement } from './sql.ts';
+export { isDatabaseUrl } from './url.ts';

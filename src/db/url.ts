@@ -7,12 +7,15 @@ export function connectionConfig(url: string): pg.ClientConfig {
   return { connectionString: parseUrl(url).href, connectionTimeoutMillis: 10_000, keepAlive: true };
 }
 
+/** Whether the URL has the form of one, asked before anything is connected or made. */
+export function isDatabaseUrl(url: string): boolean {
+  return URL.canParse(url) && /^postgres(ql)?:$/.test(new URL(url).protocol);
+}
+
 function parseUrl(url: string): URL {
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
   // The URL holds a password, so it is never repeated.
-  if (!parsed || !/^postgres(ql)?:$/.test(parsed.protocol))
-    throw new Problem('store/bad-url', 'The database URL does not have the form postgres://USER:PASSWORD@HOST:PORT/DATABASE.');
-  return parsed;
+  if (!isDatabaseUrl(url)) throw new Problem('store/bad-url', 'The database URL does not have the form postgres://USER:PASSWORD@HOST:PORT/DATABASE.');
+  return new URL(url);
 }
 
 export interface Login {

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { Problem } from '#base';
+import { Problem, unreadable } from '#base';
 import { recordFromJson } from '#anchor/core';
 import { FIELD_NAMES } from '#ledger/core';
 import {
@@ -48,9 +48,7 @@ export async function readExport(file: string): Promise<Exported> {
   try {
     return await collect(lines);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (error instanceof Problem || typeof code !== 'string') throw error;
-    throw new Problem('cli/bad-file', `${file} cannot be read: ${code}.`, {}, error);
+    throw error instanceof Problem ? error : unreadable(file, error);
   } finally {
     lines.close();
   }

@@ -13,6 +13,12 @@ export const CLI_PROBLEMS = {
     retry: 'never',
     howToSolve: 'See the command’s --help.',
   },
+  'cli/bad-environment': {
+    status: 400,
+    title: 'An environment variable is set to what it cannot be',
+    retry: 'never',
+    howToSolve: 'Correct the variable or unset it; cairn start --help says what each is for. Nothing was started or written.',
+  },
   'cli/bad-file': {
     status: 400,
     title: 'The file cannot be read',

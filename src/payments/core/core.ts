@@ -1,6 +1,7 @@
 /** The pure half of payments: what an order file says and what it costs. No clock, no disk, no database. */
 export * from './currencies.ts';
 export { legAccount, mayOwe, paymentIdOf, type OrderEvidence, type PayeeEvidence } from './legs.ts';
+export { MAX_FILE_BYTES } from './pain001/decode.ts';
 export * from './pain001/parse.ts';
 export { duplicateKey } from './pain001/payment.ts';
 export * from './pain001/types.ts';

@@ -1,7 +1,7 @@
 import { Problem } from '#base';
 
 /** Bytes of a file we read at all: above it a parser's memory is the attacker's to spend. */
-const MAX_FILE_BYTES = 16 * 1024 * 1024;
+export const MAX_FILE_BYTES = 16 * 1024 * 1024;
 
 const BYTE_ORDER_MARKS: readonly (readonly [mark: readonly number[], encoding: string])[] = [
   [[0xef, 0xbb, 0xbf], 'utf-8'],

@@ -117,11 +117,13 @@ function buildChildren(elements: readonly RawNode[], scope: ReadonlyMap<string, 
  * Throws `payments/doctype-refused`, `payments/xml-too-deep`, `payments/malformed-xml`.
  */
 export function parseXml(text: string): XmlElement {
+  if (text.trim() === '') throw malformed('The file is empty.');
   const doctype = /<!(?:DOCTYPE|ENTITY)/i.exec(text);
   if (doctype) throw new Problem('payments/doctype-refused', `"${doctype[0]}" stands at offset ${doctype.index}.`, { offset: doctype.index });
   requireLexemes(text);
   const verdict = XMLValidator.validate(text);
-  if (verdict !== true) throw malformed(`Line ${verdict.err.line}, column ${verdict.err.col}: ${verdict.err.msg}`);
+  if (verdict !== true)
+    throw malformed(`Line ${verdict.err.line}${(verdict.err.col as number | undefined) ? `, column ${verdict.err.col}` : ''}: ${verdict.err.msg}`);
   const roots = parseNodes(text).filter(isElement);
   if (roots.length !== 1) throw malformed(`The file has ${roots.length} document elements instead of one.`);
   const root = roots[0];

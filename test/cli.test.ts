@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const CLI = join(import.meta.dirname, '..', 'src', 'cli.ts');
+const DEAD = 'http://127.0.0.1:1';
+
+interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+async function cairn(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+  const clean = { ...process.env };
+  for (const name of ['DATABASE_URL', 'RPC_URL', 'DEPLOYER_KEY']) delete clean[name];
+  const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...clean, ...env } });
+  let [out, err] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+  const [code] = (await once(child, 'close')) as [number];
+  return { code, out, err };
+}
+
+interface Wrong {
+  readonly what: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly code: string;
+  readonly exit: number;
+  readonly says: RegExp;
+}
+
+describe('cairn, called wrongly', function () {
+  // Each row starts a program.
+  this.timeout(60_000);
+  const folder = mkdtempSync(join(tmpdir(), 'cairn-cli-'));
+  const state = join(folder, 'state');
+  const file = (name: string): string => join(folder, name);
+  const start = (...more: string[]): string[] => ['start', '--once', '--state', state, ...more];
+  const KEY = `0x${'4'.repeat(64)}`;
+  const ORDER_OF_CURVE = '0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141';
+
+  before(() => {
+    writeFileSync(file('a-file'), 'here\n');
+    writeFileSync(file('empty.xml'), '');
+    writeFileSync(file('mark.xml'), Uint8Array.of(0xef, 0xbb, 0xbf));
+    writeFileSync(file('large.xml'), '');
+    // Without a byte on the disk: its size is all that may be looked at.
+    truncateSync(file('large.xml'), 2 ** 30);
+    mkdirSync(file('folder'));
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  const table: readonly Wrong[] = [
+    { what: 'a command there is not', args: ['strat'], code: 'cli/unknown-command', exit: 2, says: /no command "strat"/ },
+    { what: 'an option there is not', args: start('--onec'), code: 'cli/bad-arguments', exit: 2, says: /Unknown option '--onec'/ },
+    { what: 'an option without its value', args: ['start', '--state'], code: 'cli/bad-arguments', exit: 2, says: /--state <value>' argument missing/ },
+    { what: 'a word too many', args: start('now'), code: 'cli/bad-arguments', exit: 2, says: /takes no file/ },
+    { what: 'no file to export to', args: ['export', '--state', state], code: 'cli/bad-arguments', exit: 2, says: /takes one file/ },
+    { what: 'an empty file name', args: ['export', '', '--state', state], code: 'cli/bad-arguments', exit: 2, says: /name of the file is empty/ },
+    { what: 'an empty --state', args: ['start', '--once', '--state', ''], code: 'cli/bad-arguments', exit: 2, says: /--state was given an empty value/ },
+    {
+      what: 'an empty --state of an export',
+      args: ['export', file('out'), '--state='],
+      code: 'cli/bad-arguments',
+      exit: 2,
+      says: /--state was given an empty/,
+    },
+    { what: 'a file as --state', args: ['start', '--once', '--state', file('a-file')], code: 'cli/bad-state', exit: 2, says: /a-file is a file, not a folder/ },
+    { what: 'a --state below a file', args: ['start', '--state', file('a-file/b')], code: 'cli/bad-state', exit: 2, says: /a-file is a file\. / },
+    { what: 'a --port that is no number', args: start('--port', '80a'), code: 'cli/bad-arguments', exit: 2, says: /not "80a"/ },
+    { what: 'a --port beyond the last', args: start('--port', '65536'), code: 'cli/bad-arguments', exit: 2, says: /from 0 to 65535/ },
+    { what: '--sandbox-payees alone', args: start('--sandbox-payees'), code: 'cli/bad-arguments', exit: 2, says: /goes with --input/ },
+    { what: '--deploy alone', args: start('--deploy'), code: 'cli/bad-arguments', exit: 2, says: /goes with RPC_URL/ },
+    { what: 'an --input that is not there', args: start('--input', file('none.xml')), code: 'cli/bad-file', exit: 2, says: /There is no file .*none\.xml/ },
+    { what: 'a folder as --input', args: start('--input', file('folder')), code: 'cli/bad-file', exit: 2, says: /is a folder, not a file/ },
+    { what: 'an --input of 1 GiB', args: start('--input', file('large.xml')), code: 'payments/file-too-large', exit: 1, says: /has 1073741824 bytes/ },
+    { what: 'an empty --input', args: start('--input', file('empty.xml')), code: 'payments/malformed-xml', exit: 1, says: /The file is empty/ },
+    { what: 'an --input of a byte order mark', args: start('--input', file('mark.xml')), code: 'payments/malformed-xml', exit: 1, says: /The file is empty/ },
+    {
+      what: 'a DATABASE_URL of another kind',
+      args: start(),
+      env: { DATABASE_URL: 'mysql://root:secret@db/x' },
+      code: 'cli/bad-environment',
+      exit: 2,
+      says: /postgres:\/\/USER/,
+    },
+    {
+      what: 'a DATABASE_URL that is no URL',
+      args: start(),
+      env: { DATABASE_URL: 'secret' },
+      code: 'cli/bad-environment',
+      exit: 2,
+      says: /DATABASE_URL does not/,
+    },
+    {
+      what: 'the same at an export',
+      args: ['export', file('out')],
+      env: { DATABASE_URL: 'secret' },
+      code: 'store/bad-url',
+      exit: 2,
+      says: /postgres:\/\/USER/,
+    },
+    {
+      what: 'an RPC_URL without a scheme',
+      args: start(),
+      env: { RPC_URL: 'localhost:8545' },
+      code: 'cli/bad-environment',
+      exit: 2,
+      says: /RPC_URL is not an http/,
+    },
+    {
+      what: 'an RPC_URL of web sockets',
+      args: start(),
+      env: { RPC_URL: 'ws://127.0.0.1:8545' },
+      code: 'cli/bad-environment',
+      exit: 2,
+      says: /RPC_URL is not an http/,
+    },
+    { what: 'an RPC_URL where nobody answers', args: start(), env: { RPC_URL: DEAD }, code: 'chain/unreachable', exit: 1, says: /127\.0\.0\.1:1/ },
+    {
+      what: 'a DEPLOYER_KEY that is a word',
+      args: start(),
+      env: { DEPLOYER_KEY: 'secret' },
+      code: 'cli/bad-environment',
+      exit: 2,
+      says: /64 hexadecimal digits/,
+    },
+    {
+      what: 'a DEPLOYER_KEY a digit short',
+      args: start(),
+      env: { DEPLOYER_KEY: KEY.slice(0, -1) },
+      code: 'cli/bad-environment',
+      exit: 2,
+      says: /DEPLOYER_KEY is not a/,
+    },
+    {
+      what: 'a DEPLOYER_KEY off the curve',
+      args: start(),
+      env: { DEPLOYER_KEY: ORDER_OF_CURVE },
+      code: 'cli/bad-environment',
+      exit: 2,
+      says: /beyond the order/,
+    },
+    { what: 'a receipt without an endpoint', args: ['verify', file('a-file')], code: 'cli/bad-arguments', exit: 2, says: /needs --rpc URL/ },
+    { what: 'an endpoint that is none', args: ['audit', file('a-file'), '--rpc', 'ftp://x'], code: 'cli/bad-arguments', exit: 2, says: /--rpc takes an http/ },
+    { what: 'a receipt that is not there', args: ['verify', file('none'), '--rpc', DEAD], code: 'cli/bad-file', exit: 2, says: /There is no file/ },
+    { what: 'a folder as a receipt', args: ['verify', file('folder'), '--rpc', DEAD], code: 'cli/bad-file', exit: 2, says: /is a folder, not a file/ },
+    { what: 'a folder as an export', args: ['audit', file('folder'), '--rpc', DEAD], code: 'cli/bad-file', exit: 2, says: /is a folder, not a file/ },
+  ];
+
+  for (const { what, args, env, code, exit, says } of table) {
+    it(`refuses ${what}: ${code}, exit code ${exit}, nothing written`, async () => {
+      const before = readdirSync(folder).sort();
+      const ended = await cairn(args, env);
+      assert.match(ended.err, says);
+      assert.ok(ended.err.endsWith(`(${code})\n`), ended.err);
+      assert.equal(ended.err.split('\n').length, 2, 'one line, with what to do');
+      assert.equal(ended.err.split('--help').length - 1 <= 1, true, `--help is advised once: ${ended.err}`);
+      assert.doesNotMatch(ended.err, /secret|4444/, 'no password or key is repeated');
+      assert.equal(ended.out, '');
+      assert.equal(ended.code, exit);
+      assert.deepEqual(readdirSync(folder).sort(), before);
+      assert.equal(existsSync(state), false);
+    });
+  }
+
+  it('refuses a --port that is taken before anything is made', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as { port: number };
+    const { code, err } = await cairn(start('--port', `${port}`)).finally(() => server.close());
+    assert.match(err, new RegExp(`Port ${port} is taken`));
+    assert.equal(code, 1);
+    assert.equal(existsSync(state), false);
+  });
+});
