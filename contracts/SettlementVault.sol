@@ -10,6 +10,7 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {Governed} from "./Governed.sol";
 import {ILedgerAnchor} from "./interfaces/ILedgerAnchor.sol";
 import {ISettlementVault} from "./interfaces/ISettlementVault.sol";
+import {InstructionState} from "./libraries/InstructionState.sol";
 import {LogRecord} from "./libraries/LogRecord.sol";
 import {PackedPayments} from "./libraries/PackedPayments.sol";
 import {Signature} from "./libraries/Signature.sol";
@@ -19,6 +20,7 @@ import {SettlementAccounting} from "./SettlementAccounting.sol";
 /// @dev Deliberately absent: withdrawal, rescue, upgrade, native currency, any payment without both proof and signature.
 contract SettlementVault is ISettlementVault, SettlementAccounting, Governed, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
+    using InstructionState for uint256;
 
     bytes32 private constant INSTRUCTION_TYPEHASH = keccak256(
         "Instruction(bytes16 book,bytes16 window,uint16 index,address token,bytes32 listHash,uint8 count,uint128 total,uint64 notAfter)"
@@ -36,6 +38,8 @@ contract SettlementVault is ISettlementVault, SettlementAccounting, Governed, Re
     /// @inheritdoc ISettlementVault
     bytes16 public immutable book;
 
+    mapping(bytes32 instruction => uint256 state) private _states;
+    mapping(bytes32 instruction => uint256 bits) private _cancelled;
     /// @dev Struct hashes of the deposit references that were used.
     mapping(bytes32 deposit => bool used) private _usedReferences;
 
@@ -67,7 +71,7 @@ contract SettlementVault is ISettlementVault, SettlementAccounting, Governed, Re
         address signer_ = _signerUnlessPaused();
         bytes32 id = _checkInstruction(instruction, words);
         uint256 state = _states[id];
-        if (state & OPENED != 0) revert AlreadyOpened(id);
+        if (state.isOpened()) revert AlreadyOpened(id);
         uint256 amount = PackedPayments.sum(words);
         if (amount != instruction.total) revert TotalMismatch(instruction.total, amount);
         _requireInLog(instruction, header, proof);
@@ -79,11 +83,11 @@ contract SettlementVault is ISettlementVault, SettlementAccounting, Governed, Re
         }
         if (state != 0) {
             // Some were cancelled before.
-            payments &= ~state;
+            payments = state.open(payments);
             if (payments == 0) revert NothingToPay(id);
             amount = PackedPayments.sumOf(words, payments);
         }
-        return _settle(id, instruction.token, words, payments, amount, state | OPENED);
+        return _settle(id, instruction.token, words, payments, amount, state);
     }
 
     /// @inheritdoc ISettlementVault
@@ -94,12 +98,12 @@ contract SettlementVault is ISettlementVault, SettlementAccounting, Governed, Re
     ) external nonReentrant whenNotPaused returns (uint256 payments) {
         bytes32 id = _checkInstruction(instruction, words);
         uint256 state = _states[id];
-        if (state & OPENED == 0) revert NotOpened(id);
+        if (!state.isOpened()) revert NotOpened(id);
         for (uint256 i = 0; i < indexes.length; ++i) {
             if (indexes[i] >= words.length) revert NoSuchPayment(id, indexes[i]);
             payments |= 1 << indexes[i];
         }
-        payments &= ~state;
+        payments = state.open(payments);
         if (payments == 0) revert NothingToPay(id);
         return _settle(id, instruction.token, words, payments, PackedPayments.sumOf(words, payments), state);
     }
@@ -110,9 +114,9 @@ contract SettlementVault is ISettlementVault, SettlementAccounting, Governed, Re
         if (index == 255) revert NoSuchPayment(instruction, index);
         uint256 state = _states[instruction];
         uint256 bit = 1 << index;
-        if (state & bit != 0) revert AlreadySettled(instruction, index);
+        if (!state.areOpen(bit)) revert AlreadySettled(instruction, index);
         _requireSigned(_signer, keccak256(abi.encode(CANCEL_TYPEHASH, instruction, index)), signature);
-        _states[instruction] = state | bit;
+        _states[instruction] = state.cancel(bit);
         _cancelled[instruction] |= bit;
         emit Cancelled(instruction, index);
     }
@@ -191,14 +195,14 @@ contract SettlementVault is ISettlementVault, SettlementAccounting, Governed, Re
         if (IERC20(token).balanceOf(prober) != proberBefore) {
             revert AmountMismatch(token, proberBefore, IERC20(token).balanceOf(prober));
         }
-        _setCaps(token, perTransaction, perDay);
+        _setCaps(token, perTransaction, perDay, _today());
         emit TokenListed(token, perTransaction, perDay);
     }
 
     /// @inheritdoc ISettlementVault
     function setCaps(address token, uint96 perTransaction, uint96 perDay) external onlyOwner {
         if (!_allowances[token].listed) revert TokenNotListed(token);
-        _setCaps(token, perTransaction, perDay);
+        _setCaps(token, perTransaction, perDay, _today());
         emit TokenListed(token, perTransaction, perDay);
     }
 
@@ -224,18 +228,18 @@ contract SettlementVault is ISettlementVault, SettlementAccounting, Governed, Re
         bytes32 instruction
     ) external view returns (bool opened, uint256 settled, uint256 cancelled) {
         uint256 state = _states[instruction];
-        return (state & OPENED != 0, state & ~OPENED, _cancelled[instruction]);
+        return (state.isOpened(), state.settled(), _cancelled[instruction]);
     }
 
     /// @inheritdoc ISettlementVault
     function caps(address token) external view returns (bool listed, uint96 perTransaction, uint96 perDay) {
         Allowance memory allowance = _allowances[token];
-        return (allowance.listed, allowance.perTransaction, _dailyCaps[token].perDay);
+        return (allowance.listed, allowance.perTransaction, _limits[token].perDay);
     }
 
     /// @inheritdoc ISettlementVault
     function spentToday(address token) external view returns (uint256) {
-        return _spentToday(token);
+        return _spentOn(token, _today());
     }
 
     /// @inheritdoc ISettlementVault
@@ -254,14 +258,14 @@ contract SettlementVault is ISettlementVault, SettlementAccounting, Governed, Re
         uint256 amount,
         uint256 state
     ) private returns (uint256) {
-        _reserve(token, amount);
-        state |= payments;
+        _reserve(token, amount, _today());
+        state = state.take(payments);
         _states[id] = state;
 
         uint256 before = _balance(token);
         (uint256 failed, uint256 failedAmount) = PackedPayments.transferAll(id, token, words, payments);
         if (failed != 0) {
-            _states[id] = state & ~failed;
+            _states[id] = state.giveBack(failed);
             _unreserve(token, failedAmount);
             payments &= ~failed;
             amount -= failedAmount;
@@ -341,6 +345,11 @@ contract SettlementVault is ISettlementVault, SettlementAccounting, Governed, Re
             answer := mload(0x00)
         }
         if (!ok) revert NotAContract(target);
+    }
+
+    /// @dev Days since 1970 UTC.
+    function _today() private view returns (uint56) {
+        return uint56(block.timestamp / 1 days);
     }
 
     /// @dev hashStruct(Instruction), EIP-712. Every member is static, so the calldata is the struct's encoding. A member
