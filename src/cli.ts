@@ -18,7 +18,7 @@ type Values = Readonly<Record<string, string | boolean | undefined>>;
 const STATE = { state: { type: 'string' } } as const;
 /** Where cairn start keeps ledger, chain and keys unless told: in the clone. */
 const DEFAULT_STATE = fileURLToPath(new URL('../.cairn/state', import.meta.url));
-const RPC = { rpc: { type: 'string' }, vault: { type: 'string' } } as const;
+const RPC = { rpc: { type: 'string' }, vault: { type: 'string' }, finality: { type: 'string' } } as const;
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   start: {
@@ -67,13 +67,14 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   audit: {
     summary: 'check an export against the chain, trusting no server',
-    help: `cairn audit EXPORT --rpc URL [--vault ADDRESS] [--merchants FILE] [--json]
+    help: `cairn audit EXPORT --rpc URL [--vault ADDRESS] [--finality latest] [--merchants FILE] [--json]
 
   Replays the ledger with the pure core, recomputes balances, leaves, roots, fees, windows and the merchants' signatures, and compares
   them with the chain. Ends 0 when all agree; otherwise 1, naming each record, its batch and the contradiction.
 
   --rpc URL          an Ethereum JSON-RPC endpoint of your choice
   --vault ADDRESS    the vault as you know it; a file about another one is refused
+  --finality latest  go by the newest block where the endpoint calls none final; a reorganisation can still take that back
   --merchants FILE   the merchants' keys as you know them: lines of "merchant-uuid 0xaddress"
 `,
     options: { ...RPC, merchants: { type: 'string' }, json: { type: 'boolean' } },
@@ -82,12 +83,13 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   verify: {
     summary: 'check one receipt against the chain, trusting no server',
-    help: `cairn verify RECEIPT --rpc URL [--vault ADDRESS] [--json]
+    help: `cairn verify RECEIPT --rpc URL [--vault ADDRESS] [--finality latest] [--json]
 
   Checks a receipt with nothing but the file and an RPC endpoint. Ends 0 when it holds, 1 with the reason when not.
 
   --rpc URL          an Ethereum JSON-RPC endpoint of your choice
   --vault ADDRESS    the vault as you know it; a file about another one is refused
+  --finality latest  go by the newest block where the endpoint calls none final; a reorganisation can still take that back
 `,
     options: { ...RPC, json: { type: 'boolean' } },
     words: 1,

@@ -148,6 +148,13 @@ describe('cairn, called wrongly', function () {
       says: /beyond the order/,
     },
     { what: 'a receipt without an endpoint', args: ['verify', file('a-file')], code: 'cli/bad-arguments', exit: 2, says: /needs --rpc URL/ },
+    {
+      what: 'a finality there is not',
+      args: ['verify', file('a-file'), '--rpc', DEAD, '--finality', 'soon'],
+      code: 'cli/bad-arguments',
+      exit: 2,
+      says: /finalized or latest/,
+    },
     { what: 'an endpoint that is none', args: ['audit', file('a-file'), '--rpc', 'ftp://x'], code: 'cli/bad-arguments', exit: 2, says: /--rpc takes an http/ },
     { what: 'a receipt that is not there', args: ['verify', file('none'), '--rpc', DEAD], code: 'cli/bad-file', exit: 2, says: /There is no file/ },
     { what: 'a folder as a receipt', args: ['verify', file('folder'), '--rpc', DEAD], code: 'cli/bad-file', exit: 2, says: /is a folder, not a file/ },

@@ -6,15 +6,16 @@ import { auditCommand, verifyCommand } from './command.ts';
 /** cairn-verify: the auditor's two commands on their own, for a machine that has nothing else of ours. */
 const HELP = `cairn-verify: check what a Cairn platform published against the chain, trusting no server.
 
-  cairn-verify verify RECEIPT --rpc URL [--vault ADDRESS] [--json]
+  cairn-verify verify RECEIPT --rpc URL [--vault ADDRESS] [--finality latest] [--json]
       Checks one receipt with nothing but the file and an RPC endpoint. Ends 0 when it holds, 1 with the reason when not.
 
-  cairn-verify audit EXPORT --rpc URL [--vault ADDRESS] [--merchants FILE] [--json]
+  cairn-verify audit EXPORT --rpc URL [--vault ADDRESS] [--finality latest] [--merchants FILE] [--json]
       Replays the ledger and recomputes balances, leaves, roots, fees, windows and signatures, and compares them with the chain.
       Ends 0 when all agree; otherwise 1, naming each record, its batch and the contradiction.
 
   --rpc URL          an Ethereum JSON-RPC endpoint of your choice
   --vault ADDRESS    the vault as you know it; a file about another one is refused
+  --finality latest  go by the newest block where the endpoint calls none final; a reorganisation can still take that back
   --merchants FILE   the merchants' keys as you know them: lines of "merchant-uuid 0xaddress"
   --json             the same for a program
 `;
@@ -22,6 +23,7 @@ const HELP = `cairn-verify: check what a Cairn platform published against the ch
 const OPTIONS = {
   rpc: { type: 'string' },
   vault: { type: 'string' },
+  finality: { type: 'string' },
   merchants: { type: 'string' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parseReceipt } from '#anchor/core';
 import { formatDecimal, isHex, isUuid, Problem, unreadable, type Hex, type MerchantId } from '#base';
 import { readChain } from './chain/client.ts';
+import type { FinalityTag } from './chain/endpoint.ts';
 import type { KnownKeys } from './checks/directory.ts';
 import { readExport } from './export/read.ts';
 import { auditJson, renderAudit } from './report.ts';
@@ -25,6 +26,18 @@ function endpointOf(name: string, { rpc }: Values): string {
   return rpc;
 }
 
+/** The newest block counts only for whoever says so himself. */
+function finalityOf({ finality = 'finalized' }: Values): FinalityTag {
+  if (finality !== 'finalized' && finality !== 'latest') throw new Problem('cli/bad-arguments', '--finality takes finalized or latest.');
+  return finality;
+}
+
+/** Which block was gone by, in words. */
+const BELIEVED: Readonly<Record<FinalityTag, string>> = {
+  finalized: 'the newest that the endpoint calls finalized',
+  latest: 'the newest of the endpoint, as --finality latest asked: a reorganisation can still take it back',
+};
+
 /** The vault that the caller knows, so that nobody shows him one of his own making; undefined where he does not say. */
 function knownVault({ vault }: Values): Hex | undefined {
   if (typeof vault !== 'string') return undefined;
@@ -40,21 +53,23 @@ function requireVault(known: Hex | undefined, vault: Hex): void {
 /** cairn verify: 0 when the receipt holds; a Problem says why not. */
 export async function verifyCommand(file: string, values: Values): Promise<number> {
   const rpc = endpointOf('verify', values);
+  const finality = finalityOf(values);
   const known = knownVault(values);
   const text = readText(file);
   requireVault(known, parseReceipt(text).vault);
-  const { claims, finalBlock } = await verifyReceipt(text, rpc);
+  const { claims, finalBlock } = await verifyReceipt(text, rpc, finality);
   const { story, paid } = claims;
   const amount = `${formatDecimal(story.amount, story.decimals)} ${story.symbol}`;
   const { payment, vault, anchor, chainId } = claims;
   const where = { chainId: `${chainId}`, vault, anchor, token: paid?.token ?? null };
-  const facts = { payment, state: story.state, amount, payee: paid?.payee ?? null, transaction: paid?.transaction ?? null, ...where, finalBlock };
+  const facts = { payment, state: story.state, amount, payee: paid?.payee ?? null, transaction: paid?.transaction ?? null, ...where, finality, finalBlock };
   process.stdout.write(
     values['json']
       ? `${JSON.stringify(facts)}\n`
       : `The receipt holds: payment ${payment} is ${story.state}, ${amount}${paid ? ` to ${paid.payee} in transaction ${paid.transaction}` : ''}.\n${
           known ? '' : `It is about the vault ${vault} on chain ${chainId}: make sure that this is the vault you know, or name yours with --vault.\n`
-        }`,
+        }It went by block ${finalBlock}, ${BELIEVED[finality]}.
+`,
   );
   return 0;
 }
@@ -62,13 +77,18 @@ export async function verifyCommand(file: string, values: Values): Promise<numbe
 /** cairn audit: 0 when everything agrees, 1 with any finding. */
 export async function auditCommand(file: string, values: Values): Promise<number> {
   const rpc = endpointOf('audit', values);
+  const finality = finalityOf(values);
   const { merchants } = values;
   const known = typeof merchants === 'string' ? parseKnownKeys(readText(merchants)) : undefined;
   const vault = knownVault(values);
   const exported = await readExport(file);
   requireVault(vault, exported.header.vault);
-  const result = auditExport(exported, await readChain(rpc, exported), known);
-  process.stdout.write(values['json'] ? auditJson(exported.header, result) : renderAudit(exported.header, result));
+  const result = auditExport(exported, await readChain(rpc, exported, finality), known);
+  process.stdout.write(
+    values['json']
+      ? auditJson(exported.header, finality, result)
+      : `${renderAudit(exported.header, result)}It went by block ${result.checked.finalBlock}, ${BELIEVED[finality]}.\n`,
+  );
   return result.findings.length === 0 ? 0 : 1;
 }
 

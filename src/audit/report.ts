@@ -1,3 +1,4 @@
+import type { FinalityTag } from './chain/endpoint.ts';
 import type { Header } from './export/format.ts';
 import type { Finding } from './findings.ts';
 import type { AuditResult } from './run.ts';
@@ -23,7 +24,7 @@ export function renderAudit(header: Header, { findings, sinceBatch, checked }: A
 function table(header: Header, checked: AuditResult['checked']): string {
   const rows: readonly (readonly [string, string])[] = [
     ['book', header.book],
-    ['chain', `${header.chainId}, final block ${checked.finalBlock}`],
+    ['chain', `${header.chainId}, up to block ${checked.finalBlock}`],
     ['log, vault', `${header.anchor}, ${header.vault} (compare them with the ones you know)`],
     ['written', new Date(header.exportedMs).toISOString()],
     ['records', `${checked.records}, of them ${checked.sealed} sealed and ${checked.anchored} in an anchor; ${checked.accounts} accounts`],
@@ -37,7 +38,7 @@ function table(header: Header, checked: AuditResult['checked']): string {
 }
 
 /** The same for a program, on one line: integers of the book as decimal strings. */
-export function auditJson({ book, chainId, anchor, vault, exportedMs }: Header, { findings, sinceBatch, checked }: AuditResult): string {
-  const facts = { ok: findings.length === 0, book, chainId, anchor, vault, exportedMs, sinceBatch, checked, findings };
+export function auditJson({ book, chainId, anchor, vault, exportedMs }: Header, finality: FinalityTag, { findings, sinceBatch, checked }: AuditResult): string {
+  const facts = { ok: findings.length === 0, book, chainId, anchor, vault, exportedMs, finality, sinceBatch, checked, findings };
   return `${JSON.stringify(facts, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value))}\n`;
 }

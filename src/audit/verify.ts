@@ -1,11 +1,11 @@
 import { Interface, type JsonRpcProvider } from 'ethers';
 import { Problem, type Hex } from '#base';
 import { checkReceiptOffline, parseReceipt, type ReceiptClaims } from '#anchor/core';
-import { finalBlockOf, withEndpoint } from './chain/endpoint.ts';
+import { finalBlockOf, withEndpoint, type FinalityTag } from './chain/endpoint.ts';
 
 export interface VerifiedReceipt {
   readonly claims: ReceiptClaims;
-  /** Number of the newest block the endpoint calls final. */
+  /** Number of the block up to which was believed: the newest that the endpoint calls final, or the newest of all where `latest` was asked for. */
   readonly finalBlock: number;
 }
 
@@ -23,12 +23,12 @@ function refuse(detail: string): Problem {
 }
 
 /** Checks a receipt with nothing but its text and an endpoint. Throws `anchor/...` where it contradicts itself, `audit/...` where the chain contradicts it. */
-export async function verifyReceipt(text: string, rpcUrl: string): Promise<VerifiedReceipt> {
+export async function verifyReceipt(text: string, rpcUrl: string, finality: FinalityTag = 'finalized'): Promise<VerifiedReceipt> {
   const claims = checkReceiptOffline(parseReceipt(text));
   return withEndpoint(rpcUrl, async (provider) => {
     const { chainId } = await provider.getNetwork();
     if (chainId !== claims.chainId) throw new Problem('audit/wrong-chain', `The receipt is of chain ${claims.chainId}, the endpoint of ${chainId}.`);
-    const { number: finalBlock } = await finalBlockOf(provider);
+    const { number: finalBlock } = await finalBlockOf(provider, finality);
     for (const claim of claims.anchored) await checkAnchored(provider, claims.anchor, claim, finalBlock);
     await checkVault(provider, claims);
     if (claims.paid) await checkPaid(provider, claims.vault, claims.paid, finalBlock);

@@ -2,7 +2,7 @@ import { Interface, zeroPadValue, type JsonRpcProvider, type Log, type LogDescri
 import { Problem, type Hex } from '#base';
 import type { Exported } from '../export/read.ts';
 import { depositsOf, type MoneyLog } from './deposits.ts';
-import { finalBlockOf, withEndpoint } from './endpoint.ts';
+import { finalBlockOf, withEndpoint, type FinalityTag } from './endpoint.ts';
 import type { AnchoredFact, CancelledFact, ChainFacts, PaidFact } from './facts.ts';
 
 /** Read from the interfaces, not from our build: an independent second spelling. */
@@ -23,15 +23,15 @@ const TOKEN = new Interface(['event Transfer(address indexed from, address index
 /** Blocks a request: what public endpoints allow. */
 const STEP = 2_000;
 
-/** Reads everything the audit compares with, at one final block. Throws `audit/wrong-chain`, `audit/endpoint-failed`. */
-export async function readChain(rpcUrl: string, exported: Pick<Exported, 'header' | 'anchors'>): Promise<ChainFacts> {
-  return withEndpoint(rpcUrl, (provider) => read(provider, exported));
+/** Reads everything the audit compares with, at one final block. Throws `audit/wrong-chain`, `audit/no-finality`, `audit/endpoint-failed`. */
+export async function readChain(rpcUrl: string, exported: Pick<Exported, 'header' | 'anchors'>, finality: FinalityTag = 'finalized'): Promise<ChainFacts> {
+  return withEndpoint(rpcUrl, (provider) => read(provider, exported, finality));
 }
 
-async function read(provider: JsonRpcProvider, { header, anchors }: Pick<Exported, 'header' | 'anchors'>): Promise<ChainFacts> {
+async function read(provider: JsonRpcProvider, { header, anchors }: Pick<Exported, 'header' | 'anchors'>, finality: FinalityTag): Promise<ChainFacts> {
   const { chainId } = await provider.getNetwork();
   if (chainId !== header.chainId) throw new Problem('audit/wrong-chain', `The export is of chain ${header.chainId}, the endpoint of ${chainId}.`);
-  const final = await finalBlockOf(provider);
+  const final = await finalBlockOf(provider, finality);
   const source = { provider, from: Number(header.fromBlock), to: final.number };
   const tokens = header.tokens.map(({ address }) => address);
   const vaultLogs = decode(VAULT, await logsOf(source, { address: header.vault }));

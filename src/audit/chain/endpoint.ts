@@ -17,9 +17,24 @@ export async function withEndpoint<T>(rpcUrl: string, work: (provider: JsonRpcPr
   }
 }
 
-/** The newest block that the endpoint calls final; the newest of all where it knows no finality. */
-export async function finalBlockOf(provider: JsonRpcProvider): Promise<{ readonly number: number; readonly timestamp: number }> {
-  const block = (await provider.getBlock('finalized')) ?? (await provider.getBlock('latest'));
-  if (!block) throw new Problem('audit/endpoint-failed', 'The endpoint has no blocks.');
-  return block;
+/** Which block everything is read at: the newest that the endpoint calls final, or, asked for by name, the newest of all. */
+export type FinalityTag = 'finalized' | 'latest';
+
+/** Throws `audit/no-finality` where the endpoint knows no finality: what can be taken back is not called final by silence. */
+export async function finalBlockOf(provider: JsonRpcProvider, tag: FinalityTag): Promise<{ readonly number: number; readonly timestamp: number }> {
+  const block = await blockAt(provider, tag);
+  if (block) return block;
+  if (tag === 'latest') throw new Problem('audit/endpoint-failed', 'The endpoint has no blocks.');
+  throw new Problem('audit/no-finality', 'The endpoint has no finalized block.');
+}
+
+async function blockAt(provider: JsonRpcProvider, tag: FinalityTag) {
+  try {
+    return await provider.getBlock(tag);
+  } catch (error) {
+    // Some nodes answer null to a tag that they do not know, others with an error of JSON-RPC, which ethers keeps inside its own.
+    const refused = typeof (error as { readonly error?: { readonly code?: unknown } }).error?.code === 'number';
+    if (tag === 'finalized' && refused) return null;
+    throw error;
+  }
 }

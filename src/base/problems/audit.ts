@@ -31,6 +31,12 @@ export const AUDIT_PROBLEMS = {
     retry: 'later',
     howToSolve: 'Check the URL given with --rpc, and that the node behind it keeps the logs since the deployment.',
   },
+  'audit/no-finality': {
+    status: 502,
+    title: 'The chain’s endpoint does not say which blocks are final',
+    retry: 'never',
+    howToSolve: 'Use an endpoint that knows finalized blocks; or add --finality latest to go by its newest block, which a reorganisation can still take back.',
+  },
   'audit/other-vault': {
     status: 409,
     title: 'It is about another vault than yours',

@@ -93,6 +93,13 @@ export const CHAIN_PROBLEMS = {
     retry: 'never',
     howToSolve: 'Run npm ci with optional dependencies, or set RPC_URL to a node of your own.',
   },
+  'chain/local-damaged-state': {
+    status: 503,
+    title: 'The file that remembers the local chain’s port and process is damaged',
+    retry: 'never',
+    howToSolve:
+      'End an anvil that may still run for this state folder, delete the file named in the message, and start again: the blocks are kept in other files.',
+  },
   'chain/local-start-failed': {
     status: 503,
     title: 'The local chain does not start',

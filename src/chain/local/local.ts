@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Problem, systemClock, type Clock } from '#base';
+import { assert, Problem, systemClock, type Clock } from '#base';
 import { acquireLock, fileProblem, findFreePort, isAlive, isPortFree, writeFileDurably, type Lock, type ProcessIdentity } from '#supervisor';
 import { loadDump, saveDump, takeDump } from './dumps.ts';
 import { mindNode, type LocalChainEvent } from './minder.ts';
@@ -77,7 +77,14 @@ function takeLock(stateDir: string): Lock {
 
 function recall(stateDir: string): Remembered {
   const file = join(stateDir, 'chain.json');
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Remembered) : { port: 0 };
+  if (!existsSync(file)) return { port: 0 };
+  try {
+    const remembered = JSON.parse(readFileSync(file, 'utf8')) as Remembered;
+    assert(Number.isInteger(remembered.port) && ['undefined', 'object'].includes(typeof remembered.node), 'a field is missing');
+    return remembered;
+  } catch (cause) {
+    throw new Problem('chain/local-damaged-state', `${file}, which holds the port and the process of the local chain, is damaged.`, { file }, cause);
+  }
 }
 
 /** The lock is ours, so a node that still runs has nobody: what it mined is saved before it is ended. */

@@ -60,14 +60,14 @@ function fileOf(stateDir: string): string {
   return join(stateDir, 'postgres.json');
 }
 
-/** Written down by an earlier `findPlace`. Throws `store/start-failed` where it is damaged. */
+/** Written down by an earlier `findPlace`. Throws `store/damaged-state` where it is damaged. */
 export function rememberedPlace(stateDir: string): Place {
   try {
     const { folder, port, password } = JSON.parse(readFileSync(fileOf(stateDir), 'utf8')) as Place;
     assert(typeof folder === 'string' && typeof port === 'number' && typeof password === 'string', 'a field is missing');
     return { folder: resolve(stateDir, folder), port, password };
   } catch (cause) {
-    throw new Problem('store/start-failed', `${fileOf(stateDir)}, which holds the password of the database, is damaged.`, {}, cause);
+    throw new Problem('store/damaged-state', `${fileOf(stateDir)}, which holds the password of the database, is damaged.`, { file: fileOf(stateDir) }, cause);
   }
 }
 

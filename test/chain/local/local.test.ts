@@ -208,6 +208,15 @@ describe('the local chain', function () {
     rmSync(other, { recursive: true });
   });
 
+  it('names the file that is damaged where its port and process cannot be read', async () => {
+    const other = mkdtempSync(join(tmpdir(), 'cairn-chain-'));
+    for (const damaged of ['', '{', 'null', '{"port":"1"}']) {
+      writeFileSync(join(other, 'chain.json'), damaged);
+      await rejects(startLocalChain({ stateDir: other }), { code: 'chain/local-damaged-state', detail: /chain\.json/ });
+    }
+    rmSync(other, { recursive: true });
+  });
+
   it('follows the clock it is given, also when that jumps', async () => {
     const clock = new ManualClock(Date.now());
     chain = await startLocalChain({ stateDir, clock });

@@ -213,7 +213,7 @@ describe('the embedded PostgreSQL', function () {
 
   it('says so where the file with its password is damaged', async () => {
     writeFileSync(join(stateDir, 'postgres.json'), '{');
-    await rejects(start(), { code: 'store/start-failed' });
+    await rejects(start(), { code: 'store/damaged-state' });
     rmSync(join(stateDir, 'postgres.json'));
   });
 
