@@ -200,14 +200,14 @@ contract SettlementVault is ISettlementVault, SettlementAccounting, Governed, Re
     }
 
     /// @inheritdoc ISettlementVault
-    function setCaps(address token, uint96 perTransaction, uint96 perDay) external onlyOwner {
+    function setCaps(address token, uint96 perTransaction, uint96 perDay) external nonReentrant onlyOwner {
         if (!_allowances[token].listed) revert TokenNotListed(token);
         _setCaps(token, perTransaction, perDay, _today());
         emit TokenListed(token, perTransaction, perDay);
     }
 
     /// @inheritdoc ISettlementVault
-    function unlist(address token) external onlyOwner {
+    function unlist(address token) external nonReentrant onlyOwner {
         if (!_allowances[token].listed) revert TokenNotListed(token);
         _allowances[token].listed = false;
         emit TokenUnlisted(token);
