@@ -261,6 +261,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     outbox,
     retryAfterMs: policy.retryAfterMs,
     payoutTtlS: policy.payoutTtlS,
+    capOf: (token) => vault.capOf(token),
     vaultAddress: deployment.vault,
     tokens: new Map([...assetOf].map(([token, asset]) => [asset, token])),
     vault: {

@@ -26,7 +26,7 @@ export interface PayoutDependencies {
 /** One step, for whoever watches. */
 export interface PayoutProgress {
   readonly instruction: Hex;
-  readonly step: 'signed' | 'paying' | 'paid' | 'failed' | 'retrying' | 'booked' | 'returned' | 'closed' | 'refused';
+  readonly step: 'signed' | 'paying' | 'paid' | 'failed' | 'retrying' | 'booked' | 'returned' | 'closed' | 'refused' | 'leftOut';
   readonly detail: string;
 }
 
@@ -40,10 +40,15 @@ export async function advancePayouts(deps: PayoutDependencies): Promise<number> 
   const open = await openInstructions(deps.database.pool, deps.bookId);
   for (const instruction of open) {
     const payouts = await payoutsOf(deps.database.pool, instruction.id);
-    if (instruction.state === 'booked') await tell(deps, instruction);
+    // Never told to the vault and its time is finally over: nobody can pay it any more, and its holds go back like those of any other.
+    if (instruction.state === 'booked' && !(await isOver(deps, instruction))) await tell(deps, instruction);
     else await follow(deps, instruction, payouts);
   }
   return open.length;
+}
+
+async function isOver({ vault }: PayoutDependencies, { id, notAfterS }: StoredInstruction): Promise<boolean> {
+  return (await vault.stateOf(id)).timestampS > BigInt(notAfterS);
 }
 
 /** booked -> paying: once the leaf is in a final anchor and the vault's signer agrees. */
@@ -124,7 +129,7 @@ async function holdsOf(deps: PayoutDependencies, payout: Payout): Promise<readon
 
 async function postHold(deps: PayoutDependencies, instruction: StoredInstruction, payout: Payout, paid: { txHash: Hex; blockNumber: bigint }): Promise<void> {
   const holds = await holdsOf(deps, payout);
-  if (holds.every(({ status }) => status === 'posted')) return;
+  if (holds.every((hold) => isClosed(hold, 'posted'))) return;
   const settlement = canonicalJson({
     blockNumber: `${paid.blockNumber}`,
     chainId: `${deps.vault.chainId}`,
@@ -142,13 +147,13 @@ async function postHold(deps: PayoutDependencies, instruction: StoredInstruction
     flags: POST_PENDING | FINAL_POST | (i < holds.length - 1 ? LINKED : 0),
     ...(i === 0 ? { fields: { settlement }, subject: deps.bookId } : {}),
   }));
-  await submitAll(deps.book, commands);
+  await closeAll(deps.book, holds, 'posted', commands);
 }
 
 async function voidHold(deps: PayoutDependencies, instruction: StoredInstruction, payout: Payout, reason: 1 | 2, state: VaultState): Promise<void> {
   const holds = await holdsOf(deps, payout);
   // Given back before a crash, and not noted: the block that showed it then is another than the one that shows it now, so the same record cannot be asked for again.
-  if (holds.every(({ status }) => status === 'voided')) return;
+  if (holds.every((hold) => isClosed(hold, 'voided'))) return;
   const settlement = canonicalJson({
     blockNumber: `${state.blockNumber}`,
     chainId: `${deps.vault.chainId}`,
@@ -178,14 +183,22 @@ async function voidHold(deps: PayoutDependencies, instruction: StoredInstruction
         }
       : {}),
   }));
-  await submitAll(deps.book, [...releases, ...voids]);
+  await closeAll(deps.book, holds, 'voided', [...releases, ...voids]);
 }
 
-/** Linked, so all or none. Whoever asks has seen that the holds are open: nothing else than `created` closes them. */
-async function submitAll(book: Book, commands: readonly Command[]): Promise<void> {
-  const refused = (await book.submit(commands)).filter(({ code }) => code !== 'created' && code !== 'exists');
-  const [bad] = [...refused.filter(({ code }) => code !== 'linked_event_failed'), ...refused];
-  if (bad) throw new Problem('settlement/hold-not-closed', `The book refused to close a hold: ${bad.code}.`);
+/** By us, and in this way: what anybody else closed is not what the chain says. */
+function isClosed(hold: Hold | null, status: 'posted' | 'voided'): boolean {
+  return hold?.status === status && hold.closedBy === closingIdOf(hold.id);
+}
+
+/** Linked, so all or none. Whatever the book answers to an attempt that repeats an earlier one, only the holds tell that it is done. */
+async function closeAll(book: Book, holds: readonly Hold[], status: 'posted' | 'voided', commands: readonly Command[]): Promise<void> {
+  const results = await book.submit(commands);
+  for (const { id } of holds) {
+    if (isClosed(await book.hold(id), status)) continue;
+    const codes = results.map(({ code }) => code).join(', ');
+    throw new Problem('settlement/hold-not-closed', `Hold ${id} should be ${status} now; the book answered ${codes}.`);
+  }
 }
 
 /** Whoever could not be paid is tried again until notAfter, one transaction at a time. */

@@ -1,7 +1,7 @@
 import type { BookId } from '#base';
 import { moveCursor, readCursor } from '#ledger';
 import { advancePayouts, type PayoutDependencies } from './payouts.ts';
-import { bookInstructions, WINDOWS, type WindowDependencies } from './windows.ts';
+import { bookInstructions, WINDOWS, type BookingDependencies } from './windows.ts';
 
 /** The door of settlement: deposits come in, windows close, the vault pays against the anchored log, holds are posted or given back. */
 export { liquidityReference, openChart, publishTariff } from './chart.ts';
@@ -12,7 +12,8 @@ export { allInstructions, openInstructions, payoutOfPayment, payoutsOf, payoutTo
 export { instructionOf, type LogGate, type VaultChain, type VaultState } from './vault.ts';
 export { closeWindow } from './windows.ts';
 
-export type SettlementDependencies = PayoutDependencies & Omit<WindowDependencies, 'vault'> & { readonly vaultAddress: WindowDependencies['vault'] };
+export type SettlementDependencies = PayoutDependencies &
+  Omit<BookingDependencies, 'vault' | 'report'> & { readonly vaultAddress: BookingDependencies['vault'] };
 
 const READER = 'settlement';
 const PAGE = 1_000;

@@ -1,10 +1,27 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
-import { assert, concat, derivedId, uintBytes, utf8, uuidBytes, type AssetNo, type BookId, type Clock, type Hex, type PaymentId, type WindowId } from '#base';
+import {
+  assert,
+  concat,
+  derivedId,
+  uintBytes,
+  utf8,
+  uuidBytes,
+  type AssetNo,
+  type BookId,
+  type Clock,
+  type Hex,
+  type PaymentId,
+  type TransferId,
+  type WindowId,
+} from '#base';
+import { canonicalJson } from '#anchor/core';
 import type { Database } from '#db';
 import { readCursor, type Book } from '#ledger';
-import { TRANSFER_CODES, type Hold, type LedgerRecord, type WindowRecord } from '#ledger/core';
-import { planInstructions, type PlannedInstruction, type TakenHold } from './core/core.ts';
+import { closingIdOf, legIdOf, TRANSFER_CODES, VOID_PENDING, type Hold, type LedgerRecord, type WindowRecord } from '#ledger/core';
+import { WORD_AMOUNT_LIMIT, planInstructions, type PlannedInstruction, type TakenHold } from './core/core.ts';
 import { insertInstructions } from './store.ts';
+
+type InstructionRecord = Extract<LedgerRecord, { kind: 'instruction' }>;
 
 export interface WindowDependencies {
   readonly database: Database;
@@ -33,15 +50,30 @@ export async function closeWindow(deps: WindowDependencies): Promise<WindowRecor
   return result.record;
 }
 
+export interface BookingDependencies extends WindowDependencies {
+  /** The most minor units of a token that the vault pays in one transaction. */
+  readonly capOf: (token: Hex) => Promise<bigint>;
+  readonly report: (progress: { readonly instruction: Hex; readonly step: 'leftOut'; readonly detail: string }) => void;
+}
+
+/** In a release: no instruction names this hold. */
+const NO_INSTRUCTION: Hex = `0x${'00'.repeat(32)}`;
+
 /** Books the instructions that follow from a window, and remembers them. Everything in it follows from the book, so that doing it again after a crash changes nothing. */
-export async function bookInstructions(deps: WindowDependencies, window: WindowRecord): Promise<readonly PlannedInstruction[]> {
+export async function bookInstructions(deps: BookingDependencies, window: WindowRecord): Promise<readonly PlannedInstruction[]> {
   const closed = await deps.book.window(window.window);
   assert(closed, `window ${window.window} is in no book`);
-  const taken = closed.holds.filter((hold) => hold.code === TRANSFER_CODES.payout);
-  const holds: TakenHold[] = [];
-  for (const hold of taken) holds.push(takenHold(hold, await deps.book.transfer(hold.id)));
-  const notAfterS = Math.floor(window.nowMs / 1000) + deps.payoutTtlS;
-  const planned = planInstructions({ book: deps.bookId, window: window.window, notAfterS, tokens: deps.tokens }, holds);
+  const payable: TakenHold[] = [];
+  for (const hold of closed.holds) {
+    const taken = await takenHold(deps, hold, window);
+    if (taken) payable.push(taken);
+  }
+  await giveBackStrays(deps, closed.holds, payable);
+  const booked = await bookedInstructions(deps.book, window);
+  // What is booked stands, whatever the time to pay and the caps are today.
+  const notAfterS = booked[0]?.notAfterS ?? Math.floor(window.nowMs / 1000) + deps.payoutTtlS;
+  const limits = booked.length > 0 ? { counts: booked.map(({ count }) => count) } : { caps: await capsOf(deps, payable) };
+  const planned = planInstructions({ book: deps.bookId, window: window.window, notAfterS, tokens: deps.tokens, ...limits }, payable);
   if (planned.length === 0) return planned;
   const results = await deps.book.submit(
     planned.map(({ window: id, index, token, listHash, count, total }) => ({
@@ -67,8 +99,64 @@ export async function bookInstructions(deps: WindowDependencies, window: WindowR
   return planned;
 }
 
-function takenHold(hold: Hold, record: LedgerRecord | null): TakenHold {
-  assert(record?.kind === 'transfer' && record.fields?.payee, `hold ${hold.id} names no payee`);
-  const { address } = JSON.parse(record.fields.payee) as { address: Hex };
-  return { hold: hold.id, seq: hold.seq, payment: hold.reference as PaymentId, asset: hold.asset, amount: hold.amount, address };
+/** Instructions of this window that are in the book already, by index. */
+async function bookedInstructions(book: Book, { window }: WindowRecord): Promise<readonly InstructionRecord[]> {
+  const booked: InstructionRecord[] = [];
+  for (;;) {
+    const record = await book.byKey(`instruction:${window}:${booked.length}`);
+    if (record?.kind !== 'instruction') return booked;
+    booked.push(record);
+  }
+}
+
+async function capsOf({ tokens, capOf }: BookingDependencies, payable: readonly TakenHold[]): Promise<ReadonlyMap<AssetNo, bigint>> {
+  const caps = new Map<AssetNo, bigint>();
+  for (const { asset } of payable) if (!caps.has(asset)) caps.set(asset, await capOf(tokens.get(asset)!));
+  return caps;
+}
+
+/** What the vault can pay of a hold: leg 0 of a payment, in a token of ours, with the payee's address in its evidence. Anything else is no payout, and nothing to stop for. */
+async function takenHold({ book, tokens }: BookingDependencies, hold: Hold, window: WindowRecord): Promise<TakenHold | undefined> {
+  if (hold.code !== TRANSFER_CODES.payout || hold.id !== legIdOf(hold.reference, 0) || !tokens.has(hold.asset)) return undefined;
+  const record = await book.transfer(hold.id);
+  const address = record?.kind === 'transfer' && record.fields?.payee !== undefined ? addressIn(record.fields.payee) : undefined;
+  const amount = hold.amount - (await capturedBefore(book, hold, window));
+  if (address === undefined || amount >= WORD_AMOUNT_LIMIT) return undefined;
+  return { hold: hold.id, seq: hold.seq, payment: hold.reference as PaymentId, asset: hold.asset, amount, address };
+}
+
+function addressIn(payee: string): Hex | undefined {
+  const { address } = JSON.parse(payee) as { address?: unknown };
+  return typeof address === 'string' && /^0x[0-9a-f]{40}$/.test(address) ? (address as Hex) : undefined;
+}
+
+/** What was posted of a hold before the window took it: that is with the payee or wherever it went already. */
+async function capturedBefore(book: Book, hold: Hold, window: WindowRecord): Promise<bigint> {
+  let captured = 0n;
+  if (hold.captured === 0n) return captured;
+  for (let fromSeq = hold.seq + 1n; fromSeq < window.seq;) {
+    const records = await book.records({ fromSeq, limit: 1_000 });
+    for (const record of records) if (record.seq < window.seq && record.kind === 'transfer' && record.pendingId === hold.id) captured += record.amount;
+    const last = records.at(-1);
+    if (!last) break;
+    fromSeq = last.seq + 1n;
+  }
+  return captured;
+}
+
+/** Holds that the window took and no instruction pays, nor any leg of a payment that one pays: released and voided at once, because the vault can never pay them. */
+async function giveBackStrays({ book, bookId, report }: BookingDependencies, holds: readonly Hold[], payable: readonly TakenHold[]): Promise<void> {
+  const ids = new Set(holds.map(({ id }) => id));
+  const legs = new Set<TransferId>();
+  for (const { payment } of payable) for (let leg = 0; ids.has(legIdOf(payment, leg)); leg++) legs.add(legIdOf(payment, leg));
+  for (const hold of holds.filter(({ id }) => !legs.has(id))) {
+    const reason = canonicalJson({ reason: 'no instruction pays it' });
+    const [released] = await book.submit([
+      { kind: 'release', transfer: hold.id, instruction: NO_INSTRUCTION, index: 0, reason: 2, linked: true },
+      { kind: 'transfer', id: closingIdOf(hold.id), pendingId: hold.id, amount: 0n, flags: VOID_PENDING, fields: { reason }, subject: bookId },
+    ]);
+    // Once: the second time it exists.
+    if (released?.code === 'created')
+      report({ instruction: NO_INSTRUCTION, step: 'leftOut', detail: `the hold of record ${hold.seq} is no payment's and was given back` });
+  }
 }

@@ -84,6 +84,7 @@ describe('a payout that a crash or a revert interrupted', () => {
       retryAfterMs: RETRY_MS,
       payoutTtlS: TTL_S,
       vaultAddress: VAULT,
+      capOf: async () => 10n ** 30n,
       tokens: new Map([...TOKENS].map(([token, asset]) => [asset, token])),
       custody: {
         kind: 'development',

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { Problem, type Hex } from '#base';
+import { Problem, type Hex, type TransferId } from '#base';
 import type { MinedReceipt, Outbox, OutboxId, OutboxTransaction } from '#chain';
 import type { Custody, Outcome } from '#custody';
+import { chartAccount, legIdOf, PENDING, POST_PENDING, SETTLES, TRANSFER_CODES } from '#ledger/core';
 import { advancePayments, projectRecords, type Payment } from '#payments';
 import {
   allInstructions,
@@ -15,7 +16,7 @@ import {
   type VaultState,
 } from '#settlement';
 import { orderFile } from '../support/order.ts';
-import { EUR, testTrade, TOKENS, USD, VAULT, type Trade } from '../support/trade.ts';
+import { EUR, freshId, testTrade, TOKENS, USD, VAULT, type Trade } from '../support/trade.ts';
 
 const SIGNATURE = `0x${'5c'.repeat(65)}` as const;
 const PAID_BY: { readonly txHash: Hex; readonly blockNumber: bigint } = { txHash: `0x${'aa'.repeat(32)}`, blockNumber: 50n };
@@ -27,12 +28,15 @@ describe('a window, its instructions and their payouts', () => {
   let payments: readonly Payment[];
   let deps: SettlementDependencies;
   let progress: PayoutProgress[];
+  /** Of the vault: the most it pays in one transaction. */
+  let cap: bigint;
   /** The world behind the edge: what the signers answer, what the log has, what the final chain says, and what was sent. */
   let world: { outcome: Outcome; isAnchored: boolean; vault: VaultState; sent: Map<OutboxId, { data: Hex; state: OutboxTransaction['state'] }> };
 
   beforeEach(async () => {
     trade = await testTrade();
     progress = [];
+    cap = 10n ** 30n;
     const vault: VaultState = { blockNumber: 100n, timestampS: 1_800_000_000n, done: false, paid: new Map(), cancelled: new Set() };
     world = { outcome: { status: 'signed', signature: SIGNATURE }, isAnchored: true, vault, sent: new Map() };
     const receipt = { hash: PAID_BY.txHash, blockNumber: 50n } as MinedReceipt;
@@ -60,6 +64,7 @@ describe('a window, its instructions and their payouts', () => {
       retryAfterMs: RETRY_MS,
       payoutTtlS: TTL_S,
       vaultAddress: VAULT,
+      capOf: async () => cap,
       tokens: new Map([...TOKENS].map(([token, asset]) => [asset, token])),
       vault: { chainId: 31337n, address: VAULT, stateOf: async () => world.vault, retryCall: (_, indexes) => `0xbb${indexes.map((i) => `0${i}`).join('')}` },
       // Each proof is against the log as it stands, so no two are alike.
@@ -201,5 +206,110 @@ describe('a window, its instructions and their payouts', () => {
     trade.clock.advance(TTL_S * 1000);
     await tick();
     assert.equal(attempt(3), undefined);
+  });
+
+  it('a hold without a payee stops nobody: it is given back at once and told once, and the others are paid', async () => {
+    const [debit, credit] = [chartAccount(trade.bookId, 'merchant', USD, trade.merchant), chartAccount(trade.bookId, 'vault', USD)];
+    const hold = { kind: 'transfer', debit, credit, asset: USD, amount: 7n, code: TRANSFER_CODES.payout, flags: PENDING | SETTLES } as const;
+    const ids = [freshId<TransferId>(), freshId<TransferId>()];
+    const booked = await trade.book.submit([
+      { ...hold, id: ids[0]! },
+      { ...hold, id: ids[1]!, code: TRANSFER_CODES.fee, reference: payments[0]!.payment },
+    ]);
+    assert.ok(booked.every(({ code }) => code === 'created'));
+    await close();
+    await tick();
+    assert.deepEqual(
+      (await instructions()).map(({ words }) => words.length),
+      [2, 1],
+    );
+    for (const id of ids) assert.equal((await trade.book.hold(id))?.status, 'voided');
+    await trade.db.owner.query("delete from cairn.record_cursor where reader = 'settlement'");
+    const head = await trade.book.head();
+    await tick();
+    assert.deepEqual(await trade.book.head(), head);
+    assert.equal(progress.filter(({ step }) => step === 'leftOut').length, 2);
+    world.vault = { ...world.vault, done: true, paid: new Map([0, 1].map((index) => [index, PAID_BY])) };
+    await tick();
+    assert.deepEqual(await states(), ['settled', 'settled', 'settled']);
+    assert.equal((await trade.balance('merchant', USD)).pending, 0n);
+  });
+
+  it('pays what is left of a hold of which a part was posted before the window, also when it is looked at again after', async () => {
+    const [first] = payments;
+    const pendingId = legIdOf(first!.payment, 0);
+    const post = (amount: bigint) => trade.book.submit([{ kind: 'transfer', id: freshId(), pendingId, amount, flags: POST_PENDING }]);
+    assert.equal((await post(4_000_000n))[0]?.code, 'created');
+    await close();
+    await tick();
+    assert.equal((await instructions())[0]!.total, 16_000_000n);
+    assert.equal((await payouts())[0]!.amount, 6_000_000n);
+    world.vault = { ...world.vault, done: true, paid: new Map([0, 1].map((index) => [index, PAID_BY])) };
+    await tick();
+    await trade.db.owner.query("delete from cairn.record_cursor where reader = 'settlement'");
+    await tick();
+    assert.equal((await instructions()).length, 2);
+    assert.equal((await trade.balance('merchant', USD)).pending, 0n);
+  });
+
+  it('what is booked keeps its time and its lists, whatever a restart has set since', async () => {
+    cap = 10_000_000n;
+    await close();
+    await tick();
+    const made = (await instructions()).map(({ id, notAfterS }) => ({ id, notAfterS }));
+    await trade.db.owner.query('delete from cairn.payout');
+    await trade.db.owner.query('delete from cairn.instruction');
+    await trade.db.owner.query("delete from cairn.record_cursor where reader = 'settlement'");
+    deps = { ...deps, payoutTtlS: TTL_S * 2, capOf: async () => 10n ** 30n };
+    await tick();
+    assert.deepEqual(
+      (await instructions()).map(({ id, notAfterS }) => ({ id, notAfterS })),
+      made,
+    );
+  });
+
+  it('no list comes to more than the vault pays in one transaction, and each that is above it is in one of its own', async () => {
+    cap = 19_999_999n;
+    await close();
+    await tick();
+    assert.deepEqual(
+      (await instructions()).map(({ asset, total }) => [asset, total]),
+      [
+        [USD, 10_000_000n],
+        [USD, 10_000_000n],
+        [EUR, 10n ** 19n],
+      ],
+    );
+  });
+
+  it('an instruction that its signers never agreed to is given back when its time is finally over', async () => {
+    world.outcome = { status: 'refused', rule: 'cap', reason: 'too much' };
+    const window = await close();
+    await tick();
+    world.vault = { ...world.vault, timestampS: BigInt(window.nowMs / 1000 + TTL_S) };
+    await tick();
+    assert.deepEqual(await states(), ['instructed', 'instructed', 'instructed'], 'in its last second it can still be paid');
+    world.vault = { ...world.vault, timestampS: world.vault.timestampS + 1n };
+    await tick();
+    assert.deepEqual(await states(), ['returned', 'returned', 'returned']);
+    assert.equal((await openInstructions(trade.db.database.pool, trade.bookId)).length, 0);
+    assert.equal((await trade.balance('merchant', USD)).pending, 0n);
+    assert.equal(world.sent.size, 0);
+  });
+
+  it('never takes a hold for closed that somebody else has closed', async () => {
+    await close();
+    await tick();
+    const post = {
+      kind: 'transfer',
+      id: freshId<TransferId>(),
+      pendingId: legIdOf(payments[0]!.payment, 0),
+      amount: 10_000_000n,
+      flags: POST_PENDING,
+    } as const;
+    assert.equal((await trade.book.submit([post]))[0]?.code, 'created');
+    world.vault = { ...world.vault, done: true, paid: new Map([0, 1].map((index) => [index, PAID_BY])) };
+    await assert.rejects(tick(), (problem: Problem) => problem.code === 'settlement/hold-not-closed');
+    assert.notEqual((await payouts()).find(({ payment }) => payment === payments[0]!.payment)?.state, 'booked');
   });
 });

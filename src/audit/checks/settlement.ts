@@ -93,7 +93,9 @@ function planWindow(
   if (!first) return [];
   const tokens = new Map<AssetNo, Hex>();
   for (const { asset } of holds) tokens.set(asset, tokenOfAsset(state, asset) ?? `0x${'00'.repeat(20)}`);
-  const planned = planOf({ book: header.book, window: window.window, notAfterS: first.notAfterS, tokens }, holds);
+  // Where a list ends was decided by the vault's caps of that day; that every hold is in one list, in order, follows from the book.
+  const counts = own.toSorted((a, b) => a.index - b.index).map(({ count }) => count);
+  const planned = planOf({ book: header.book, window: window.window, notAfterS: first.notAfterS, tokens, counts }, holds);
   if (typeof planned === 'string') {
     findings.add('window', window.seq, `The instructions of the window of record ${window.seq} cannot be recomputed: ${planned}`);
     return [];

@@ -41,6 +41,8 @@ export interface PayOutcome {
 export interface VaultReader {
   stateOf(instruction: Hex): Promise<InstructionState>;
   outcomeOf(logs: readonly ChainLog[]): PayOutcome;
+  /** The most minor units of a token that one transaction may pay, as of the final block. */
+  capOf(token: Hex): Promise<bigint>;
   /** Minor units that an account holds of a token as of a block: the vault's own, for reconciliation. */
   balanceOf(token: Hex, holder: Hex, block: bigint): Promise<bigint>;
 }
@@ -78,6 +80,13 @@ export function createVaultReader({ client, deployment }: { readonly client: Cha
         paid: own.filter(({ topics }) => topics[0] === PAID).map(decodePaid),
         failed: own.filter(({ topics }) => topics[0] === PAYMENT_FAILED).map(decodeFailed),
       };
+    },
+    capOf: async (token) => {
+      const blockNumber = await client.finalBlock();
+      const [, perTransaction] = await client.read('the caps of a token', (viem) =>
+        viem.readContract({ abi: SETTLEMENT_VAULT_ABI, address: vault, functionName: 'caps', args: [token], blockNumber }),
+      );
+      return perTransaction;
     },
     balanceOf: (token, holder, block) =>
       client.read('a balance', (viem) => viem.readContract({ abi: ERC20, address: token, functionName: 'balanceOf', args: [holder], blockNumber: block })),

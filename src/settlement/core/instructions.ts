@@ -5,6 +5,9 @@ import { instructionId, listHash, paymentWord, type Instruction } from '#custody
 /** One done flag and 255 bits share a storage slot of the vault. */
 export const MAX_PAYMENTS = 255;
 
+/** Amounts from here on do not fit beside an address into a word of the list: uint96. */
+export const WORD_AMOUNT_LIMIT = 1n << 96n;
+
 /** A hold that a window took: leg 0 of a payment. */
 export interface TakenHold {
   readonly hold: TransferId;
@@ -23,6 +26,10 @@ export interface WindowContext {
   /** Seconds; until then anyone may retry, after it a hold may be voided. */
   readonly notAfterS: number;
   readonly tokens: ReadonlyMap<AssetNo, Hex>;
+  /** The most, in minor units, that the vault pays of an asset in one transaction when the window is booked; none for an auditor. */
+  readonly caps?: ReadonlyMap<AssetNo, bigint>;
+  /** Payments of each instruction that is booked already, by index. Where a list ends was decided then, by the caps of that day; all the rest follows from the holds. */
+  readonly counts?: readonly number[];
 }
 
 export interface PlannedInstruction extends Instruction {
@@ -33,14 +40,31 @@ export interface PlannedInstruction extends Instruction {
   readonly words: readonly Hex[];
 }
 
-/** Deterministic: by asset, then by the holds' order in the book, at most 255 an instruction. Who has the records has the instructions. */
+/** Deterministic: by asset, then by the holds' order in the book, at most 255 an instruction and no more than the vault's cap. Who has the records has the instructions. */
 export function planInstructions(context: WindowContext, holds: readonly TakenHold[]): readonly PlannedInstruction[] {
-  const assets = [...new Set(holds.map((hold) => hold.asset))].sort((a, b) => a - b);
-  const lists = assets.flatMap((asset) => {
-    const ofAsset = holds.filter((hold) => hold.asset === asset).sort((a, b) => (a.seq < b.seq ? -1 : 1));
-    return Array.from({ length: Math.ceil(ofAsset.length / MAX_PAYMENTS) }, (_, i) => ofAsset.slice(i * MAX_PAYMENTS, (i + 1) * MAX_PAYMENTS));
-  });
+  const ordered = [...holds].sort((a, b) => a.asset - b.asset || (a.seq < b.seq ? -1 : 1));
+  const lists: TakenHold[][] = [];
+  let total = 0n;
+  for (const hold of ordered) {
+    const list = lists.at(-1);
+    if (list && goesOn(context, list, lists.length - 1, hold, total + hold.amount)) {
+      list.push(hold);
+      total += hold.amount;
+    } else {
+      lists.push([hold]);
+      total = hold.amount;
+    }
+  }
   return lists.map((list, index) => planInstruction(context, list, index));
+}
+
+/** Whether the list at `index` takes the next hold too. A hold above the cap is in a list of its own: the vault refuses that one list until the cap is raised or the hold is given back. */
+function goesOn({ caps, counts }: WindowContext, list: readonly TakenHold[], index: number, next: TakenHold, total: bigint): boolean {
+  if (next.asset !== list[0]!.asset || list.length >= MAX_PAYMENTS) return false;
+  const count = counts?.[index];
+  if (count !== undefined) return list.length < count;
+  const cap = caps?.get(next.asset);
+  return cap === undefined || total <= cap;
 }
 
 function planInstruction({ book, window, notAfterS, tokens }: WindowContext, holds: readonly TakenHold[], index: number): PlannedInstruction {

@@ -110,6 +110,11 @@ describe('the anchored log and the vault, read', () => {
   });
   after(() => chain.stop());
 
+  it('show what one transaction may pay of a token', async () => {
+    assert.equal(await vault.capOf(token), 10n ** 12n);
+    assert.equal(await vault.capOf(`0x${'77'.repeat(20)}`), 0n);
+  });
+
   it('show the leaves from a position upwards, in order, and which are final', async () => {
     assert.deepEqual(await log.anchored(0n), []);
     const made = ['01', '02', '03'].map((byte) => new Uint8Array(Buffer.from(byte.repeat(32), 'hex')));

@@ -53,4 +53,25 @@ describe('the instructions of a window', () => {
       }),
     );
   });
+
+  it('come to no more than the cap of their asset, unless one payment does so alone, and follow again from the counts without any cap', () => {
+    fc.assert(
+      fc.property(holds, fc.bigInt(1n, 1n << 100n), (taken, cap) => {
+        const planned = planInstructions({ ...CONTEXT, caps: new Map([...TOKENS.keys()].map((asset) => [asset, cap])) }, taken);
+        deepEqual(planned.flatMap((plan) => plan.holds.map((hold) => hold.hold)).sort(), taken.map((hold) => hold.hold).sort());
+        ok(planned.every(({ count, total }) => count === 1 || total <= cap));
+        deepEqual(planInstructions({ ...CONTEXT, counts: planned.map(({ count }) => count) }, taken), planned);
+      }),
+    );
+  });
+
+  it('never mix assets and never lose a hold, whatever counts a book claims', () => {
+    fc.assert(
+      fc.property(holds, fc.array(fc.integer({ min: 0, max: 255 })), (taken, counts) => {
+        const planned = planInstructions({ ...CONTEXT, counts }, taken);
+        deepEqual(planned.flatMap((plan) => plan.holds.map((hold) => hold.hold)).sort(), taken.map((hold) => hold.hold).sort());
+        ok(planned.every((plan) => plan.count <= MAX_PAYMENTS && plan.holds.every(({ asset }) => asset === plan.asset)));
+      }),
+    );
+  });
 });
