@@ -1,9 +1,11 @@
 import { fromHex, NIL_UUID, toHex, type AssetNo, type BookId, type Hex, type MerchantId, type PayeeId, type TimeMs } from '#base';
+import type { Seq } from '#ledger/core';
 import { execute, loadSql, query, type Queryable, type Row } from '#db';
 
 const sql = loadSql(new URL('./sql/identity.sql', import.meta.url), [
   'insertAuthorisation',
   'findAuthorisation',
+  'bookedKeys',
   'unbookedAuthorisations',
   'markBooked',
   'insertMerchant',
@@ -28,6 +30,11 @@ export interface Authorisation {
   readonly kind: AuthorisationKind;
   /** Canonical JSON of the message and its signature. */
   readonly evidence: string;
+}
+
+/** An accepted message where it is stored: `bookedSeq` is its record in the book, null while it has none. */
+export interface StoredAuthorisation extends Authorisation {
+  readonly bookedSeq: Seq | null;
 }
 
 export interface Merchant {
@@ -73,6 +80,10 @@ function toAuthorisation(row: Row): Authorisation {
   return { digest: toHex(row.digest), merchant: row.merchant, kind: row.kind, evidence: row.evidence };
 }
 
+function toStoredAuthorisation(row: Row): StoredAuthorisation {
+  return { ...toAuthorisation(row), bookedSeq: row.booked_seq };
+}
+
 /** Spends the nonce; false where it is spent already, by this message or another. */
 export async function insertAuthorisation(client: Queryable, authorisation: Authorisation, nonce: bigint, expiryS: bigint, nowMs: TimeMs): Promise<boolean> {
   const { digest, merchant, kind, evidence } = authorisation;
@@ -81,6 +92,14 @@ export async function insertAuthorisation(client: Queryable, authorisation: Auth
 
 export async function findAuthorisation(client: Queryable, digest: Hex): Promise<Authorisation | undefined> {
   return (await query(client, sql.findAuthorisation, [fromHex(digest)])).map(toAuthorisation)[0];
+}
+
+export async function findStoredAuthorisation(client: Queryable, digest: Hex): Promise<StoredAuthorisation | undefined> {
+  return (await query(client, sql.findAuthorisation, [fromHex(digest)])).map(toStoredAuthorisation)[0];
+}
+
+export async function bookedKeys(client: Queryable, merchant: MerchantId): Promise<StoredAuthorisation[]> {
+  return (await query(client, sql.bookedKeys, [merchant])).map(toStoredAuthorisation);
 }
 
 /** Accepted, but not yet a record of the book: what a crash left behind. */

@@ -1,10 +1,25 @@
-import { assert, Problem, type Asset, type AssetNo, type BookId, type Clock, type MerchantId, type PayeeId, type ProblemCode, type TimeMs } from '#base';
+import {
+  assert,
+  Problem,
+  type Asset,
+  type AssetNo,
+  type BookId,
+  type Clock,
+  type Eip712Domain,
+  type Hex,
+  type MerchantId,
+  type PayeeId,
+  type ProblemCode,
+  type TimeMs,
+} from '#base';
 import { canonicalJson } from '#anchor/core';
 import { violatedConstraint, type Database } from '#db';
+import { evidenceReader } from '#identity';
 import type { Book } from '#ledger';
 import type { Command, Result } from '#ledger/core';
 import { holdCommands, type OrderEvidence, type PayeeEvidence } from './core/legs.ts';
 import { quote, quoteLegs, type ParsedPayment, type QuoteEvidence, type QuoteLeg, type RateTable, type Tariff } from './core/core.ts';
+import { compareWithEvidence, type EvidencePass } from './evidence.ts';
 import { duePayments, findOrderFile, movePayment, postponePayment, twinOf, type OrderFile, type Payment, type PaymentChange } from './store.ts';
 import type { PaymentState } from './state.ts';
 
@@ -32,6 +47,10 @@ export interface CoordinatorDependencies {
   readonly bookId: BookId;
   readonly clock: Clock;
   readonly assets: ReadonlyMap<AssetNo, Asset>;
+  /** Asset by token address, lower case. */
+  readonly assetOf: ReadonlyMap<Hex, AssetNo>;
+  /** Binds what merchants signed to this chain and this vault. */
+  readonly domain: Eip712Domain;
   readonly payeeOf: (merchant: MerchantId, account: string) => Promise<DirectoryEntry | undefined>;
   readonly screen: (subject: { readonly name: string; readonly address: string; readonly country: string | null }) => ScreeningOutcome;
   readonly tariff: () => Tariff;
@@ -170,13 +189,14 @@ interface PreparedHold {
 /** quoted -> held: all that are due in one call, so that they share one durable transaction. */
 async function holdPayments(deps: CoordinatorDependencies, payments: readonly Payment[]): Promise<void> {
   const prepared: PreparedHold[] = [];
+  const pass: EvidencePass = { database: deps.database, assetOf: deps.assetOf, reader: evidenceReader(deps), files: new Map() };
   for (const payment of payments) {
     const evidence = JSON.parse(payment.quote!) as QuoteEvidence;
     // A hold of an earlier attempt counts, however late it is noticed, and on whatever terms it was asked for then; without one an expired quote is quoted again.
     const held = await deps.book.hold(payment.hold);
     if (held) await move(deps, payment, 'held', { holdSeq: held.seq });
     else if (deps.clock.nowMs() >= evidence.expiresAtMs) await move(deps, payment, 'screened');
-    else prepared.push(await prepareHold(deps, payment, evidence));
+    else prepared.push(...(await prepareHold(deps, pass, payment, evidence)));
   }
   if (prepared.length === 0) return;
   const results = await deps.book.submit(prepared.flatMap(({ commands }) => commands));
@@ -186,10 +206,21 @@ async function holdPayments(deps: CoordinatorDependencies, payments: readonly Pa
   }
 }
 
-async function prepareHold(deps: CoordinatorDependencies, payment: Payment, evidence: QuoteEvidence): Promise<PreparedHold> {
+/** None where the payment cannot be held: it is not what the merchant signed, or the book has no record yet of what he signed. */
+async function prepareHold(deps: CoordinatorDependencies, pass: EvidencePass, payment: Payment, evidence: QuoteEvidence): Promise<readonly PreparedHold[]> {
   const order = await orderOf(deps, payment);
   const payee = await deps.payeeOf(payment.merchant, payment.creditorAccount);
-  assert(payee, `payment ${payment.payment} lost its payee`);
+  const payer = await deps.book.account(order.account);
+  const comparison = await compareWithEvidence(pass, { payment, order, payee, payerAsset: payer?.asset });
+  if (comparison.outcome === 'not-booked') {
+    await postponePayment(deps.database.pool, payment, deps.clock.nowMs() + RETRY_MS);
+    return [];
+  }
+  if (comparison.outcome === 'differs') {
+    await refuse(deps, payment, 'payments/evidence-differs', `Not held, since ${comparison.what}.`);
+    return [];
+  }
+  assert(payee, 'a payee that equals what was signed is there');
   const legs = quoteLegs(evidence.payerAsset.asset as AssetNo, evidence.payeeAsset.asset as AssetNo, priceOf(evidence));
   const { creditorName, creditorAccount, currency, instructed, endToEndId, position } = payment;
   const orderField: OrderEvidence = {
@@ -221,7 +252,7 @@ async function prepareHold(deps: CoordinatorDependencies, payment: Payment, evid
       isoMessage: canonicalJson({ fileHash: order.fileHash, messageId: order.messageId }),
     },
   });
-  return { payment, legs, commands };
+  return [{ payment, legs, commands }];
 }
 
 function priceOf({ price }: QuoteEvidence) {

@@ -1,12 +1,11 @@
 import { assert, Problem, type Hex, type MerchantId, type PaymentId } from '#base';
-import { canonicalJson } from '#anchor/core';
 import { inTransaction, violatedConstraint } from '#db';
 import { bookAuthorisations, recordAuthorisation, requireMerchant, verificationContext, type DirectoryDependencies } from '#identity';
 import { parseAuthorisation, verifyOrder } from '#identity/core';
-import { legIdOf } from '#ledger/core';
-import { duplicateKey, parsePain001, type Acceptance, type ParsedPayment } from './core/core.ts';
-import { fingerprintOf, mayOwe, paymentIdOf } from './core/legs.ts';
-import { findOrderFileByHash, findPayment, insertOrderFile, paymentsOfOrder, type NewPayment, type OrderFile, type Payment } from './store.ts';
+import { parsePain001, type Acceptance } from './core/core.ts';
+import { mayOwe } from './core/legs.ts';
+import { newPayment } from './rows.ts';
+import { findOrderFileByHash, findPayment, insertOrderFile, paymentsOfOrder, type OrderFile, type Payment } from './store.ts';
 
 export interface SubmittedOrder {
   readonly order: OrderFile;
@@ -74,24 +73,6 @@ export async function submitOrderFile(deps: DirectoryDependencies, submission: O
 async function takenBefore({ database }: DirectoryDependencies, merchant: MerchantId, fileHash: Hex): Promise<SubmittedOrder | undefined> {
   const order = await findOrderFileByHash(database.pool, merchant, fileHash);
   return order && { order, payments: await paymentsOfOrder(database.pool, order.order), repeated: true };
-}
-
-function newPayment(order: OrderFile, parsed: ParsedPayment): NewPayment {
-  const payment = paymentIdOf(order.order, parsed.index);
-  const [defect] = parsed.defects;
-  return {
-    payment,
-    position: parsed.index,
-    endToEndId: parsed.endToEndId,
-    creditorName: parsed.creditor.name,
-    creditorAccount: parsed.creditorAccount.id,
-    currency: parsed.currency,
-    instructed: parsed.instructedAmount,
-    fingerprint: fingerprintOf(duplicateKey(parsed)),
-    instruction: canonicalJson({ ...parsed, amountMinor: `${parsed.amountMinor}` }),
-    defect: defect ? canonicalJson({ code: defect.code, detail: defect.detail }) : null,
-    hold: legIdOf(payment, 0),
-  };
 }
 
 /** Throws `payments/unknown-payment`, also where the payment is another merchant's: a key learns nothing of others. */

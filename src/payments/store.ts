@@ -1,4 +1,5 @@
 import {
+  assert,
   fromHex,
   toHex,
   type AccountId,
@@ -18,6 +19,7 @@ const sql = loadSql(new URL('./sql/payments.sql', import.meta.url), [
   'insertOrderFile',
   'findOrderFile',
   'findOrderFileByHash',
+  'orderFileBytes',
   'insertPayments',
   'duePayments',
   'findPayment',
@@ -176,6 +178,13 @@ export async function findOrderFile(client: Queryable, order: OrderId): Promise<
 
 export async function findOrderFileByHash(client: Queryable, merchant: MerchantId, fileHash: Hex): Promise<OrderFile | undefined> {
   return (await query(client, sql.findOrderFileByHash, [merchant, fromHex(fileHash)])).map(toOrderFile)[0];
+}
+
+/** The exact bytes that were taken. */
+export async function orderFileBytes(client: Queryable, order: OrderId): Promise<Uint8Array> {
+  const [row] = await query(client, sql.orderFileBytes, [order]);
+  assert(row, `order ${order} has no file`);
+  return row.file;
 }
 
 export async function duePayments(client: Queryable, nowMs: TimeMs, limit: number): Promise<Payment[]> {

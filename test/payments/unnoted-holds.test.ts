@@ -61,7 +61,10 @@ describe('a hold that a crash kept from being noted', () => {
     await trade.book.expireDue();
     await projectRecords(trade.coordinator);
     const { rows } = await trade.db.owner.query('select state, hold_seq is not null as noted from cairn.payment');
-    assert.deepEqual(rows, [1, 2].map(() => ({ state: 'expired', noted: true })));
+    assert.deepEqual(
+      rows,
+      [1, 2].map(() => ({ state: 'expired', noted: true })),
+    );
   });
 
   it('keeps nobody from the records after it where its payment has ended already', async () => {

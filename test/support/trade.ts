@@ -134,6 +134,8 @@ export async function testTrade(): Promise<Trade> {
       bookId,
       clock,
       assets,
+      assetOf: TOKENS,
+      domain: directory.domain,
       payeeOf: (owner, name) => findPayee(database.pool, owner, name),
       screen: () => trade.screening,
       tariff: () => tariff,

@@ -38,6 +38,12 @@ export const ORDERS_PROBLEMS = {
     retry: 'never',
     howToSolve: 'The detail names the ledger’s own code; docs/ledger-semantics.md explains it.',
   },
+  'payments/evidence-differs': {
+    status: 409,
+    title: 'The payment is not what the merchant signed',
+    retry: 'never',
+    howToSolve: 'Somebody changed the stored payee, order or payment. Audit the database before anything else is paid, then order the payment again.',
+  },
   'payments/hold-expired': {
     status: 409,
     title: 'The hold ran out before a settlement window took it',

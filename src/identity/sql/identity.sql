@@ -9,6 +9,13 @@ on conflict do nothing;
 -- name: findAuthorisation
 select a.digest, a.merchant, a.kind, a.evidence, a.booked_seq from cairn.authorisation a where a.digest = $1::bytea;
 
+-- name: bookedKeys
+-- Every key message of a merchant, in the order of the book.
+select a.digest, a.merchant, a.kind, a.evidence, a.booked_seq
+  from cairn.authorisation a
+ where a.merchant = $1::uuid and a.kind = 'merchant' and a.booked_seq is not null
+ order by a.booked_seq;
+
 -- name: unbookedAuthorisations
 -- Oldest first: a payee's merchant is booked before the payee.
 select a.digest, a.merchant, a.kind, a.evidence

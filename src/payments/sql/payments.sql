@@ -14,6 +14,9 @@ select o.order_id, o.merchant, o.account, o.file_hash, o.message_id, o.count, o.
   from cairn.order_file o
  where o.merchant = $1::uuid and o.file_hash = $2::bytea;
 
+-- name: orderFileBytes
+select o.file from cairn.order_file o where o.order_id = $1::uuid;
+
 -- name: insertPayments
 -- All payments of a file at once, with the first event of each.
 with added as (
