@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { Problem, type Hex, type TransferId } from '#base';
+import { MAX_AMOUNT, Problem, type Hex, type TransferId } from '#base';
 import type { MinedReceipt, Outbox, OutboxId, OutboxTransaction } from '#chain';
 import type { Custody, Outcome } from '#custody';
 import { chartAccount, legIdOf, PENDING, POST_PENDING, SETTLES, TRANSFER_CODES } from '#ledger/core';
@@ -300,14 +300,12 @@ describe('a window, its instructions and their payouts', () => {
   it('never takes a hold for closed that somebody else has closed', async () => {
     await close();
     await tick();
-    const post = {
-      kind: 'transfer',
-      id: freshId<TransferId>(),
-      pendingId: legIdOf(payments[0]!.payment, 0),
-      amount: 10_000_000n,
-      flags: POST_PENDING,
-    } as const;
-    assert.equal((await trade.book.submit([post]))[0]?.code, 'created');
+    for (let leg = 0; ; leg++) {
+      const pendingId = legIdOf(payments[0]!.payment, leg);
+      if (!(await trade.book.hold(pendingId))) break;
+      const post = { kind: 'transfer', id: freshId<TransferId>(), pendingId, amount: MAX_AMOUNT, flags: POST_PENDING } as const;
+      assert.equal((await trade.book.submit([post]))[0]?.code, 'created');
+    }
     world.vault = { ...world.vault, done: true, paid: new Map([0, 1].map((index) => [index, PAID_BY])) };
     await assert.rejects(tick(), (problem: Problem) => problem.code === 'settlement/hold-not-closed');
     assert.notEqual((await payouts()).find(({ payment }) => payment === payments[0]!.payment)?.state, 'booked');
