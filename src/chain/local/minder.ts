@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Problem, type Clock } from '#base';
 import { saveDump, takeDump } from './dumps.ts';
 import { endNode, rpcUrlOf, type Node } from './node.ts';
@@ -31,6 +32,10 @@ export interface Minder {
   pid(): number;
   stop(): Promise<void>;
 }
+
+/** Of one node that ended by itself, before it is given up. */
+const MOST_STARTS = 5;
+const START_PAUSE_MS = 200;
 
 /** Also looks this often, for what no notification told: a transaction that became ready by itself, a dump that failed. */
 const LOOK_MS = 500;
@@ -97,22 +102,32 @@ export function mindNode(setup: MinderSetup, first: Node, firstFinal: bigint): M
 
   const restart = async () => {
     const lostBlocks = head - final;
-    try {
-      node = await setup.launch();
-      final = head = BigInt(await node.rpc<string>('eth_blockNumber'));
-      attach();
-      onEvent({ kind: 'restarted', finalBlock: final, lostBlocks });
-    } catch (error) {
-      onEvent({ kind: 'lost', error });
+    for (let starts = 1; !stopping; starts++) {
+      try {
+        const started = await setup.launch();
+        final = head = BigInt(await started.rpc<string>('eth_blockNumber'));
+        node = started;
+        onEvent({ kind: 'restarted', finalBlock: final, lostBlocks });
+        attach();
+        return;
+      } catch (error) {
+        // Killed again while it loads its dump, or short of something that another process gives back in a moment.
+        if (starts >= MOST_STARTS) return onEvent({ kind: 'lost', error });
+        await sleep(starts * START_PAUSE_MS);
+      }
     }
   };
 
   const attach = () => {
     watching.close();
     watching = watchPending(rpcUrlOf(port), look);
-    node.process.once('exit', () => {
+    const { exitCode, signalCode } = node.process;
+    const onExit = () => {
       if (!stopping) void inTurn(restart);
-    });
+    };
+    // It may have ended already, between its first answer and now: then nobody tells.
+    if (exitCode !== null || signalCode !== null) onExit();
+    else node.process.once('exit', onExit);
   };
 
   attach();

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Problem } from '#base';
 import { acquireLock, fileProblem, findFreePort, isPortFree, type Lock } from '#supervisor';
 import { locateBinaries } from './binaries.ts';
@@ -81,24 +82,43 @@ async function settlePort(stateDir: string, place: Place, wanted: number | undef
   return settled;
 }
 
+/** Of one server that ended by itself, before it is given up. */
+const MOST_STARTS = 5;
+const START_PAUSE_MS = 200;
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
+}
+
 function mind(cluster: Cluster, place: Place, lock: Lock, first: ChildProcess, onEvent: (event: PostgresEvent) => void): EmbeddedPostgres {
   let child = first;
   let stopping = false;
   let restarting: Promise<void> | undefined;
 
+  const watch = (started: ChildProcess) => {
+    child = started;
+    // It may have ended already, between its first answer and now: then nobody tells.
+    if (hasEnded(started)) onExit();
+    else started.once('exit', onExit);
+  };
   const restart = async () => {
-    try {
-      child = await launch(cluster, place);
-      child.once('exit', onExit);
-      onEvent({ kind: 'restarted' });
-    } catch (error) {
-      onEvent({ kind: 'lost', error });
+    for (let starts = 1; !stopping; starts++) {
+      try {
+        const started = await launch(cluster, place);
+        onEvent({ kind: 'restarted' });
+        watch(started);
+        return;
+      } catch (error) {
+        // Killed again while it recovers, or short of something that another process gives back in a moment.
+        if (starts >= MOST_STARTS) return onEvent({ kind: 'lost', error });
+        await sleep(starts * START_PAUSE_MS);
+      }
     }
   };
   const onExit = () => {
     if (!stopping) restarting = restart();
   };
-  child.once('exit', onExit);
+  watch(first);
 
   return {
     url: urlOf(place),

@@ -121,6 +121,24 @@ describe('the local chain', function () {
     deepStrictEqual(await rpc('eth_getTransactionReceipt', hashes[0]!), before.receipts[0]);
   });
 
+  it('runs again though the node is killed again, and again, while it loads its dump', async () => {
+    const rpc = await start();
+    const contract = await deployRecorder(rpc);
+    await record(rpc, contract, 7);
+    await chain!.checkpoint();
+    const remembered = () => (JSON.parse(readFileSync(join(stateDir, 'chain.json'), 'utf8')) as { node: { pid: number } }).node.pid;
+    let killed = chain!.pid();
+    process.kill(killed, 'SIGKILL');
+    for (let round = 0; round < 3; round++) {
+      await until(() => remembered() !== killed);
+      killed = remembered();
+      process.kill(killed, 'SIGKILL');
+    }
+    await until(() => events.length > 0 && chain!.pid() === remembered() && chain!.pid() !== killed);
+    strictEqual(await rpc('eth_getStorageAt', contract, '0x0', 'latest'), word(7));
+    deepStrictEqual([...new Set(events.map(({ kind }) => kind))], ['restarted']);
+  });
+
   it('loses only blocks that were not final when the node is killed while transactions rain', async () => {
     const rpc = await start();
     const contract = await deployRecorder(rpc);

@@ -96,6 +96,22 @@ describe('the embedded PostgreSQL', function () {
     await rejects(openDatabase({ url: wrong.href }), { code: 'store/login-refused' });
   });
 
+  it('runs again though it is killed again, and again, while it recovers', async () => {
+    await start();
+    const pidFile = join(placeOf().folder, 'data', 'postmaster.pid');
+    const inFile = () => (existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8').split('\n')[0]) : 0);
+    let killed = postgres!.pid();
+    process.kill(killed, 'SIGKILL');
+    for (let round = 0; round < 3; round++) {
+      await until(() => inFile() > 1 && inFile() !== killed);
+      killed = inFile();
+      process.kill(killed, 'SIGKILL');
+    }
+    await until(() => events.length > 0 && postgres!.pid() !== killed && inFile() === postgres!.pid());
+    deepStrictEqual(await ask('select 1 as one'), [{ one: 1 }]);
+    deepStrictEqual([...new Set(events.map(({ kind }) => kind))], ['restarted']);
+  });
+
   it('loses nothing it acknowledged when it is killed under load, and runs again by itself at the same address', async () => {
     await start();
     const database = await openDatabase({ url: postgres!.url });
