@@ -523,12 +523,12 @@ table cairn.payee
   sandbox boolean not null
   digest bytea not null
   added_ms bigint not null
-  constraint payee_account_is_listed_once UNIQUE (merchant, account)
   constraint payee_address_is_an_address CHECK ((octet_length(address) = 20))
   constraint payee_address_is_not_zero CHECK ((address <> decode(repeat('00'::text, 20), 'hex'::text)))
   constraint payee_is_authorised FOREIGN KEY (digest) REFERENCES cairn.authorisation(digest)
   constraint payee_merchant_is_known FOREIGN KEY (merchant) REFERENCES cairn.merchant(merchant)
   constraint payee_pk PRIMARY KEY (payee)
+  CREATE INDEX payee_of_account ON cairn.payee USING btree (merchant, account)
   grant insert, select to cairn_app
   grant select to cairn_read
 

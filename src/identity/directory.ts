@@ -114,7 +114,7 @@ function walletTaken(wallet: Hex): Problem {
   return new Problem('identity/wallet-taken', `The wallet ${wallet} is registered already.`);
 }
 
-/** Adds a payee that the merchant signed for. `sandbox` payees are invented for a rehearsal and say so for ever. */
+/** Adds a payee that the merchant signed for; he is paid from then on where another one was for the same account. `sandbox` payees are invented for a rehearsal and say so for ever. */
 export async function addPayee(deps: DirectoryDependencies, json: unknown, sandbox: boolean): Promise<Payee> {
   const signed = parseAuthorisation('Payee', json);
   const { merchant, payee: id, name, account, settlementAddress, token } = signed.message;
@@ -124,15 +124,13 @@ export async function addPayee(deps: DirectoryDependencies, json: unknown, sandb
   const verified = verifyPayee(signed, verificationContext(deps, merchant), signingKey);
   const asset = deps.assetOf.get(token);
   if (asset === undefined) throw new Problem('identity/unknown-token', `The vault does not list the token ${token}.`);
-  if (known) throw new Problem('identity/payee-exists', `The account ${account} is in the directory already, paid to ${known.address}.`);
   const payee: Payee = { payee: id, merchant, name, account, address: settlementAddress, asset, sandbox, digest: verified.digest };
   try {
     await inTransaction(deps.database.pool, async (client) => {
       if (await recordAuthorisation(client, deps, signed, verified)) await insertPayee(client, payee, deps.clock.nowMs());
     });
   } catch (error) {
-    const taken = { payee_pk: `payee ${id}`, payee_account_is_listed_once: `account ${account}` }[violatedConstraint(error) ?? ''];
-    throw taken ? new Problem('identity/payee-exists', `The ${taken} is in the directory already.`) : error;
+    throw violatedConstraint(error) === 'payee_pk' ? new Problem('identity/payee-exists', `The payee ${id} is in the directory already.`) : error;
   }
   await bookAuthorisations(deps);
   return payee;

@@ -61,7 +61,8 @@ async function compare(pass: EvidencePass, held: HeldBy): Promise<Comparison> {
     ...unequal('the payee’s merchant', { merchant: payment.merchant, account: payment.creditorAccount }, { merchant: to.merchant, account: to.account }),
     ...unequal('the order', order, { order: by.order, merchant: by.merchant, account: by.account, fileHash: by.fileHash }),
     ...unequal('the order’s file', file, { fileHash: by.fileHash, count: Number(by.count), controlSum: by.controlSum }),
-    ...unequal('the payment', payment, { order: by.order, merchant: by.merchant }),
+    // Who was screened is who is paid, also where the merchant has replaced the entry in between.
+    ...unequal('the payment', payment, { order: by.order, merchant: by.merchant, payee: to.payee }),
     ...(parsed ? unequal('the payment', payment, newPayment(order, parsed)) : ['the payment is none of its file']),
     ...(parsed?.defects.map(({ detail }) => `the file shows it cannot be paid: ${detail.replace(/\.$/, '')}`) ?? []),
     ...(parsed ? priceDifferences(held, payee, parsed) : []),

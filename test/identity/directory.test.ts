@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Hex, MerchantId, PayeeId } from '#base';
-import { addPayee, bookAuthorisations, findMerchant, findPayee, registerMerchant, registerWallet, walletOwner } from '#identity';
+import { addPayee, bookAuthorisations, findMerchant, findPayee, findPayeeById, registerMerchant, registerWallet, walletOwner } from '#identity';
 import type { Messages } from '#identity/core';
 import { addressOfKey, codeOf, freshId, KEY, sign, testTrade, TOKENS, type Trade } from '../support/trade.ts';
 
@@ -84,12 +84,15 @@ describe('the directory of merchants, wallets and payees', () => {
     await refused('identity/wrong-signer', () => addPayee(trade.directory, { ...changed, message }, false));
   });
 
-  it('refuses another payee for the same account, and another account for the same payee', async () => {
+  it('pays an account by the entry that was signed for last, keeps the older one, and refuses another entry under the same id', async () => {
     const first = payeeMessage();
     await add(first);
-    await refused('identity/payee-exists', () => add(payeeMessage({ settlementAddress: `0x${'43'.repeat(20)}` })));
+    const second = await add(payeeMessage({ settlementAddress: `0x${'43'.repeat(20)}` }));
+    await refused('identity/payee-exists', () => add(payeeMessage({ payee: first.payee, settlementAddress: `0x${'44'.repeat(20)}` })));
+    await add(first);
+    assert.equal((await findPayeeById(trade.db.database.pool, first.payee))?.address, first.settlementAddress);
     await refused('identity/payee-exists', () => add(payeeMessage({ payee: first.payee, account: 'AT021904300234573202' })));
-    assert.equal((await findPayee(trade.db.database.pool, trade.merchant, first.account))?.address, first.settlementAddress);
+    assert.equal((await findPayee(trade.db.database.pool, trade.merchant, first.account))?.address, second.address);
   });
 
   it('gives a wallet to one merchant, who has to be known and to hold its key', async () => {

@@ -88,6 +88,27 @@ describe('what a payment is held by, against what the merchant signed', () => {
   it('is refused where the file was changed', () =>
     refuses(/the fileHash/, BOTH, `update cairn.order_file set file = replace(encode(file, 'escape'), 'Owner of ACME-1', 'Owner of ACME-9')::bytea`));
 
+  it('is refused where the merchant replaced the payee after he was screened, and paid to the new entry when ordered anew', async () => {
+    await trade.fund(USD, 1_000_000_000n);
+    await trade.payee('ACME-1');
+    const order = (id: string) =>
+      trade.submit(orderFile(id, [{ account: 'ACME-1', name: 'Owner of ACME-1', currency: 'USD', amount: '100.00', endToEndId: id }]));
+    const payments = await order('M-1');
+    const { payeeOf } = trade.coordinator;
+    let [asked, replaced] = [0, ''];
+    const replacing = async (...who: Parameters<typeof payeeOf>) => {
+      if (++asked === 2) replaced = (await trade.payee('ACME-1')).address;
+      return payeeOf(...who);
+    };
+    await advancePayments({ ...trade.coordinator, payeeOf: replacing });
+    assert.deepEqual(await trade.states(payments), ['refused']);
+    const again = await order('M-2');
+    await advancePayments(trade.coordinator);
+    assert.deepEqual(await trade.states(again), ['held']);
+    const record = await trade.book.transfer(again[0]!.hold);
+    assert.ok(record && 'fields' in record && record.fields?.payee?.includes(replaced));
+  });
+
   it('waits until the book has the record of what was signed', async () => {
     assert.deepEqual(await heldAfter("update cairn.authorisation set booked_seq = null where kind = 'order'"), ['quoted', 'quoted']);
     assert.equal((await trade.balance('merchant', USD)).posted, 1_000_000_000n);

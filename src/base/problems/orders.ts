@@ -88,8 +88,8 @@ export const ORDERS_PROBLEMS = {
   },
   'identity/payee-exists': {
     status: 409,
-    title: 'The account is in the payee directory already',
+    title: 'The payee’s id is in the payee directory already',
     retry: 'never',
-    howToSolve: 'Pay the entry that exists, or name the payee by another account.',
+    howToSolve: 'Sign the entry under an id of its own; for an account that is listed already, it replaces the older entry from then on.',
   },
 } as const satisfies Record<string, ProblemDefinition>;

@@ -51,12 +51,14 @@ create table cairn.payee (
   digest      bytea   not null,
   added_ms    int8    not null,
   constraint payee_pk primary key (payee),
-  constraint payee_account_is_listed_once unique (merchant, account),
   constraint payee_address_is_an_address check (octet_length(address) = 20),
   constraint payee_address_is_not_zero check (address <> decode(repeat('00', 20), 'hex')),
   constraint payee_merchant_is_known foreign key (merchant) references cairn.merchant (merchant),
   constraint payee_is_authorised foreign key (digest) references cairn.authorisation (digest)
 );
+
+-- A merchant replaces an entry by signing another one for the same account: the newest in the book is in force, the others stay as evidence.
+create index payee_of_account on cairn.payee (merchant, account);
 
 create table cairn.order_file (
   order_id      uuid    not null,

@@ -51,9 +51,13 @@ insert into cairn.payee (payee, merchant, name, account, address, asset, sandbox
 values ($1::uuid, $2::uuid, $3::text, $4::text, $5::bytea, $6::int4, $7::boolean, $8::bytea, $9::int8);
 
 -- name: findPayee
+-- The entry in force: the one that was signed for last, in the order of the book.
 select p.payee, p.merchant, p.name, p.account, p.address, p.asset, p.sandbox, p.digest
   from cairn.payee p
- where p.merchant = $1::uuid and p.account = $2::text;
+  left join cairn.authorisation a on a.digest = p.digest
+ where p.merchant = $1::uuid and p.account = $2::text
+ order by a.booked_seq desc nulls first, p.payee desc
+ limit 1;
 
 -- name: findPayeeById
 select p.payee, p.merchant, p.name, p.account, p.address, p.asset, p.sandbox, p.digest from cairn.payee p where p.payee = $1::uuid;
