@@ -102,7 +102,8 @@ export function mindNode(setup: MinderSetup, first: Node, firstFinal: bigint): M
 
   const restart = async () => {
     const lostBlocks = head - final;
-    for (let starts = 1; !stopping; starts++) {
+    for (let starts = 1; ; starts++) {
+      if (stopping) return;
       try {
         const started = await setup.launch();
         final = head = BigInt(await started.rpc<string>('eth_blockNumber'));

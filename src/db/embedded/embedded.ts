@@ -102,7 +102,8 @@ function mind(cluster: Cluster, place: Place, lock: Lock, first: ChildProcess, o
     else started.once('exit', onExit);
   };
   const restart = async () => {
-    for (let starts = 1; !stopping; starts++) {
+    for (let starts = 1; ; starts++) {
+      if (stopping) return;
       try {
         const started = await launch(cluster, place);
         onEvent({ kind: 'restarted' });
