@@ -186,6 +186,14 @@ async function arrived(platform: Platform, owner: { reference: Hex; wallet: Hex;
   return (account?.creditsPosted ?? 0n) + waiting.reduce((sum, { amount }) => sum + amount, 0n);
 }
 
+/** What the wallet needs for its deposit, for good: a chain that is killed before its next dump would take the coins back again, and the deposit would be refused. */
+async function endow({ local }: Platform, world: LocalWorld, token: Hex, wallet: Hex, value: bigint): Promise<void> {
+  while ((await world.balanceOf(token, wallet)) < value) {
+    await world.mint(token, wallet, value);
+    await local?.checkpoint();
+  }
+}
+
 async function fund(platform: Platform, { merchant, client }: Actor, world: LocalWorld, deadline: bigint): Promise<void> {
   const { address: token, decimals, asset } = tokenOf(platform, merchant.asset);
   const { vault } = platform.deployment;
@@ -194,7 +202,7 @@ async function fund(platform: Platform, { merchant, client }: Actor, world: Loca
   await platform.pass();
   if ((await arrived(platform, { reference: client.reference, wallet: client.wallet, account })) > 0n) return;
   const value = parseDecimal(merchant.deposit.amount, decimals);
-  if ((await world.balanceOf(token, client.wallet)) < value) await world.mint(token, client.wallet, value);
+  await endow(platform, world, token, client.wallet, value);
   const domain = await world.tokenDomain(token);
   switch (merchant.deposit.method) {
     case 'permit': {
@@ -225,7 +233,7 @@ async function fundLiquidity(platform: Platform, world: LocalWorld, issuerKey: H
     const waiting = (await platform.scanner.pending()).some((deposit) => deposit.reference === reference && deposit.token === token);
     if (waiting || ((await platform.book.account(account))?.creditsPosted ?? 0n) > 0n) continue;
     const value = parseDecimal(LIQUIDITY, decimals);
-    if ((await world.balanceOf(token, from)) < value) await world.mint(token, from, value);
+    await endow(platform, world, token, from, value);
     const domain = await world.tokenDomain(token);
     const salt = toHex(keccak_256(concat(utf8('cairn.liquidity'), uuidBytes(platform.bookId), fromHex(token))));
     const nonce = toHex(keccak_256(concat(fromHex(reference), fromHex(salt))));
