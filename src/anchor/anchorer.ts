@@ -150,12 +150,16 @@ async function hasFailed({ outbox }: AnchorerOptions, row: AnchorRow): Promise<b
 }
 
 /** The stored leaf, signature and peaks make the same bytes every time. A transaction that failed for good is followed by another with the same bytes. */
-async function enqueue({ database, chain, outbox }: AnchorerOptions, { index }: AnchorRow): Promise<void> {
-  const row = (await openAnchors(database.pool)).find((open) => open.index === index)!;
-  const attempts = row.state === 'sent' ? row.attempts + 1 : row.attempts;
+async function enqueue({ database, chain, outbox }: AnchorerOptions, seen: AnchorRow): Promise<void> {
+  const { index } = seen;
+  const row = (await openAnchors(database.pool)).find((open) => open.index === index);
+  // Another process brought it further meanwhile.
+  if (!row?.signature) return;
+  // By what was seen when this pass decided: whoever decides the same at the same time asks for the same transaction.
+  const attempts = seen.state === 'sent' ? seen.attempts + 1 : seen.attempts;
   const id = outboxIdOf(chain, row, attempts);
   const before = await headBefore(database.pool, index);
-  const data = chain.encodeAnchor({ leaf: toHex(row.leaf), count: before.count, peaks: before.peaks.map(toHex), signature: row.signature! });
+  const data = chain.encodeAnchor({ leaf: toHex(row.leaf), count: before.count, peaks: before.peaks.map(toHex), signature: row.signature });
   await outbox.enqueue({ id, purpose: ANCHOR_PURPOSE, to: chain.anchorAddress, data });
   await anchorSent(database.pool, index, id, attempts);
 }
