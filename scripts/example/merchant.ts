@@ -99,7 +99,8 @@ const PERMIT = {
   ],
 } as const;
 
-const RECEIVE_WITH_AUTHORIZATION = {
+/** EIP-3009, with which the operator's own wallet deposits too. */
+export const RECEIVE_WITH_AUTHORIZATION = {
   ReceiveWithAuthorization: [
     { name: 'from', type: 'address' },
     { name: 'to', type: 'address' },
@@ -125,7 +126,7 @@ function nonceOf(kind: MessageKind, subject: string): bigint {
   return BigInt(toHex(keccak_256(utf8(`cairn.example ${kind} ${subject}`)).subarray(0, 8)));
 }
 
-function split(signature: Hex): SplitSignature {
+export function split(signature: Hex): SplitSignature {
   return { r: `0x${signature.slice(2, 66)}`, s: `0x${signature.slice(66, 130)}`, v: parseInt(signature.slice(130), 16) };
 }
 

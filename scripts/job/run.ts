@@ -7,7 +7,7 @@ import { FINAL_STATES, paymentsOfOrder, submitOrderFile, type Payment, type Subm
 import type { Platform } from '#main';
 import { liquidityReference, openInstructions, payoutOfPayment } from '#settlement';
 import type { Example, ExampleMerchant } from '../example/example.ts';
-import { exampleMerchant, type ExampleMerchantClient } from '../example/merchant.ts';
+import { exampleMerchant, RECEIVE_WITH_AUTHORIZATION, split, type ExampleMerchantClient } from '../example/merchant.ts';
 import { localWorld, type LocalWorld } from './issuer.ts';
 
 /** Where a run may be stopped by force, for the tests that do. */
@@ -239,25 +239,13 @@ async function fundLiquidity(platform: Platform, world: LocalWorld, issuerKey: H
     const nonce = toHex(keccak_256(concat(fromHex(reference), fromHex(salt))));
     const signature = await wallet.signTypedData({
       domain: { name: domain.name, version: domain.version, chainId: Number(platform.client.chainId), verifyingContract: token },
-      types: RECEIVE,
+      types: RECEIVE_WITH_AUTHORIZATION,
       primaryType: 'ReceiveWithAuthorization',
       message: { from, to: platform.deployment.vault, value, validAfter: 0n, validBefore: deadline, nonce },
     });
-    const split = { r: `0x${signature.slice(2, 66)}`, s: `0x${signature.slice(66, 130)}`, v: parseInt(signature.slice(130), 16) } as const;
-    await world.depositWithAuthorization(platform.deployment.vault, [token, from, value, 0n, deadline, reference, salt, split]);
+    await world.depositWithAuthorization(platform.deployment.vault, [token, from, value, 0n, deadline, reference, salt, split(signature)]);
   }
 }
-
-const RECEIVE = {
-  ReceiveWithAuthorization: [
-    { name: 'from', type: 'address' },
-    { name: 'to', type: 'address' },
-    { name: 'value', type: 'uint256' },
-    { name: 'validAfter', type: 'uint256' },
-    { name: 'validBefore', type: 'uint256' },
-    { name: 'nonce', type: 'bytes32' },
-  ],
-} as const;
 
 async function addPayees(platform: Platform, example: Example, { merchant, client }: Actor, expiry: bigint): Promise<void> {
   const isSandbox = example.orders.every(({ outcomes }) => outcomes === null);
