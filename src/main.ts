@@ -230,6 +230,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
 
   const assets = listAssets(options.assets, deployment);
   const assetOf = new Map(deployment.tokens.map((token) => [token.address, options.assets.find(({ symbol }) => symbol === token.symbol)!.asset]));
+  const tokens = new Map([...assetOf].map(([token, asset]) => [asset, token]));
   await openChart(book, assets);
   await publishTariff(book, options.payments.tariff());
 
@@ -250,6 +251,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     assets,
     assetOf,
     domain: directory.domain,
+    capsOf: (asset) => vault.allowanceOf(tokens.get(asset)!),
     holdTimeoutS: HOLD_TIMEOUT_S,
     payeeOf: (merchant, account) => findPayee(database.pool, merchant, account),
     report: (progress) => onEvent({ kind: 'payment', progress }),
@@ -263,9 +265,9 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     outbox,
     retryAfterMs: policy.retryAfterMs,
     payoutTtlS: policy.payoutTtlS,
-    capOf: (token) => vault.capOf(token),
+    allowanceOf: (token) => vault.allowanceOf(token),
     vaultAddress: deployment.vault,
-    tokens: new Map([...assetOf].map(([token, asset]) => [asset, token])),
+    tokens,
     vault: {
       chainId: client.chainId,
       address: deployment.vault,
@@ -283,7 +285,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     report: (progress) => onEvent({ kind: 'payout', progress }),
   };
   // The log grew between asking and mining: the same payment, proven against the log as it stands.
-  outbox.rebuildWith('pay', async ({ id }) => rebuildPayout(settlement, id));
+  outbox.rebuildWith('pay', async ({ id }, failure) => rebuildPayout(settlement, id, failure));
   const rules: DepositRules = {
     book: bookId,
     assetOf,

@@ -142,6 +142,36 @@ describe('the way of a payment to its hold', () => {
     assert.deepEqual(await trade.states(unpriced), ['screened']);
   });
 
+  it('refuses what the vault could never pay at once, or in a day, before any money is held, and names the cap', async () => {
+    await trade.payee('A');
+    await trade.payee('B', EUR);
+    await trade.fund(USD, 100n * DOLLAR);
+    await trade.liquidity(EUR, 10n ** 20n);
+    trade.caps = { perTransaction: 10n * DOLLAR, perDay: 15n * DOLLAR };
+    const fits = await ordered(line('A', '10.00'));
+    const over = await ordered(line('A', '10.01'));
+    await advance();
+    assert.deepEqual([await trade.states(fits), await trade.states(over)], [['held'], ['refused']]);
+    assert.deepEqual(await reasons(over), ['payments/over-transaction-cap']);
+    assert.match((await now(over[0]!)).reason!, /at most 10\.000000 tUSD in one transaction; this payment is 10\.010000 tUSD/);
+    trade.caps = { perTransaction: 20n * DOLLAR, perDay: 15n * DOLLAR };
+    const daily = await ordered(line('A', '15.01'));
+    await advance();
+    assert.deepEqual(await reasons(daily), ['payments/over-daily-cap']);
+    assert.match((await now(daily[0]!)).reason!, /at most 15\.000000 tUSD a day; this payment is 15\.010000 tUSD/);
+    // What the payee gets counts, in his asset, and not what the merchant pays.
+    trade.caps = { perTransaction: 10n ** 19n, perDay: 10n ** 19n };
+    const abroad = await ordered(line('B', '10.00', 'EUR'), line('B', '10.01', 'EUR'));
+    await advance();
+    assert.deepEqual(await trade.states(abroad), ['held', 'refused']);
+    assert.deepEqual(await reasons(abroad), [null, 'payments/over-transaction-cap']);
+    // Raised, and ordered anew: it is no duplicate of what was refused.
+    trade.caps = { perTransaction: 20n * DOLLAR, perDay: 20n * DOLLAR };
+    const again = await ordered(line('A', '15.01'));
+    await advance();
+    assert.deepEqual(await trade.states(again), ['held']);
+  });
+
   it('holds as many as there is money for, in order, and says what the others lack', async () => {
     for (const account of ['A', 'B', 'C']) await trade.payee(account);
     await trade.fund(USD, 25n * DOLLAR);

@@ -195,6 +195,18 @@ const QUOTE_PROBLEMS = {
     retry: 'never',
     howToSolve: 'Split the payment: a payout holds at most 2^96 - 1 minor units, a balance 2^128 - 1.',
   },
+  'payments/over-transaction-cap': {
+    status: 422,
+    title: 'The payment is more than the vault pays in one transaction',
+    retry: 'never',
+    howToSolve: 'Split the payment, each with an end-to-end id of its own, or ask the operator to raise the cap (which takes the timelock’s delay).',
+  },
+  'payments/over-daily-cap': {
+    status: 422,
+    title: 'The payment alone is more than the vault pays in a day',
+    retry: 'never',
+    howToSolve: 'Split the payment over several days, each part with an end-to-end id of its own, or ask the operator to raise the cap.',
+  },
   'payments/bad-quote': {
     status: 422,
     title: 'The quote’s evidence cannot be read',

@@ -110,9 +110,11 @@ describe('the anchored log and the vault, read', () => {
   });
   after(() => chain.stop());
 
-  it('show what one transaction may pay of a token', async () => {
-    assert.equal(await vault.capOf(token), 10n ** 12n);
-    assert.equal(await vault.capOf(`0x${'77'.repeat(20)}`), 0n);
+  it('show what one transaction and a day may pay of a token, and what today has paid', async () => {
+    const { number: blockNumber, timestampS } = await client.block(await client.finalBlock());
+    const now = { blockNumber, timestampS };
+    assert.deepEqual(await vault.allowanceOf(token), { ...now, perTransaction: 10n ** 12n, perDay: 10n ** 13n, spentToday: 0n });
+    assert.deepEqual(await vault.allowanceOf(`0x${'77'.repeat(20)}`), { ...now, perTransaction: 0n, perDay: 0n, spentToday: 0n });
   });
 
   it('show the leaves from a position upwards, in order, and which are final', async () => {
