@@ -80,6 +80,8 @@ type StoredInstruction = Omit<ParsedPayment, 'amountMinor'> & { readonly amountM
 
 const BATCH = 500;
 const RETRY_MS: TimeMs = 5_000;
+/** How long a payment waits for rates that can be quoted from. Nothing is held meanwhile, and the merchant's own deadlines do not wait for ever. */
+const RATES_PATIENCE_MS: TimeMs = 3_600_000;
 
 /**
  * Moves every payment that is due by as many steps as it can take now; says how many moved. Each step first asks what is already so (the payment's version, the
@@ -168,8 +170,10 @@ async function quotePayment(deps: CoordinatorDependencies, payment: Payment): Pr
     await move(deps, payment, 'quoted', { quote: canonicalJson(evidence) });
   } catch (error) {
     if (!(error instanceof Problem) || !error.code.startsWith('payments/')) throw error;
-    if (error.definition.retry === 'later') return postponePayment(deps.database.pool, payment, deps.clock.nowMs() + RETRY_MS);
-    await refuse(deps, payment, error.code, error.detail);
+    const nowMs = deps.clock.nowMs();
+    const mayPass = error.definition.retry === 'later';
+    if (mayPass && nowMs - payment.updatedMs < RATES_PATIENCE_MS) return postponePayment(deps.database.pool, payment, nowMs + RETRY_MS);
+    await refuse(deps, payment, error.code, mayPass ? `${error.detail} None came for an hour.` : error.detail);
   }
 }
 

@@ -126,20 +126,43 @@ describe('the way of a payment to its hold', () => {
     assert.ok(expiresAtMs > clock.nowMs());
   });
 
-  it('waits for rates that are stale, or have none for its currency', async () => {
+  it('waits for rates that are stale, as long as an hour, and refuses what still cannot be quoted then', async () => {
     await trade.payee('A');
     await trade.fund(USD, 100n * DOLLAR);
     const payments = await ordered(line('A'));
     const stale = () => ({ ...trade.coordinator.rates(), validUntilMs: 0 });
-    await advancePayments({ ...trade.coordinator, rates: stale });
+    const outage = () => advancePayments({ ...trade.coordinator, rates: stale });
+    await outage();
     assert.deepEqual(await trade.states(payments), ['screened']);
     assert.equal(await advance(), 0);
     trade.clock.advance(5_000);
     await advance();
     assert.deepEqual(await trade.states(payments), ['held']);
+    const { pending } = await trade.balance('merchant', USD);
+    const unlucky = await ordered(line('A', '11.00'));
+    await outage();
+    trade.clock.advance(3_599_999);
+    await outage();
+    assert.deepEqual(await trade.states(unlucky), ['screened'], 'not an hour yet');
+    trade.clock.advance(5_000);
+    await outage();
+    assert.deepEqual([await trade.states(unlucky), await reasons(unlucky)], [['refused'], ['payments/rates-expired']]);
+    assert.match((await now(unlucky[0]!)).reason!, /The rates .* ended at .*\. None came for an hour\.$/);
+    assert.equal((await trade.balance('merchant', USD)).pending, pending, 'nothing is held for it');
+    assert.equal(await advance(), 0, 'and it is over');
+    const again = await ordered(line('A', '11.00'));
+    await advance();
+    assert.deepEqual(await trade.states(again), ['held'], 'ordered anew it is paid');
+  });
+
+  it('refuses at once a currency that the rates in force do not quote', async () => {
+    await trade.payee('A');
+    await trade.fund(USD, 100n * DOLLAR);
     const unpriced = await ordered(line('A', '10.00', 'ISK'));
     await advance();
-    assert.deepEqual(await trade.states(unpriced), ['screened']);
+    assert.deepEqual([await trade.states(unpriced), await reasons(unpriced)], [['refused'], ['payments/no-rate']]);
+    assert.match((await now(unpriced[0]!)).reason!, /have none for ISK/);
+    assert.equal((await trade.balance('merchant', USD)).pending, 0n);
   });
 
   it('refuses what the vault could never pay at once, or in a day, before any money is held, and names the cap', async () => {

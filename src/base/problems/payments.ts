@@ -174,14 +174,14 @@ const QUOTE_PROBLEMS = {
   'payments/no-rate': {
     status: 422,
     title: 'There is no exchange rate for the currency',
-    retry: 'later',
-    howToSolve: 'Instruct another currency, or wait until the rate feed quotes this one.',
+    retry: 'never',
+    howToSolve: 'Instruct another currency: the rates in force do not quote this one. Once they do, order the payment anew.',
   },
   'payments/rates-expired': {
     status: 503,
     title: 'The exchange rates are too old to quote from',
     retry: 'later',
-    howToSolve: 'Wait for the next rates.',
+    howToSolve: 'Wait for the next rates. A payment is tried again by itself, and refused after an hour without any: then order it anew.',
   },
   'payments/quote-expired': {
     status: 409,
