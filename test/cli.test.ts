@@ -37,7 +37,7 @@ interface Wrong {
 
 describe('cairn, called wrongly', function () {
   // Each row starts a program.
-  this.timeout(60_000);
+  this.timeout(120_000);
   const folder = mkdtempSync(join(tmpdir(), 'cairn-cli-'));
   const state = join(folder, 'state');
   const file = (name: string): string => join(folder, name);

@@ -42,7 +42,7 @@ describe('a writer killed in mid-batch', () => {
   after(() => db.close());
 
   it('has lost nothing it acknowledged, booked nothing twice, and left no batch in part', async function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     const bookId = newBookId();
     const asked: TransferId[] = [];
     const acknowledged: TransferId[] = [];

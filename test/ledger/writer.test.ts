@@ -208,7 +208,7 @@ describe('the writer of a book', () => {
   });
 
   it('holds the rules over whatever is asked by many callers at once', async function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     await fc.assert(
       fc.asyncProperty(anyRequests(30, 40), async (requests) => {
         await book.close();

@@ -30,7 +30,7 @@ describe('a packed package', () => {
   after(() => rmSync(folder, { recursive: true, force: true }));
 
   it('is plain JavaScript with types, exact dependencies and only the doors it needs', function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     const { dependencies } = buildPackage(SPEC, join(folder, 'under-test'));
     const manifest = JSON.parse(readFileSync(join(folder, 'under-test', 'package.json'), 'utf8')) as {
       imports: Record<string, unknown>;
@@ -43,7 +43,7 @@ describe('a packed package', () => {
   });
 
   it('works where it is installed in an empty folder', function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     const { tarball, dependencies } = buildPackage(SPEC, join(folder, 'under-test'));
     const empty = mkdtempSync(join(folder, 'empty-'));
     writeFileSync(join(empty, 'package.json'), '{ "private": true, "type": "module" }');
@@ -58,7 +58,7 @@ describe('a packed package', () => {
   });
 
   it('refuses a dependency that it must not have', function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     assert.throws(() => buildPackage({ ...SPEC, allowed: [] }, join(folder, 'refused')), /would depend on @noble\//);
   });
 });

@@ -12,7 +12,7 @@ const DAY_S = 86_400;
 const example = loadExample();
 
 describe('the vault’s caps, end to end', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let test: TestPlatform;
   before(async () => {
     test = await testPlatform();

@@ -55,7 +55,7 @@ async function headOf(rpc: Rpc): Promise<bigint> {
 }
 
 describe('the local chain', function () {
-  this.timeout(90_000);
+  this.timeout(120_000);
   let stateDir: string;
   let events: LocalChainEvent[];
   let chain: LocalChain | undefined;
