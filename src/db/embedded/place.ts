@@ -34,10 +34,10 @@ export function logOf(place: Place): string {
 
 /** The place remembered in `stateDir`, or a new one, written down before anything is made in it. */
 export async function findPlace(stateDir: string, user: OsUser | undefined): Promise<Place> {
-  const file = fileOf(stateDir);
-  const place = existsSync(file) ? rememberedPlace(stateDir) : newPlace(stateDir, user);
+  const isKnown = hasEmbeddedPostgres(stateDir);
+  const place = isKnown ? rememberedPlace(stateDir) : newPlace(stateDir, user);
   try {
-    if (!existsSync(file)) await savePlace(stateDir, place);
+    if (!isKnown) await savePlace(stateDir, place);
     mkdirSync(place.folder, { recursive: true });
     // The server's user passes through here to its data; only the data is its own.
     chmodSync(place.folder, 0o711);
@@ -46,6 +46,11 @@ export async function findPlace(stateDir: string, user: OsUser | undefined): Pro
     throw fileProblem(error, place.folder);
   }
   return place;
+}
+
+/** Whether an embedded database was ever begun on this state directory, which itself need not be there. */
+export function hasEmbeddedPostgres(stateDir: string): boolean {
+  return existsSync(fileOf(stateDir));
 }
 
 export async function savePlace(stateDir: string, place: Place): Promise<void> {
@@ -85,7 +90,7 @@ function newPlace(stateDir: string, user: OsUser | undefined): Place {
 function claim(stateDir: string, { folder }: Place): void {
   const mark = join(folder, 'state-dir');
   const owner = existsSync(mark) ? readFileSync(mark, 'utf8') : stateDir;
-  if (owner !== stateDir && existsSync(fileOf(owner)) && rememberedPlace(owner).folder === folder) {
+  if (owner !== stateDir && hasEmbeddedPostgres(owner) && rememberedPlace(owner).folder === folder) {
     throw new Problem('store/state-copied', `${stateDir} is a copy: its database ${folder} belongs to ${owner}.`, { stateDir, owner, folder });
   }
   writeFileSync(mark, stateDir);
