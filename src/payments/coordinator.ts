@@ -195,7 +195,7 @@ async function orderOf(deps: CoordinatorDependencies, payment: Payment): Promise
 
 /** What one call reads once for all of its payments. */
 interface HoldPass extends EvidencePass {
-  readonly caps: Map<AssetNo, VaultCaps>;
+  readonly caps: ReadonlyMap<AssetNo, VaultCaps>;
 }
 
 interface PreparedHold {
@@ -206,8 +206,16 @@ interface PreparedHold {
 
 /** quoted -> held: all that are due in one call, so that they share one durable transaction. */
 async function holdPayments(deps: CoordinatorDependencies, payments: readonly Payment[]): Promise<void> {
+  if (payments.length === 0) return;
+  const caps = new Map<AssetNo, VaultCaps>();
+  for (const asset of deps.assets.keys()) caps.set(asset, await deps.capsOf(asset));
+  // No newer entry of a payee comes into the book between the look at the one in force and the hold that names it: whoever reads the book in order finds the same.
+  await deps.book.exclusively(() => holdAll(deps, caps, payments));
+}
+
+async function holdAll(deps: CoordinatorDependencies, caps: HoldPass['caps'], payments: readonly Payment[]): Promise<void> {
   const prepared: PreparedHold[] = [];
-  const pass: HoldPass = { database: deps.database, assetOf: deps.assetOf, reader: evidenceReader(deps), files: new Map(), caps: new Map() };
+  const pass: HoldPass = { database: deps.database, assetOf: deps.assetOf, reader: evidenceReader(deps), files: new Map(), caps };
   for (const payment of payments) {
     const evidence = JSON.parse(payment.quote!) as QuoteEvidence;
     // A hold of an earlier attempt counts, however late it is noticed, and on whatever terms it was asked for then; without one an expired quote is quoted again.
@@ -239,9 +247,7 @@ async function prepareHold(deps: CoordinatorDependencies, pass: HoldPass, paymen
     return [];
   }
   assert(payee, 'a payee that equals what was signed is there');
-  const caps = pass.caps.get(payee.asset) ?? (await deps.capsOf(payee.asset));
-  pass.caps.set(payee.asset, caps);
-  const cap = overCap(caps, deps.assets.get(payee.asset)!, BigInt(evidence.price.principal));
+  const cap = overCap(pass.caps.get(payee.asset)!, deps.assets.get(payee.asset)!, BigInt(evidence.price.principal));
   if (cap) {
     await refuse(deps, payment, cap.code, cap.detail);
     return [];

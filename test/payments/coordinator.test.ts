@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { Problem } from '#base';
 import { chartAccount } from '#ledger/core';
 import { advancePayments, eventsOf, findPayment, type Payment } from '#payments';
+import type { Payee } from '#identity';
 import type { QuoteEvidence } from '#payments/core';
 import { orderFile } from '../support/order.ts';
 import { EUR, testTrade, USD, type Trade } from '../support/trade.ts';
@@ -163,6 +164,32 @@ describe('the way of a payment to its hold', () => {
     assert.deepEqual([await trade.states(unpriced), await reasons(unpriced)], [['refused'], ['payments/no-rate']]);
     assert.match((await now(unpriced[0]!)).reason!, /have none for ISK/);
     assert.equal((await trade.balance('merchant', USD)).pending, 0n);
+  });
+
+  it('holds for the entry that is in force at the record of the hold, also where the merchant replaces it in that moment', async () => {
+    const old = await trade.payee('A');
+    await trade.fund(USD, 100n * DOLLAR);
+    const payments = await ordered(line('A'));
+    let looks = 0;
+    let replacing: Promise<Payee> | undefined;
+    const payeeOf: typeof trade.coordinator.payeeOf = async (merchant, account) => {
+      const found = await trade.coordinator.payeeOf(merchant, account);
+      // Screening looks, the quote looks, and then the hold: the replacement has every chance to be in the book before it.
+      if (++looks === 3) {
+        replacing = trade.payee('A');
+        await Promise.race([replacing, new Promise((resolve) => setTimeout(resolve, 300))]);
+      }
+      return found;
+    };
+    await advancePayments({ ...trade.coordinator, payeeOf });
+    const newer = await replacing!;
+    const [held] = await Promise.all(payments.map(now));
+    assert.deepEqual([held!.state, held!.payee], ['held', old.payee]);
+    const replaced = await trade.book.byKey(`payee:${newer.payee}`);
+    assert.ok(held!.holdSeq! < replaced!.seq, `held in record ${held!.holdSeq}, replaced in record ${replaced!.seq}`);
+    const next = await ordered(line('A', '11.00'));
+    await advance();
+    assert.equal((await now(next[0]!)).payee, newer.payee);
   });
 
   it('refuses what the vault could never pay at once, or in a day, before any money is held, and names the cap', async () => {
