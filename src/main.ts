@@ -25,7 +25,7 @@ import {
 } from '#chain';
 import { loadOrCreateKey, openDevelopmentCustody, type Custody } from '#custody';
 import { addressOf } from '#custody/intents';
-import { openDatabase, query, startPostgres, type Database, type NamedStatement, type PostgresEvent } from '#db';
+import { abandonedPlaces, openDatabase, query, startPostgres, type Database, type NamedStatement, type PostgresEvent } from '#db';
 import { findPayee, type DirectoryDependencies } from '#identity';
 import { merchantDomain } from '#identity/core';
 import { openBook, type Book } from '#ledger';
@@ -178,6 +178,8 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
   step(options.databaseUrl ? 'connecting to the database of DATABASE_URL' : 'starting PostgreSQL');
   const postgres = options.databaseUrl ? null : await startPostgres({ stateDir: join(stateDir, 'postgres'), onEvent: tellOf('PostgreSQL') });
   if (postgres) stop.push(() => postgres.stop());
+  const left = postgres ? abandonedPlaces() : [];
+  if (left.length > 0) step(`${left.length} databases of state folders that are gone are left on this machine; npx cairn prune shows them`);
   const databaseUrl = options.databaseUrl ?? postgres!.url;
   const database = await openDatabase({ url: databaseUrl });
   stop.push(() => database.close());

@@ -251,6 +251,12 @@ describe('cairn, called wrongly', function () {
     });
   });
 
+  it('prunes nothing without being told to', async () => {
+    const { out, err, code } = await cairn(['prune']);
+    assert.deepEqual([err, code], ['', 0]);
+    assert.match(out, /^No database of a deleted clone is left\.\n$|cairn prune --remove removes them/);
+  });
+
   it('refuses a --port that is taken before anything is made', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');

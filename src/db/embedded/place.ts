@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { assert, Problem } from '#base';
 import { fileProblem, writeFileDurably } from '#supervisor';
 import { SYSTEM_STATE } from './binaries.ts';
@@ -61,6 +62,10 @@ export async function savePlace(stateDir: string, place: Place): Promise<void> {
 
 const INSIDE = 'postgres';
 
+/** Files of a place that say whose it is: the state directory that leads to it, and the clone that ran it last. */
+export const STATE_DIR_MARK = 'state-dir';
+export const CLONE_MARK = 'clone';
+
 function fileOf(stateDir: string): string {
   return join(stateDir, 'postgres.json');
 }
@@ -88,10 +93,11 @@ function newPlace(stateDir: string, user: OsUser | undefined): Place {
  * end of the data: the copy is refused as long as the original is there.
  */
 function claim(stateDir: string, { folder }: Place): void {
-  const mark = join(folder, 'state-dir');
+  const mark = join(folder, STATE_DIR_MARK);
   const owner = existsSync(mark) ? readFileSync(mark, 'utf8') : stateDir;
   if (owner !== stateDir && hasEmbeddedPostgres(owner) && rememberedPlace(owner).folder === folder) {
     throw new Problem('store/state-copied', `${stateDir} is a copy: its database ${folder} belongs to ${owner}.`, { stateDir, owner, folder });
   }
   writeFileSync(mark, stateDir);
+  writeFileSync(join(folder, CLONE_MARK), fileURLToPath(new URL('../../../', import.meta.url)));
 }
