@@ -20,7 +20,15 @@ import { addPayee, findPayee, registerMerchant, type DirectoryDependencies, type
 import { authorisationJson, eip712Message, merchantDomain, STRUCTS, type AuthorisationJson, type MessageKind, type Messages } from '#identity/core';
 import { openBook, type Book } from '#ledger';
 import { chartAccount, type AccountRole } from '#ledger/core';
-import { paymentsOfOrder, submitOrderFile, type CoordinatorDependencies, type Payment, type PaymentProgress, type ScreeningOutcome, type VaultCaps } from '#payments';
+import {
+  paymentsOfOrder,
+  submitOrderFile,
+  type CoordinatorDependencies,
+  type Payment,
+  type PaymentProgress,
+  type ScreeningOutcome,
+  type VaultCaps,
+} from '#payments';
 import { parsePain001, parseRates } from '#payments/core';
 import { creditDeposit, liquidityReference, openChart, type DepositRules } from '#settlement';
 import { loadExample } from '../../scripts/example/example.ts';

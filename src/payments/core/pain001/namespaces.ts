@@ -33,7 +33,7 @@ export function scopeOf(attributes: ReadonlyMap<string, string>, outer: Scope): 
   return scope;
 }
 
-export function isDeclaration(attribute: string): boolean {
+function isDeclaration(attribute: string): boolean {
   return attribute === 'xmlns' || attribute.startsWith('xmlns:');
 }
 
