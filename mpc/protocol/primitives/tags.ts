@@ -11,6 +11,7 @@ export const TAGS = [
   'setup-id/v1',
   'pair/v1',
   // Key generation (3)
+  'proposal/v1',
   'dkg-sid/v1',
   'dkg-com/v1',
   'dkg-rho/v1',
