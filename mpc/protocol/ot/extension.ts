@@ -61,7 +61,14 @@ function challenge(s: PairId, u: Uint8Array): Uint32Array {
 /** T = H("ote-t/v1"; s, th_1..th_K) of 128 elements. */
 function digestOf(s: PairId, th: Uint32Array): Uint8Array {
   const elements = bytesOf(th);
-  return H('ote-t/v1', s, list(Array.from({ length: BASE_OTS }, (_, i) => elements.subarray(i * ELEMENT_BYTES, (i + 1) * ELEMENT_BYTES)), ELEMENT_BYTES));
+  return H(
+    'ote-t/v1',
+    s,
+    list(
+      Array.from({ length: BASE_OTS }, (_, i) => elements.subarray(i * ELEMENT_BYTES, (i + 1) * ELEMENT_BYTES)),
+      ELEMENT_BYTES,
+    ),
+  );
 }
 
 /** Row(j, y) = XOF("ote-row/v1"; s, j, y) to W numbers of 256 bits, of rows 0..415; the last 128 serve only the check. Session, direction and index are in the hash. */

@@ -1,4 +1,6 @@
 import { Problem, concat } from '#base';
+import { abort } from '../primitives/abort.ts';
+import { equal } from '../primitives/constantTime.ts';
 import { u16, u32 } from '../primitives/hash.ts';
 import { id32, type Context, type SetupId } from '../primitives/ids.ts';
 import { BASE_OTS, HASH_BYTES } from '../primitives/parameters.ts';
@@ -47,12 +49,17 @@ export class Pair {
     this.#isPoisoned = true;
   }
 
+  /** mpc/pair-not-usable where a check of another session has failed since: nothing of this pair is evaluated any more, let alone reported. */
+  mustBeWhole(): void {
+    if (this.#isPoisoned) throw abort('mpc/pair-not-usable', null, `The set-up with party ${this.secrets.peer} is poisoned.`);
+  }
+
   /** mpc/pair-not-usable unless this is the state of exactly this pair in this epoch, and not poisoned. */
   mustServe(ctx: Context, own: PartyId, peer: PartyId): void {
+    this.mustBeWhole();
     const { secrets } = this;
-    if (this.#isPoisoned) throw new Problem('mpc/pair-not-usable', `The set-up with party ${peer} is poisoned.`, { peer });
-    if (secrets.own !== own || secrets.peer !== peer || !Buffer.from(secrets.ctx).equals(ctx))
-      throw new Problem('mpc/pair-not-usable', `The set-up of parties ${secrets.own} and ${secrets.peer} does not serve ${own} and ${peer} in this epoch.`, { peer });
+    if (secrets.own !== own || secrets.peer !== peer || !equal(secrets.ctx, ctx))
+      throw abort('mpc/pair-not-usable', null, `The set-up of parties ${secrets.own} and ${secrets.peer} does not serve ${own} and ${peer} in this epoch.`);
   }
 }
 
@@ -64,7 +71,8 @@ export function encodePair({ secrets: { ctx, own, peer, generation, setupId, zer
 /** mpc/pair-not-usable where the bytes are not what `encodePair` wrote. */
 export function decodePair(bytes: Uint8Array): Pair {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length !== PAIR_BYTES || view.getUint16(0) !== FORMAT) throw new Problem('mpc/pair-not-usable', 'The stored set-up of a pair is not in the format of this version.');
+  if (bytes.length !== PAIR_BYTES || view.getUint16(0) !== FORMAT)
+    throw new Problem('mpc/pair-not-usable', 'The stored set-up of a pair is not in the format of this version.');
   let at = 10;
   const next = (length: number): Uint8Array => bytes.slice(at, (at += length));
   return new Pair({

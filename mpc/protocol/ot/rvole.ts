@@ -69,7 +69,14 @@ function countedList(scalars: Uint8Array): Uint8Array {
 }
 
 /** 6.2: on an OT message that passed its check, with `columns` from that check: Alice's outputs c and her message. */
-export function alice2(s: PairId, delta: Uint8Array, columns: Columns, otMessage: Uint8Array, a: Two, random: RandomBytes): { readonly message: Uint8Array; readonly c: Two } {
+export function alice2(
+  s: PairId,
+  delta: Uint8Array,
+  columns: Columns,
+  otMessage: Uint8Array,
+  a: Two,
+  random: RandomBytes,
+): { readonly message: Uint8Array; readonly c: Two } {
   const { alpha0, alpha1 } = pads(s, delta, columns);
   const ahat = [randomScalar(random), randomScalar(random)] as const; // ahat_k, fresh for the session and the peer
   // at_{j,w} = alpha0_{j,w} - alpha1_{j,w} + (a_1, a_2, ahat_1, ahat_2)_w; 2q keeps the sum positive, for alpha1 < 2^256 < 2q.
@@ -86,8 +93,7 @@ export function alice2(s: PairId, delta: Uint8Array, columns: Columns, otMessage
   const eta = ahat.map((value, k) => mod(value + theta[0]![k]! * a.u + theta[1]![k]! * a.v)); // eta_k = ahat_k + sum_i theta_{i,k} a_i
   const mu: bigint[] = [];
   for (let from = 0; from < XI * VOLE_WIDTH; from += VOLE_WIDTH)
-    for (let k = 0; k < VOLE_CHECKS; k++)
-      mu.push((alpha0[from + VOLE_INPUTS + k]! + theta[0]![k]! * alpha0[from]! + theta[1]![k]! * alpha0[from + 1]!) % q); // mu_{j,k} = alpha0_{j,l+k} + sum_i theta_{i,k} alpha0_{j,i}
+    for (let k = 0; k < VOLE_CHECKS; k++) mu.push((alpha0[from + VOLE_INPUTS + k]! + theta[0]![k]! * alpha0[from]! + theta[1]![k]! * alpha0[from + 1]!) % q); // mu_{j,k} = alpha0_{j,l+k} + sum_i theta_{i,k} alpha0_{j,i}
 
   const message = new Uint8Array(RVOLE_BYTES);
   message.set(atBytes);

@@ -16,11 +16,13 @@ export type Effect = 'none' | 'alarm' | 'count' | 'keep-evidence' | 'poison-pair
 
 /** The table of section 12: the code decides the effect, so that no call site can soften it. */
 const EFFECTS = {
+  'mpc/pair-not-usable': 'none',
   'mpc/malformed-message': 'count',
   'mpc/bad-opening': 'keep-evidence',
   'mpc/echo-differs': 'keep-evidence',
   'mpc/equivocation': 'keep-evidence',
   'mpc/session-differs': 'alarm',
+  'mpc/not-the-accepted-session': 'alarm',
   'mpc/ot-check-failed': 'poison-pair',
   'mpc/rvole-check-failed': 'poison-pair',
   'mpc/product-check-failed': 'poison-pair',
