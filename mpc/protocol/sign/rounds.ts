@@ -9,7 +9,7 @@ import { H, list, u16 } from '../primitives/hash.ts';
 import { pairId, type SessionId, type Slot } from '../primitives/ids.ts';
 import { HASH_BYTES } from '../primitives/parameters.ts';
 import { lagrange, type PartyId } from '../primitives/parties.ts';
-import { G, pointOf, sum, timesG, timesGBytes, timesPublic, xOfMultiples, type Point } from '../primitives/points.ts';
+import { G, pointOf, pointsBytes, sum, timesG, timesGBytes, timesPublic, xOfMultiples, type Point } from '../primitives/points.ts';
 import { bigEndian, mod, q, randomNonZeroScalar, randomScalar } from '../primitives/scalars.ts';
 import { checkExtension } from '../ot/extension.ts';
 import type { Pair } from '../ot/pair.ts';
@@ -252,12 +252,9 @@ function multiplied(sid: SessionId, pair: Pair, state: BobState, { rvole, R, pk,
   const left = [R.add(D), pk.add(D)];
   const right = [timesG(mod(d.u + state.b * offset)).add(Gu), timesG(mod(d.v + state.b * offset)).add(Gv)];
   if ([...left, ...right].some((point) => point.is0())) throw poisoned(pair, 'mpc/product-check-failed', `The products of party ${peer} are the identity.`);
-  const xs = xOfMultiples(
-    state.b,
-    left.map((point) => point.toBytes(false)),
-  );
-  const expected = right.map((point) => point.toBytes(false).subarray(1, 33));
-  if (!equal(xs[0]!, expected[0]!)) throw poisoned(pair, 'mpc/product-check-failed', `Party ${peer} multiplied by something else than its nonce.`);
-  if (!equal(xs[1]!, expected[1]!)) throw poisoned(pair, 'mpc/product-check-failed', `Party ${peer} multiplied by something else than its share.`);
+  const [leftR, leftPk, rightR, rightPk] = pointsBytes([...left, ...right]);
+  const [xR, xPk] = xOfMultiples(state.b, [leftR!, leftPk!]);
+  if (!equal(xR!, rightR!.subarray(1, 33))) throw poisoned(pair, 'mpc/product-check-failed', `Party ${peer} multiplied by something else than its nonce.`);
+  if (!equal(xPk!, rightPk!.subarray(1, 33))) throw poisoned(pair, 'mpc/product-check-failed', `Party ${peer} multiplied by something else than its share.`);
   return d;
 }
