@@ -3,3 +3,4 @@ export { attempt, type Abort, type AbortCode, type Effect } from './primitives/a
 export { type Context, type EpochId, type KeyId, type PairId, type SessionId, type SetupId, type Slot } from './primitives/ids.ts';
 export { contextOf, type KeyShare } from './primitives/keyShare.ts';
 export { allParties, partyId, signerSet, type PartyId, type Threshold } from './primitives/parties.ts';
+export * from './keys/keys.ts';

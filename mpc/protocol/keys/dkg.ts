@@ -142,7 +142,7 @@ function coins(dealers: readonly PartyId[], openings: ReadonlyMap<PartyId, Openi
 
 /**
  * D4: all echoes first, because after an equivocation an honest proof fails too and its prover must not be blamed; then every proof; then the record, which goes to the disk as PENDING before
- * anything is confirmed (switch.ts).
+ * anything is confirmed (switch/switch.ts).
  */
 export function dkgFinish(state: Once<DkgProved>, inbox: Inbox): KeyRecord {
   const { facts, deal, openings, x, echo } = state.take(({ facts }) => checkInbox(inbox, peers(facts), 'Proofs'));

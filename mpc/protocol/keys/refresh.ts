@@ -2,13 +2,13 @@
  * Refresh (digest section 10.1): new shares of the same key for the same parties. Every party deals a polynomial with f_i(0) = 0, so X and with it every address stays; cc is carried over, never made
  * anew. No K, z or cc: there is nothing to know about a zero. Afterwards all of section 4 afresh, and the switch of 10.3.
  */
-import { assert, Problem, utf8, type RandomBytes } from '#base';
+import { Problem, utf8, type RandomBytes } from '#base';
 import { abort } from '../primitives/abort.ts';
 import { H, list, u32 } from '../primitives/hash.ts';
 import { contextOf } from '../primitives/keyShare.ts';
 import { HASH_BYTES } from '../primitives/parameters.ts';
 import { allParties, type PartyId } from '../primitives/parties.ts';
-import { O, pointOf, type Point } from '../primitives/points.ts';
+import { O } from '../primitives/points.ts';
 import { commitments as inExponent, evaluate, evaluateInExponent, randomPolynomial, type Polynomial } from '../primitives/polynomials.ts';
 import { mod, scalarBytes } from '../primitives/scalars.ts';
 import {
@@ -27,13 +27,13 @@ import {
   type Dealing,
   type Opening,
 } from './dealing.ts';
-import { epochOf, isConsistent, recordOf, secretScalar, type KeyRecord } from './epoch.ts';
+import { epochOf, isConsistent, recordOf, secretScalar, storedPoint, type KeyRecord } from './epoch.ts';
 import { checkInbox, frame, Once, others, unframe, type Inbox, type Sent } from './rounds.ts';
 
 export interface RefreshBegun {
   /** Of the epoch that is refreshed. */
   readonly record: KeyRecord;
-  /** The number of the new epoch: above that of every epoch that a party has confirmed, so that a later attempt stands above an earlier one (switch.ts). */
+  /** The number of the new epoch: above that of every epoch that a party has confirmed, so that a later attempt stands above an earlier one (switch/switch.ts). */
   readonly next: number;
   readonly proposal: Uint8Array;
   readonly nonce: Uint8Array;
@@ -122,20 +122,14 @@ export function refreshFinish(state: Once<RefreshEchoed>, inbox: Inbox): KeyReco
   }
   const { keyId, n, t, identities, chainCode } = record; // cc carries over: made anew, it would orphan every derived address
   const sums = [O, ...sumOfVectors(deal.dealers.map((dealer) => openings.get(dealer)!.A))];
-  const X = stored(record.publicKey);
-  const Xs = deal.dealers.map((j) => stored(record.publicShares[j - 1]!).add(evaluateInExponent(sums, j))); // X_j' = X_j + sum_{k>=1} j^k sum_m A_{m,k}
+  const X = storedPoint(record.publicKey);
+  const Xs = deal.dealers.map((j) => storedPoint(record.publicShares[j - 1]!).add(evaluateInExponent(sums, j))); // X_j' = X_j + sum_{k>=1} j^k sum_m A_{m,k}
   if (Xs.some((point) => point.is0())) throw abort('mpc/key-differs', null, 'A new share would be zero.'); // x_i' != 0
   if (!isConsistent({ n, t, X, Xs })) throw abort('mpc/key-differs', null, 'The new public shares are not of the key.'); // the X_j' interpolate to X
   const epoch = epochOf({ origin: 'refresh', keyId, n, t, epoch: next, attempt: deal.sid, identities, X, Xs, chainCode });
   const refreshed = recordOf(epoch, record.id, scalarBytes(x)); // x_i' G == X_i'
   if (!refreshed) throw abort('mpc/key-differs', null, 'The own share does not belong to the epoch that was refreshed.');
   return refreshed;
-}
-
-function stored(bytes: Uint8Array): Point {
-  const point = pointOf(bytes);
-  assert(point, 'a record holds points');
-  return point;
 }
 
 function peers({ id, n }: KeyRecord): PartyId[] {

@@ -24,7 +24,8 @@ const KINDS = {
   'reshare/commitment': 0x32,
   'reshare/opening': 0x33,
   'reshare/share': 0x34,
-  'reshare/echo': 0x35,
+  'reshare/dealer-echo': 0x35,
+  'reshare/receiver-echo': 0x36,
   confirmation: 0x40,
 } as const;
 
