@@ -9,7 +9,7 @@ export { refreshBegin, refreshCommit, refreshEcho, refreshFinish, refreshOpen } 
 export { anchorOf, dealerBegin, dealerCommit, dealerEcho, dealerFinish, dealerOpen } from './reshare/dealer.ts';
 export { receiverBegin, receiverEcho, receiverFinish, receiverJoin } from './reshare/receiver.ts';
 export { type Anchor, type Inboxes, type ReshareFacts } from './reshare/reshare.ts';
-export { type Inbox, type Once, type Sent } from './rounds.ts';
+export { type Done, type Sent } from './rounds.ts';
 export { type Bundle, type Verify } from './switch/confirmation.ts';
 export {
   confirm,

@@ -9,7 +9,7 @@
  * confirmation outranks the one it blocks, and that party cannot bring the latter back.
  */
 import { assert, Problem } from '#base';
-import { abort } from '../../primitives/abort.ts';
+import { abort, attempt, type Aborted } from '../../primitives/abort.ts';
 import { equal } from '../../primitives/constantTime.ts';
 import type { EpochId } from '../../primitives/ids.ts';
 import { partyId, signerSet, type PartyId } from '../../primitives/parties.ts';
@@ -65,6 +65,7 @@ export type Duty =
   | { readonly kind: 'erase'; readonly epochId: EpochId };
 
 export interface Turn {
+  readonly kind: 'turn';
   readonly state: Epochs;
   readonly duties: readonly Duty[];
 }
@@ -108,20 +109,24 @@ export function prepared(state: Epochs, epoch: Epoch, own: PartyId, signerSets: 
   checkNext(state, epoch);
   partyId(own, epoch.n);
   const untested = signerSets.filter((S) => S.includes(own)).map((S) => signerSet(S, epoch, own));
-  return { state: { ...state, waiting: [...state.waiting, { epoch, own, confirmed: false, untested, signatures: new Map() }] }, duties: [WRITE] };
+  return { kind: 'turn', state: { ...state, waiting: [...state.waiting, { epoch, own, confirmed: false, untested, signatures: new Map() }] }, duties: [WRITE] };
 }
 
 /** This party is not in the epoch: it erases its own share as soon as all who are have confirmed. The epoch is from dealerFinish or an operator, not from a bundle: who the new parties are is not theirs to say. */
 export function watched(state: Epochs, epoch: Epoch): Turn {
   checkNext(state, epoch);
-  return { state: { ...state, waiting: [...state.waiting, { epoch, own: null, confirmed: false, untested: [], signatures: new Map() }] }, duties: [WRITE] };
+  return {
+    kind: 'turn',
+    state: { ...state, waiting: [...state.waiting, { epoch, own: null, confirmed: false, untested: [], signatures: new Map() }] },
+    duties: [WRITE],
+  };
 }
 
 /** S has made a valid test signature over testDigest(epoch, S) under the waiting epoch. */
 export function tested(state: Epochs, epochId: EpochId, S: readonly PartyId[]): Turn {
   const waiting = find(state, epochId);
   const name = [...S].sort((a, b) => a - b).join();
-  return { state: replace(state, waiting, { ...waiting, untested: waiting.untested.filter((set) => set.join() !== name) }), duties: [WRITE] };
+  return { kind: 'turn', state: replace(state, waiting, { ...waiting, untested: waiting.untested.filter((set) => set.join() !== name) }), duties: [WRITE] };
 }
 
 /**
@@ -134,10 +139,10 @@ export function confirm(state: Epochs, epochId: EpochId, signature: Uint8Array, 
   if (own === null) throw new Problem('mpc/epoch-unknown', 'This party is not in the epoch, so it has nothing to confirm.');
   if (untested.length > 0) throw new Problem('mpc/epoch-not-tested', `These signer sets have not signed: ${untested.map((S) => S.join('+')).join(', ')}.`);
   assert(isSigned(epoch, own, signature, verify), 'a party confirms with its own signature');
-  if (waiting.confirmed) return { state, duties: [confirmationDuty(waiting)] };
+  if (waiting.confirmed) return { kind: 'turn', state, duties: [confirmationDuty(waiting)] };
   const confirmed: Waiting = { ...waiting, confirmed: true, signatures: new Map([...waiting.signatures, [own, signature]]) };
   const settled = settle(replace(state, waiting, confirmed), confirmed);
-  return { state: settled.state, duties: [WRITE, confirmationDuty(confirmed), ...settled.duties] };
+  return { kind: 'turn', state: settled.state, duties: [WRITE, confirmationDuty(confirmed), ...settled.duties] };
 }
 
 function confirmationDuty({ epoch, own, signatures }: Waiting): Duty {
@@ -153,36 +158,44 @@ function bundleDuty({ epoch, signatures }: Bundle, to: PartyId | 'all'): Duty {
  * A confirmation that came from `from`, by the numbering of the epoch that it is for. Who still sends one for the active epoch is told the bundle; one for an epoch that is not here changes nothing.
  * mpc/confirmation-differs or mpc/malformed-message, after which the state is as it was: a bad confirmation takes nothing away.
  */
-export function received(state: Epochs, from: PartyId, bytes: Uint8Array, verify: Verify): Turn {
+export function received(state: Epochs, from: PartyId, bytes: Uint8Array, verify: Verify): Turn | Aborted {
+  return attempt(() => receive(state, from, bytes, verify));
+}
+
+function receive(state: Epochs, from: PartyId, bytes: Uint8Array, verify: Verify): Turn {
   const isFor = ({ epoch }: { readonly epoch: Epoch }): boolean => bytes.length > 33 && equal(bytes.subarray(1, 33), epoch.attempt);
   const { active } = state;
-  if (active?.signatures && isFor(active)) return { state, duties: [bundleDuty({ ...active, signatures: active.signatures }, from)] };
+  if (active?.signatures && isFor(active)) return { kind: 'turn', state, duties: [bundleDuty({ ...active, signatures: active.signatures }, from)] };
   const waiting = state.waiting.find(isFor);
-  if (!waiting) return { state, duties: [] };
+  if (!waiting) return { kind: 'turn', state, duties: [] };
   const signature = readConfirmation(waiting.epoch, partyId(from, waiting.epoch.n), bytes, verify);
-  if (waiting.signatures.has(from)) return { state, duties: [] };
+  if (waiting.signatures.has(from)) return { kind: 'turn', state, duties: [] };
   const more: Waiting = { ...waiting, signatures: new Map([...waiting.signatures, [from, signature]]) };
   const settled = settle(replace(state, waiting, more), more);
-  return { state: settled.state, duties: [WRITE, ...settled.duties] };
+  return { kind: 'turn', state: settled.state, duties: [WRITE, ...settled.duties] };
 }
 
 /**
  * A bundle that somebody passed on; by whom does not matter, for it proves itself. mpc/malformed-message where it does not, and mpc/state-behind where this party has confirmed an epoch that it knows
  * nothing of: then its state was rolled back, and nothing it holds can be trusted to be current.
  */
-export function gathered(state: Epochs, bytes: Uint8Array, verify: Verify): Turn {
+export function gathered(state: Epochs, bytes: Uint8Array, verify: Verify): Turn | Aborted {
+  return attempt(() => gather(state, bytes, verify));
+}
+
+function gather(state: Epochs, bytes: Uint8Array, verify: Verify): Turn {
   const bundle = decodeBundle(bytes);
   if (!bundle || !isComplete(bundle, verify)) throw abort('mpc/malformed-message', null, 'What was passed on is no bundle of confirmations.');
   const waiting = state.waiting.find(({ epoch }) => equal(epoch.epochId, bundle.epoch.epochId));
   if (!waiting) {
     if (isMissing(state, bundle.epoch)) throw new Problem('mpc/state-behind', `This party has confirmed epoch ${bundle.epoch.epoch}, and does not hold it.`);
-    return { state, duties: [] };
+    return { kind: 'turn', state, duties: [] };
   }
   if (waiting.own !== null && !waiting.confirmed)
     throw new Problem('mpc/state-behind', `This party has confirmed epoch ${bundle.epoch.epoch}, and does not know it.`);
   const complete: Waiting = { ...waiting, signatures: bundle.signatures };
   const settled = settle(replace(state, waiting, complete), complete);
-  return { state: settled.state, duties: [WRITE, ...settled.duties] };
+  return { kind: 'turn', state: settled.state, duties: [WRITE, ...settled.duties] };
 }
 
 /** Whether the epoch is one of this key that ranks above the active one and has this party in it. */
@@ -194,13 +207,13 @@ function isMissing({ active }: Epochs, epoch: Epoch): boolean {
 
 /** Promotes the epoch where all have confirmed it, this party too; what it outranks is erased, what ranks above it waits on. The new state is written before anything is erased. */
 function settle(state: Epochs, { epoch, own, confirmed, signatures }: Waiting): Turn {
-  if (signatures.size < epoch.n || (own !== null && !confirmed)) return { state, duties: [] };
+  if (signatures.size < epoch.n || (own !== null && !confirmed)) return { kind: 'turn', state, duties: [] };
   const outranked = [...(state.active ? [state.active] : []), ...state.waiting].map((held) => held.epoch).filter((held) => outranks(epoch, held));
   const erasing = [...state.erasing, ...outranked.map(({ epochId }) => epochId)];
   const waiting = state.waiting.filter((held) => outranks(held.epoch, epoch));
   const bundle: Bundle = { epoch, signatures };
   const next: Epochs = own === null ? { active: null, waiting, erasing, left: bundle } : { active: { epoch, own, signatures }, waiting, erasing, left: null };
-  return { state: next, duties: [bundleDuty(bundle, 'all'), ...erasing.map(eraseDuty)] };
+  return { kind: 'turn', state: next, duties: [bundleDuty(bundle, 'all'), ...erasing.map(eraseDuty)] };
 }
 
 function eraseDuty(epochId: EpochId): Duty {
@@ -214,13 +227,13 @@ export function drop(state: Epochs, epochId: EpochId): Turn {
   const rest = { ...state, waiting: state.waiting.filter((other) => other !== waiting) };
   // Who only watched holds nothing of the epoch.
   return waiting.own === null
-    ? { state: rest, duties: [WRITE] }
-    : { state: { ...rest, erasing: [...state.erasing, epochId] }, duties: [WRITE, eraseDuty(epochId)] };
+    ? { kind: 'turn', state: rest, duties: [WRITE] }
+    : { kind: 'turn', state: { ...rest, erasing: [...state.erasing, epochId] }, duties: [WRITE, eraseDuty(epochId)] };
 }
 
 /** Everything of that epoch is gone from the disks and the backups. */
 export function erased(state: Epochs, epochId: EpochId): Turn {
-  return { state: { ...state, erasing: state.erasing.filter((other) => !equal(other, epochId)) }, duties: [WRITE] };
+  return { kind: 'turn', state: { ...state, erasing: state.erasing.filter((other) => !equal(other, epochId)) }, duties: [WRITE] };
 }
 
 /** What is due after a start, and every now and then: confirmations and bundles are sent again, erasures are finished. */
@@ -228,6 +241,7 @@ export function resume(state: Epochs): Turn {
   const { active, waiting, erasing, left } = state;
   const bundles = [...(active?.signatures ? [{ ...active, signatures: active.signatures }] : []), ...(left ? [left] : [])];
   return {
+    kind: 'turn',
     state,
     duties: [
       ...bundles.map((bundle) => bundleDuty(bundle, 'all')),
