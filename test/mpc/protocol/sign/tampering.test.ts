@@ -139,7 +139,8 @@ describe('a changed field', function () {
   }
 
   it('T-04 every field of another session of the same two signers runs into its own check', () => {
-    for (const field of FIELDS) {
+    // Of all fields only setupId is the same in every session of a set-up.
+    for (const field of FIELDS.filter(({ name }) => name !== 'setupId')) {
       const { parties } = dealParties(2, 2);
       const other = recordSession({ signers: parties, digest: digestOf('another') });
       const outcome = ending(parties, field.round, (bytes) => {
