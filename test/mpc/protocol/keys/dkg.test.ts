@@ -7,7 +7,6 @@ import {
   dkgFinish,
   dkgOpen,
   dkgProve,
-  type Aborted,
   type DkgFacts,
   type KeyId,
   type KeyRecord,
@@ -18,36 +17,16 @@ import { concat, uintBytes, type RandomBytes } from '#base';
 import { commitmentMessage, commitmentTo, openingMessage, openingOf, shareMessage, type Dealing } from '../../../../mpc/protocol/keys/dealing.ts';
 import { frame, type Kind } from '../../../../mpc/protocol/keys/rounds.ts';
 import { mod, q, scalarBytes, scalarOf } from '../../../../mpc/protocol/primitives/scalars.ts';
-import { lagrange, partyId } from '../../../../mpc/protocol/primitives/parties.ts';
+import { partyId } from '../../../../mpc/protocol/primitives/parties.ts';
 import { pointBytes, pointOf, timesG } from '../../../../mpc/protocol/primitives/points.ts';
 import { H, list } from '../../../../mpc/protocol/primitives/hash.ts';
-import { honest, isAbort, recordsOf, runDkg, type Endings, type Hand, type Passing } from '../support/ceremony.ts';
+import { honest, isAbort, recordsOf, runDkg, drawing, interpolated, sent, subsets, type Endings, type Hand, type Passing } from '../support/ceremony.ts';
 import { random } from '../support/dealer.ts';
 import { assertVerdict, body, changesOf, changing, HEADER, LENGTHS, recording, type Field, type Verdict } from '../support/tampering.ts';
 
 const P = (id: number): PartyId => id as PartyId;
 const BY_3 = (...codes: string[]): Verdict => ({ codes, culprit: P(3) });
 const NOBODY = (...codes: string[]): Verdict => ({ codes, culprit: null });
-
-/** The key that exactly S interpolate. */
-export function interpolated(records: readonly KeyRecord[], S: readonly PartyId[]): Uint8Array {
-  return pointBytes(timesG(mod(S.reduce((total, i) => total + lagrange(i, S) * scalarOf(records[i - 1]!.share)!, 0n))));
-}
-
-function subsets(ids: readonly PartyId[], size: number): PartyId[][] {
-  return size === 0 ? [[]] : ids.flatMap((id, index) => subsets(ids.slice(index + 1), size - 1).map((rest) => [id, ...rest]));
-}
-
-/** Randomness whose draws of 64 bytes (scalars) are given, and the rest of it random. */
-function drawing(...scalars: readonly bigint[]): RandomBytes {
-  const left = [...scalars];
-  return (length) => (length === 64 && left.length > 0 ? uintBytes(left.shift()!, 64) : random(length));
-}
-
-function sent<Next>(outcome: Sent<Next> | Aborted): Sent<Next> {
-  assert.ok(outcome.kind === 'send', outcome.kind === 'abort' ? outcome.abort.problem.message : '');
-  return outcome;
-}
 
 describe('distributed key generation', () => {
   it('gives every t of n parties, up to 3 of 5, the same key, which no fewer hold and which is the sum of what all of them drew', () => {

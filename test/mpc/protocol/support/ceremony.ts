@@ -33,7 +33,10 @@ import {
 } from '#mpc/protocol';
 import type { Once } from '../../../../mpc/protocol/primitives/abort.ts';
 import type { Kind } from '../../../../mpc/protocol/keys/rounds.ts';
-import type { RandomBytes } from '#base';
+import { lagrange } from '../../../../mpc/protocol/primitives/parties.ts';
+import { pointBytes, timesG } from '../../../../mpc/protocol/primitives/points.ts';
+import { mod, scalarOf } from '../../../../mpc/protocol/primitives/scalars.ts';
+import { uintBytes, type RandomBytes } from '#base';
 import { random } from './dealer.ts';
 
 /** Who sends or receives: '2' in a key generation or refresh, 'dealer 2' or 'receiver 2' in a reshare. */
@@ -260,4 +263,24 @@ export function recordsOf(endings: Endings<KeyRecord | Epoch>): KeyRecord[] {
     if (ending === null || isAbort(ending)) throw new Error(`no record: ${ending === null ? 'waits' : ending.abort.problem.message}`);
     return 'share' in ending ? [ending] : [];
   });
+}
+
+/** The key that exactly S interpolate: 65 bytes. */
+export function interpolated(records: readonly KeyRecord[], S: readonly PartyId[]): Uint8Array {
+  return pointBytes(timesG(mod(S.reduce((total, i) => total + lagrange(i, S) * scalarOf(records[i - 1]!.share)!, 0n))));
+}
+
+export function subsets(ids: readonly PartyId[], size: number): PartyId[][] {
+  return size === 0 ? [[]] : ids.flatMap((id, index) => subsets(ids.slice(index + 1), size - 1).map((rest) => [id, ...rest]));
+}
+
+/** Randomness whose draws of 64 bytes (scalars) are given, and the rest of it random. */
+export function drawing(...scalars: readonly bigint[]): RandomBytes {
+  const left = [...scalars];
+  return (length) => (length === 64 && left.length > 0 ? uintBytes(left.shift()!, 64) : random(length));
+}
+
+export function sent<Next>(outcome: Sent<Next> | Aborted): Sent<Next> {
+  if (outcome.kind === 'abort') throw outcome.abort.problem;
+  return outcome;
 }
