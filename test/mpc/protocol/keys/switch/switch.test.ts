@@ -207,7 +207,6 @@ describe('the switch of epochs', () => {
       { chainCode: random(32) },
       { attempt: random(32) },
       { origin: 'dkg' as const },
-      { epoch: 9 },
       { t: 3 },
       { keyId: random(32) as Epoch['keyId'] },
       { epochId: random(32) as Epoch['epochId'] },

@@ -68,6 +68,8 @@ export class Exploration {
   /** The pure functions are run once for every state of one node and event. */
   readonly #turns = new Map<string, Turn>();
   readonly #keys = new WeakMap<Epochs, string>();
+  readonly #nodes = new WeakMap<Node, string>();
+  readonly #sets = new WeakMap<ReadonlySet<string>, string>();
 
   constructor(rules: Rules) {
     this.#rules = rules;
@@ -90,11 +92,7 @@ export class Exploration {
   }
 
   #keyOfState(state: Epochs): string {
-    const known = this.#keys.get(state);
-    if (known !== undefined) return known;
-    const key = this.#spelled(state);
-    this.#keys.set(state, key);
-    return key;
+    return cached(this.#keys, state, () => this.#spelled(state));
   }
 
   #spelled({ active, waiting, erasing, left }: Epochs): string {
@@ -111,11 +109,13 @@ export class Exploration {
   }
 
   keyOf({ nodes, sent }: World): string {
-    const parts = Object.values(nodes).map(
-      ({ ram, disk, duties, shares, tried }) =>
-        `${this.#keyOfState(ram)}|${this.#keyOfState(disk)}|${duties.map((duty) => this.#keyOfDuty(duty)).join('')}|${[...shares].sort().join('')}|${[...tried].sort().join('')}`,
-    );
-    return `${parts.join('\n')}\n${[...sent].sort().join()}`;
+    const parts = Object.values(nodes).map((node) => cached(this.#nodes, node, () => this.#keyOfNode(node)));
+    return `${parts.join('\n')}\n${cached(this.#sets, sent, () => [...sent].sort().join())}`;
+  }
+
+  #keyOfNode({ ram, disk, duties, shares, tried }: Node): string {
+    const states = `${this.#keyOfState(ram)}|${disk === ram ? '' : this.#keyOfState(disk)}`;
+    return `${states}|${duties.map((duty) => this.#keyOfDuty(duty)).join('')}|${[...shares].sort().join('')}|${[...tried].sort().join('')}`;
   }
 
   #turn(node: string, state: Epochs, event: string, run: () => Turn): Turn {
@@ -290,4 +290,12 @@ function taken(outcome: ReturnType<typeof received>): Turn {
 
 function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex');
+}
+
+function cached<Key extends object>(known: WeakMap<Key, string>, key: Key, spell: () => string): string {
+  const before = known.get(key);
+  if (before !== undefined) return before;
+  const spelled = spell();
+  known.set(key, spelled);
+  return spelled;
 }
