@@ -6,6 +6,10 @@ export { allParties, partyId, signerSet, type PartyId, type Threshold } from './
 export { decodePair, encodePair, Pair, type PairSecrets } from './ot/pair.ts';
 export {
   beginSetup,
+  decodeSetupExchange,
+  decodeSetupOpening,
+  encodeSetupExchange,
+  encodeSetupOpening,
   exchangeSetup,
   finishSetup,
   openSetup,
@@ -27,7 +31,6 @@ export {
   type AfterRound1,
   type AfterRound2,
   type AfterRound3,
-  type Inbox,
   type Outgoing,
   type Release,
   type SigningStep,
@@ -45,4 +48,5 @@ export {
   ROUND3_BYTES,
 } from './sign/messages.ts';
 export { verifyIndependently, type Candidate } from './sign/verify.ts';
+export { type Inbox } from './keys/rounds.ts';
 export * from './keys/keys.ts';
