@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import * as door from '#mpc/protocol';
-import { acceptSigning, combine, Once, signRound1, signRound2, signRound3, verifyIndependently, type Aborted, type PartyId, type Slot } from '#mpc/protocol';
+import { acceptSigning, combine, signRound1, signRound2, signRound3, verifyIndependently, type Aborted, type PartyId, type Slot } from '#mpc/protocol';
+import { Once } from '../../../../mpc/protocol/primitives/abort.ts';
 import { usableR } from '../../../../mpc/protocol/sign/rounds.ts';
 import { compressedPointOf, G, O, times, timesG } from '../../../../mpc/protocol/primitives/points.ts';
 import { q, scalarBytes } from '../../../../mpc/protocol/primitives/scalars.ts';
