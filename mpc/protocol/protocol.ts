@@ -6,6 +6,10 @@ export { allParties, partyId, signerSet, type PartyId, type Threshold } from './
 export { decodePair, encodePair, Pair, type PairSecrets } from './ot/pair.ts';
 export {
   beginSetup,
+  decodeSetupExchange,
+  decodeSetupOpening,
+  encodeSetupExchange,
+  encodeSetupOpening,
   exchangeSetup,
   finishSetup,
   openSetup,

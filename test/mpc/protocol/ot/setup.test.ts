@@ -17,7 +17,7 @@ const ctx = id32<Context>(random(32));
 type Change = (step: 'nonce' | 'exchange' | 'opening', bytes: Uint8Array) => Uint8Array;
 
 function must<T extends { readonly kind: string }>(outcome: T | Aborted): T {
-  assert.notEqual(outcome.kind, 'abort', outcome.kind === 'abort' ? String((outcome as Aborted).abort.problem.message) : '');
+  assert.notEqual(outcome.kind, 'abort', outcome.kind === 'abort' ? (outcome as Aborted).abort.problem.message : '');
   return outcome as T;
 }
 
