@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
 import { acceptSigning, decodePair, encodePair, signRound1, signRound2, signRound3, type PartyId, type SigningStep } from '#mpc/protocol';
 import { decodeRound1, decodeRound2 } from '../../../../mpc/protocol/sign/messages.ts';
@@ -11,7 +12,7 @@ import { bigEndian, drawn, mod, q, randomScalar, scalarBytes } from '../../../..
 import { dealPair, dealKey, dealParties, digestOf, random } from '../support/dealer.ts';
 import * as reference from '../support/reference.ts';
 import { acceptAll, runSession } from '../support/session.ts';
-import { concat, type RandomBytes } from '#base';
+import { concat, uintBytes, utf8, type RandomBytes } from '#base';
 
 /** The same bytes as Node hands them out: a Buffer in the middle of a pool, whose slice() is a view and whose `buffer` begins elsewhere. */
 function pooled(bytes: Uint8Array): Buffer {
@@ -55,6 +56,13 @@ function inbox(parties: ReturnType<typeof dealParties>['parties'], steps: readon
   return new Map(
     parties.flatMap(({ key }, index) => steps[index]!.messages.filter((message) => message.to === to).map((message) => [key.id, message.bytes] as const)),
   );
+}
+
+/** H of 2.1, written out. */
+function hashed(tag: string, ...parts: readonly Uint8Array[]): Uint8Array {
+  const hash = createHash('sha256');
+  for (const part of [utf8(tag), ...parts]) hash.update(uintBytes(part.length, 4)).update(part);
+  return new Uint8Array(hash.digest());
 }
 
 const scalarOfDraw = (bytes: Uint8Array): bigint => bigEndian(bytes) % q;
@@ -120,8 +128,9 @@ describe('the memory of a signer', function () {
     assert.deepEqual(Object.keys(structuredClone(pair)), []);
   });
 
-  it('holds the fresh randomness of the first round where the digest wants it: r, phi, salt, and a choice of its own for each peer', () => {
+  it('holds the fresh randomness of the first round where the digest wants it: r, phi, salt, a choice of its own for each peer, and what binds them', () => {
     const { parties, first, one, two } = halfway(3);
+    const R = (index: number): Uint8Array => timesGBytes(scalarOfDraw(first[index]!.draws[0]!));
     for (const [index, { draws }] of first.entries()) {
       const [r, phi, salt, ...choices] = draws;
       const { key } = parties[index]!;
@@ -131,8 +140,11 @@ describe('the memory of a signer', function () {
         const s = pairId(one[index]!.sid, to, key.id, secrets.setupId);
         assert.deepEqual(decodeRound1(bytes, key.id).ot, reference.extension(s, secrets.k0, secrets.k1, reference.littleEndian(choices[k]!)));
         const sent = decodeRound2(two[index]!.messages.find((message) => message.to === to)!.bytes, key.id);
-        assert.deepEqual(sent.RBytes, timesGBytes(scalarOfDraw(r!)));
+        assert.deepEqual(sent.RBytes, R(index));
         assert.deepEqual(sent.salt, salt);
+        const coms = parties.map((party, i) => hashed('sign-com/v1', one[0]!.sid, uintBytes(party.key.id, 2), R(i), first[i]!.draws[2]!));
+        assert.deepEqual(decodeRound1(bytes, key.id).com, coms[index]);
+        assert.deepEqual(sent.echo, hashed('sign-echo/v1', one[0]!.sid, concat(uintBytes(3, 4), ...coms)));
         const chi = reference.gadget.reduce((total, g, j) => total + (((choices[k]![j >> 3]! >> (j & 7)) & 1) === 1 ? g : 0n), 0n);
         assert.equal(sent.psi, mod(scalarOfDraw(phi!) - chi));
       }
