@@ -127,7 +127,7 @@ interface Cost {
 function signOnce(signers: readonly Member[]): Cost {
   const [signing, combining] = [new Accounts(), new Accounts()];
   const ids = signers.map(({ key }) => key.id);
-  const request = { signers: ids, path: [0], digest: random(32), requestId: random(32) };
+  const request = { signers: ids, path: [], digest: random(32), requestId: random(32) };
   const accepted = signers.map(({ key }) => signing.charge(key.id, () => acceptSigning({ key, ...request }, random(32), random)));
   const slots = new Map(ids.map((id, index) => [id, accepted[index]!.slot]));
   let bytes = 0;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import * as door from '#mpc/protocol';
-import { acceptSigning, combine, Once, signRound1, signRound2, signRound3, verifyIndependently, type PartyId, type Slot } from '#mpc/protocol';
+import { acceptSigning, combine, signRound1, signRound2, signRound3, verifyIndependently, type PartyId, type Slot } from '#mpc/protocol';
+import { Once } from '../../../../mpc/protocol/primitives/abort.ts';
 import { recoversTo, verifiesNatively } from '../../../../mpc/protocol/sign/verify.ts';
 import { usableR } from '../../../../mpc/protocol/sign/rounds.ts';
 import { compressedPointOf, G, O, times, timesG } from '../../../../mpc/protocol/primitives/points.ts';

@@ -75,7 +75,7 @@ export function columnsOfAlice(s: PairId, delta: bigint, kDelta: Uint8Array, mes
   });
 }
 
-const gadget = Array.from({ length: 416 }, (_, j) => H512('gadget/v1', u16(j)));
+export const gadget = Array.from({ length: 416 }, (_, j) => H512('gadget/v1', u16(j)));
 
 export interface AliceInput {
   readonly s: PairId;
