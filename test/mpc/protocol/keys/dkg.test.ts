@@ -63,12 +63,10 @@ describe('distributed key generation', () => {
       verdict: BY_3('mpc/bad-opening', 'mpc/malformed-message'),
     })),
     'dkg/share': body(['s', 32]).map((field) => ({ ...field, verdict: BY_3('mpc/bad-share', 'mpc/malformed-message') })),
-    'dkg/proof': [
-      ...body(['z', 32], ['E', 32]).map((field) => ({
-        ...field,
-        verdict: field.name === 'z' ? BY_3('mpc/bad-proof', 'mpc/malformed-message') : NOBODY('mpc/echo-differs'),
-      })),
-    ],
+    'dkg/proof': body(['z', 32], ['E', 32]).map((field) => ({
+      ...field,
+      verdict: field.name === 'z' ? BY_3('mpc/bad-proof', 'mpc/malformed-message') : NOBODY('mpc/echo-differs'),
+    })),
   };
 
   for (const [kind, fields] of Object.entries(FIELDS) as [Kind, readonly (Field & { verdict: Verdict })[]][]) {

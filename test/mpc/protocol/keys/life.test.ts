@@ -73,7 +73,7 @@ const verify: Verify = (_party, identity, digest, signature) => ed25519.verify(s
 
 function must<T extends { readonly kind: string }>(outcome: T | Aborted): T {
   if (isAbort(outcome)) throw outcome.abort.problem;
-  return outcome as T;
+  return outcome;
 }
 
 /** Section 4 between two nodes, as far as an honest run goes. */
@@ -117,7 +117,7 @@ function become(nodes: readonly Node[], records: readonly KeyRecord[], signerSet
 
 /** All signers end with the same signature, which two libraries take for one of the derived key. */
 function sign(signers: readonly Party[], digest: Uint8Array, path: readonly number[] = []): Signed {
-  const endings = [...runSession({ signers, digest, path } satisfies SessionOptions).values()].map((ending) => must(ending!) as Signed);
+  const endings = [...runSession({ signers, digest, path } satisfies SessionOptions).values()].map((ending) => must<Signed>(ending!));
   const [first] = endings;
   for (const ending of endings) assert.deepEqual(ending, first);
   assert.deepEqual(first!.publicKey, derive(signers[0]!.key, path).publicKey);

@@ -18,7 +18,6 @@ import {
   type Duty,
   type Epoch,
   type Epochs,
-  type KeyRecord,
   type PartyId,
   type Turn,
 } from '#mpc/protocol';
@@ -36,7 +35,7 @@ const e = publicPart(old[0]!);
 const refreshed = (next: number): Epoch => publicPart(recordsOf(runRefresh(old, { next }))[0]!);
 const [A, B] = [refreshed(2), refreshed(3)];
 const reshared = (identities: readonly Uint8Array[], epoch: number): Epoch =>
-  publicPart(recordsOf(runReshare(old, { anchor: anchorOf(old[0]!), dealers: [P(1), P(2)], next: { t: 2, n: 3, identities }, epoch }))[0]! as KeyRecord);
+  publicPart(recordsOf(runReshare(old, { anchor: anchorOf(old[0]!), dealers: [P(1), P(2)], next: { t: 2, n: 3, identities }, epoch }))[0]!);
 
 function active(epoch: Epoch, own: number): Epochs {
   return { ...NO_EPOCHS, active: { epoch, own: P(own), signatures: allSigned(epoch) } };
