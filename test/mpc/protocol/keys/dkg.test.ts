@@ -285,6 +285,17 @@ describe('distributed key generation', () => {
       rest.slice(129),
     );
     assert.deepEqual(passed.find((p) => p.kind === 'dkg/commitment' && p.from === '1')!.bytes.slice(37), C);
+    const Cs = ['1', '2'].map((from) => passed.find((p) => p.kind === 'dkg/commitment' && p.from === from)!.bytes.slice(37));
+    const E = H(
+      'dkg-echo/v1',
+      record!.attempt,
+      list(Cs, 32),
+      list(
+        ['1', '2'].map((from) => opening(from).slice()),
+        3 * 65 + 96,
+      ),
+    );
+    assert.deepEqual(passed.find((p) => p.kind === 'dkg/proof' && p.from === '1')!.bytes.slice(-32), E);
   });
 });
 
