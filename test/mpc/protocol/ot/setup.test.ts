@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { beginSetup, decodePair, encodePair, encodeSetupOpening, exchangeSetup, finishSetup, Once, openSetup, Pair, partyId } from '#mpc/protocol';
+import { beginSetup, decodePair, encodePair, encodeSetupOpening, exchangeSetup, finishSetup, openSetup, Pair, partyId } from '#mpc/protocol';
 import { choose, offer, receiverKeys, senderKeys } from '../../../../mpc/protocol/ot/baseOt.ts';
 import { hashToCurve } from '../../../../mpc/protocol/ot/hashToCurve.ts';
 import { zeroShare } from '../../../../mpc/protocol/ot/zeroShares.ts';
-import type { Aborted } from '../../../../mpc/protocol/primitives/abort.ts';
+import { Once, type Aborted } from '../../../../mpc/protocol/primitives/abort.ts';
 import { H, H512, u16 } from '../../../../mpc/protocol/primitives/hash.ts';
 import { id32, type Context, type SessionId, type SetupSessionId } from '../../../../mpc/protocol/primitives/ids.ts';
 import type { PartyId } from '../../../../mpc/protocol/primitives/parties.ts';
