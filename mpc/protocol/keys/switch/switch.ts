@@ -94,10 +94,21 @@ export function nextNumber({ active, waiting, left }: Epochs): number {
   return 1 + Math.max(0, active?.epoch.epoch ?? 0, left?.epoch.epoch ?? 0, ...waiting.filter(({ confirmed }) => confirmed).map(({ epoch }) => epoch.epoch));
 }
 
+/**
+ * mpc/epoch-not-next unless the epoch is of the key of everything that this party counts on: what is active, what it left with, and what it has confirmed. Asked before a confirmation too, because two key
+ * generations that run side by side make two keys under one key id: were both confirmed, the second one's bundle could be held back until the first is funded, and would then erase it.
+ */
+function checkKey({ active, waiting, left }: Epochs, epoch: Epoch): void {
+  const counted = [active, left, ...waiting.filter(({ confirmed }) => confirmed)].flatMap((held) => held?.epoch ?? []);
+  const isSame = counted.every(
+    ({ keyId, publicKey, chainCode }) => equal(keyId, epoch.keyId) && equal(publicKey, epoch.publicKey) && equal(chainCode, epoch.chainCode),
+  );
+  if (!isSame) throw new Problem('mpc/epoch-not-next', 'It is an epoch of another key.');
+}
+
 function checkNext(state: Epochs, epoch: Epoch): void {
-  const before = state.active?.epoch ?? state.left?.epoch;
-  const same = !before || (equal(before.keyId, epoch.keyId) && equal(before.publicKey, epoch.publicKey) && equal(before.chainCode, epoch.chainCode));
-  if (!same) throw new Problem('mpc/epoch-not-next', 'It is an epoch of another key.');
+  const before = state.active ?? state.left;
+  checkKey(state, epoch);
   if (epoch.origin === 'refresh' && !state.active) throw new Problem('mpc/epoch-not-next', 'There is no epoch here that was refreshed.');
   if ((epoch.origin === 'dkg' || epoch.origin === 'import') && before) throw new Problem('mpc/epoch-not-next', 'The key is here already.');
   if (epoch.epoch < nextNumber(state)) throw new Problem('mpc/epoch-not-next', `Its number is ${epoch.epoch}, which has to be ${nextNumber(state)} or more.`);
@@ -131,13 +142,14 @@ export function tested(state: Epochs, epochId: EpochId, S: readonly PartyId[]): 
 
 /**
  * This party confirms, by its signature over doneDigest(epoch). From the write on neither the new epoch nor the old one is dropped here. Asking again gives the same answer.
- * mpc/epoch-unknown, mpc/epoch-not-tested.
+ * mpc/epoch-unknown, mpc/epoch-not-tested, mpc/epoch-not-next.
  */
 export function confirm(state: Epochs, epochId: EpochId, signature: Uint8Array, verify: Verify): Turn {
   const waiting = find(state, epochId);
   const { epoch, own, untested } = waiting;
   if (own === null) throw new Problem('mpc/epoch-unknown', 'This party is not in the epoch, so it has nothing to confirm.');
   if (untested.length > 0) throw new Problem('mpc/epoch-not-tested', `These signer sets have not signed: ${untested.map((S) => S.join('+')).join(', ')}.`);
+  checkKey(state, epoch);
   assert(isSigned(epoch, own, signature, verify), 'a party confirms with its own signature');
   if (waiting.confirmed) return { kind: 'turn', state, duties: [confirmationDuty(waiting)] };
   const confirmed: Waiting = { ...waiting, confirmed: true, signatures: new Map([...waiting.signatures, [own, signature]]) };

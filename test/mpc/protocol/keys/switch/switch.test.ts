@@ -20,6 +20,7 @@ import {
   type Epochs,
   type PartyId,
   type Turn,
+  type Verify,
 } from '#mpc/protocol';
 import { concat } from '#base';
 import { confirmationMessage, encodeBundle } from '../../../../../mpc/protocol/keys/switch/confirmation.ts';
@@ -167,6 +168,38 @@ describe('the switch of epochs', () => {
     assert.throws(() => prepared(NO_EPOCHS, A, P(1), []), /mpc\/epoch-not-next/);
     assert.throws(() => prepared(state, B, P(4), []), /mpc\/bad-parameters/);
     assert.equal(prepared(NO_EPOCHS, e, P(1), []).state.waiting.length, 1);
+  });
+
+  it('confirms one key under one key id: a second key generation that ran beside the first never takes its place', () => {
+    // Both generations have the number 1, so whichever of them came later would erase the other, funded as it may be by then.
+    const [one, two] = [1, 2].map(() => publicPart(recordsOf(runDkg(2, 3))[0]!)).map((epoch) => ({ ...epoch, keyId: e.keyId })) as [Epoch, Epoch];
+    for (const [first, second] of [
+      [one, two],
+      [two, one],
+    ] as const) {
+      const both = prepared(prepared(NO_EPOCHS, first, P(1), []).state, second, P(1), []).state;
+      let state = confirm(both, first.epochId, signature(first, 1), verify).state;
+      assert.throws(() => confirm(state, second.epochId, signature(second, 1), verify), /mpc\/epoch-not-next/);
+      for (const from of [2, 3]) state = turn(received(state, P(from), confirmation(first, from), verify)).state;
+      assert.equal(state.active!.epoch, first);
+      if (state.waiting.length > 0) assert.throws(() => confirm(state, second.epochId, signature(second, 1), verify), /mpc\/epoch-not-next/);
+    }
+    const confirmed = confirm(prepared(NO_EPOCHS, one, P(1), []).state, one.epochId, signature(one, 1), verify).state;
+    assert.throws(() => prepared(confirmed, { ...two, epoch: 2 }, P(1), []), /mpc\/epoch-not-next/);
+  });
+
+  it('asks who signed a bundle before any arithmetic on its points: one of 128 of 255 parties that nobody signed would stop this party for half a minute', () => {
+    const asked: PartyId[] = [];
+    const nobody: Verify = (party) => {
+      asked.push(party);
+      return false;
+    };
+    // Its public shares are not those of its public key, which takes the arithmetic to find out.
+    const forged = encodeBundle({ epoch: { ...A, epoch: 9, publicShares: A.publicShares.toReversed() }, signatures: allSigned(A) });
+    const outcome = gathered(active(e, 1), forged, nobody);
+    assert.ok(outcome.kind === 'abort');
+    assert.equal(outcome.abort.problem.code, 'mpc/malformed-message');
+    assert.deepEqual(asked, [1]);
   });
 
   it('sends again what was sent, and finishes erasing, after a start at any time', () => {
