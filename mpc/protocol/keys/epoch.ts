@@ -122,7 +122,8 @@ export function readEpoch(bytes: Uint8Array): Epoch | null {
   const [origin, n, t] = [ORIGINS[view.getUint8(0)], view.getUint16(1), view.getUint16(3)];
   if (origin === undefined || bytes.length !== FIXED_BYTES + n * (POINT_BYTES + HASH_BYTES)) return null;
   let offset = 9;
-  const take = (length: number): Uint8Array => bytes.slice(offset, (offset += length));
+  // A copy: slice() of a Node Buffer is a view, and what its owner overwrites later would be overwritten here.
+  const take = (length: number): Uint8Array => Uint8Array.from(bytes.subarray(offset, (offset += length)));
   const [keyId, attempt, chainCode, X] = [id32<KeyId>(take(HASH_BYTES)), take(HASH_BYTES), take(HASH_BYTES), pointOf(take(POINT_BYTES))];
   const Xs = Array.from({ length: n }, () => pointOf(take(POINT_BYTES)));
   const identities = Array.from({ length: n }, () => take(HASH_BYTES));
@@ -147,7 +148,7 @@ export function decodeRecord(bytes: Uint8Array): KeyRecord | null {
   if (bytes.length < 2 + HASH_BYTES) return null;
   const epoch = decodeEpoch(bytes.subarray(2 + HASH_BYTES));
   const id = ((bytes[0]! << 8) | bytes[1]!) as PartyId;
-  return epoch && id >= 1 && id <= epoch.n ? recordOf(epoch, id, bytes.slice(2, 2 + HASH_BYTES)) : null;
+  return epoch && id >= 1 && id <= epoch.n ? recordOf(epoch, id, Uint8Array.from(bytes.subarray(2, 2 + HASH_BYTES))) : null;
 }
 
 /** x_i as a number, made late and dropped soon (14). */

@@ -52,7 +52,9 @@ export function decodeBundle(bytes: Uint8Array): Bundle | null {
   if (!epoch) return null;
   return {
     epoch,
-    signatures: new Map(allParties(n).map((party) => [party, bytes.slice(split + (party - 1) * SIGNATURE_BYTES, split + party * SIGNATURE_BYTES)])),
+    signatures: new Map(
+      allParties(n).map((party) => [party, Uint8Array.from(bytes.subarray(split + (party - 1) * SIGNATURE_BYTES, split + party * SIGNATURE_BYTES))]),
+    ),
   };
 }
 

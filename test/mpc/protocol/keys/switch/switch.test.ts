@@ -3,8 +3,10 @@ import {
   anchorOf,
   allParties,
   confirm,
+  decodeRecord,
   doneDigest,
   drop,
+  encodeRecord,
   erased,
   gathered,
   NO_EPOCHS,
@@ -61,6 +63,10 @@ function bundle(epoch: Epoch): Uint8Array {
 function turn(outcome: ReturnType<typeof received>): Turn {
   assert.ok(outcome.kind === 'turn', outcome.kind === 'abort' ? outcome.abort.problem.message : '');
   return outcome;
+}
+
+function bundleOf({ active: held }: Epochs): Uint8Array {
+  return encodeBundle({ epoch: held!.epoch, signatures: held!.signatures! });
 }
 
 const kinds = (duties: readonly Duty[]): string[] => duties.map(({ kind }) => kind);
@@ -200,6 +206,19 @@ describe('the switch of epochs', () => {
     assert.ok(outcome.kind === 'abort');
     assert.equal(outcome.abort.problem.code, 'mpc/malformed-message');
     assert.deepEqual(asked, [1]);
+  });
+
+  it('keeps what it read, also from a Node Buffer that is written over afterwards', () => {
+    const state = confirm(waitingFor(A), A.epochId, signature(A, 1), verify).state;
+    const passed = Buffer.from(bundle(A));
+    const promoted = turn(gathered(state, passed, verify)).state;
+    const stored = Buffer.from(encodeRecord(old[0]!));
+    const record = decodeRecord(stored)!;
+    for (const bytes of [passed, stored]) bytes.fill(0);
+    assert.equal(turn(gathered(confirm(waitingFor(A), A.epochId, signature(A, 1), verify).state, bundleOf(promoted), verify)).state.active!.epoch, A);
+    assert.deepEqual(record.share, old[0]!.share);
+    assert.deepEqual(record.chainCode, old[0]!.chainCode);
+    assert.deepEqual(record.identities, old[0]!.identities);
   });
 
   it('sends again what was sent, and finishes erasing, after a start at any time', () => {
