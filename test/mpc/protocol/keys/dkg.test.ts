@@ -289,6 +289,17 @@ describe('distributed key generation', () => {
     assert.deepEqual(interpolated(recordsOf(runRefresh(records, { randomOf: source })), [P(1), P(2)]), records[0]!.publicKey);
   });
 
+  it('makes neither a key nor a share of zero', () => {
+    for (const drawn of [
+      [3n, 1n, 4n, 1n, q - 7n, 1n],
+      [3n, 1n, 4n, 1n, 5n, q - 14n],
+    ]) {
+      // The constant, the slope; then the sum of the constants is 0, or that and the sum of the slopes is.
+      const endings = runDkg(2, 3, { randomOf: (id) => drawing(...drawn.slice(2 * id - 2, 2 * id)) });
+      for (const party of ['1', '2', '3']) assertVerdict(endings, party, NOBODY('mpc/key-differs'), 'zero');
+    }
+  });
+
   it('makes one proof a run: a state is taken once, by a step that was asked too early not at all', () => {
     const facts = { t: 2, n: 2, keyId: random(32) as KeyId, identities: [random(32), random(32)] };
     const begun = [1, 2].map((own) => dkgBegin({ ...facts, own: P(own) }, random));
