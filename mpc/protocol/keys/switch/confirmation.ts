@@ -10,7 +10,10 @@ import { frame, unframe } from '../rounds.ts';
 /** Of Ed25519 (RFC 8032), and of ECDSA over P-256 as r || s. */
 const SIGNATURE_BYTES = 64;
 
-/** Whether `signature` is by party `party`, whose identity in that epoch is `identity`, over the 32 bytes of `digest`. A party that was restored under a new identity is the caller's to know. */
+/**
+ * Whether `signature` is by party `party`, whose identity in that epoch is `identity`, over the 32 bytes of `digest`. Both are the bundle's word until its signatures hold: a party that was restored under a new
+ * identity is the caller's to know by its old identity, never by `party` alone, or whoever puts the old one into its own place signs for it.
+ */
 export type Verify = (party: PartyId, identity: Uint8Array, digest: Uint8Array, signature: Uint8Array) => boolean;
 
 export type Signatures = ReadonlyMap<PartyId, Uint8Array>;
