@@ -9,6 +9,7 @@ import {
   encodeRecord,
   erased,
   gathered,
+  lastNumber,
   NO_EPOCHS,
   nextNumber,
   prepared,
@@ -174,6 +175,26 @@ describe('the switch of epochs', () => {
     assert.throws(() => prepared(NO_EPOCHS, A, P(1), []), /mpc\/epoch-not-next/);
     assert.throws(() => prepared(state, B, P(4), []), /mpc\/bad-parameters/);
     assert.equal(prepared(NO_EPOCHS, e, P(1), []).state.waiting.length, 1);
+  });
+
+  it('lets nobody use up the numbers: near 2^32 none is left for a refresh, nor for the reshare that would put out who named it', () => {
+    for (const far of [lastNumber(active(e, 1)) + 1, 2 ** 32 - 1]) {
+      assert.throws(() => prepared(active(e, 1), refreshed(far), P(1), []), /mpc\/epoch-not-next/);
+      assert.throws(() => watched(active(e, 1), { ...A, epoch: far }), /mpc\/epoch-not-next/);
+    }
+    // The highest number that is taken, which one honest party confirms and another drops, stands in nobody's way: the first asks for one more, and the second knows why.
+    const last = refreshed(lastNumber(active(e, 1)));
+    const one = confirm(waitingFor(last, 1), last.epochId, signature(last, 1), verify).state;
+    const two = drop(waitingFor(last, 2), last.epochId).state;
+    assert.equal(nextNumber(one), last.epoch + 1);
+    const next = refreshed(last.epoch + 1);
+    for (const [state, own] of [
+      [one, 1],
+      [two, 2],
+    ] as const)
+      assert.equal(prepared(state, next, P(own), []).state.waiting.at(-1)!.epoch, next);
+    // Who joins knows of no number but the operators'.
+    assert.equal(prepared(NO_EPOCHS, { ...A, origin: 'reshare', epoch: 10 ** 6 }, P(1), []).state.waiting.length, 1);
   });
 
   it('confirms one key under one key id: a second key generation that ran beside the first never takes its place', () => {
