@@ -81,6 +81,8 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'src/export': { doors: ['#base', '#db', '#ledger/core', '#anchor/core'], packages: [] },
 
   'mpc/protocol': { doors: ['#base'], packages: NOBLE, pure: true },
+  // The wire knows nobody: the client in front of the nodes comes in by this door alone, and by nothing else of theirs.
+  'mpc/node/wire': { doors: ['#base'], packages: [] },
   'mpc/node': { doors: ['#base', '#ledger/core', '#anchor/core', '#custody/intents'], packages: [...NOBLE, '@noble/secp256k1', 'viem'] },
 };
 

@@ -5,6 +5,7 @@ import { CLI_PROBLEMS } from './cli.ts';
 import { CUSTODY_PROBLEMS } from './custody.ts';
 import { HTTP_PROBLEMS } from './http.ts';
 import { LEDGER_PROBLEMS } from './ledger.ts';
+import { WIRE_PROBLEMS } from './mpc/wire.ts';
 import { ORDERS_PROBLEMS } from './orders.ts';
 import { PAYMENTS_PROBLEMS } from './payments.ts';
 import { SETTLEMENT_PROBLEMS } from './settlement.ts';
@@ -46,6 +47,7 @@ export const PROBLEMS = {
   ...PAYMENTS_PROBLEMS,
   ...SETTLEMENT_PROBLEMS,
   ...STORE_PROBLEMS,
+  ...WIRE_PROBLEMS,
 } as const;
 
 export type ProblemCode = keyof typeof PROBLEMS;
