@@ -16,6 +16,7 @@ import {
   type WindowId,
 } from '#base';
 
+export * from './intentText.ts';
 export * from './signature.ts';
 
 /** The three keys, each a root of its own: who anchors, who pays, who governs. */

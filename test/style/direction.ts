@@ -33,6 +33,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   },
 
   'src/custody/intents.ts': { doors: ['#base'], packages: NOBLE, pure: true },
+  'src/custody/intentText.ts': { doors: ['#base'], packages: [], pure: true },
   'src/custody/signature.ts': { doors: ['#base'], packages: [...NOBLE, '@noble/secp256k1'], pure: true },
   'src/custody': { doors: ['#base', '#db', '#custody/intents'], packages: [...NOBLE, '@noble/secp256k1', 'viem'] },
   'src/chain': { doors: ['#base', '#db', '#supervisor', '#custody', '#custody/intents'], packages: [...NOBLE, 'viem'] },

@@ -19,6 +19,12 @@ export const CUSTODY_PROBLEMS = {
     retry: 'now',
     howToSolve: 'Ask for the signature again: the same intent has the same request.',
   },
+  'custody/bad-intent': {
+    status: 400,
+    title: 'This is no intent that a key of ours signs',
+    retry: 'never',
+    howToSolve: 'Send every member of the kind and no other, spelled as docs/formats.md has it; a digest alone is never signed.',
+  },
   'custody/refused': {
     status: 403,
     title: 'The signers refused to sign',

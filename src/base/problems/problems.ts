@@ -5,6 +5,7 @@ import { CLI_PROBLEMS } from './cli.ts';
 import { CUSTODY_PROBLEMS } from './custody.ts';
 import { HTTP_PROBLEMS } from './http.ts';
 import { LEDGER_PROBLEMS } from './ledger.ts';
+import { SESSION_PROBLEMS } from './mpc/session.ts';
 import { WIRE_PROBLEMS } from './mpc/wire.ts';
 import { ORDERS_PROBLEMS } from './orders.ts';
 import { PAYMENTS_PROBLEMS } from './payments.ts';
@@ -45,6 +46,7 @@ export const PROBLEMS = {
   ...LEDGER_PROBLEMS,
   ...ORDERS_PROBLEMS,
   ...PAYMENTS_PROBLEMS,
+  ...SESSION_PROBLEMS,
   ...SETTLEMENT_PROBLEMS,
   ...STORE_PROBLEMS,
   ...WIRE_PROBLEMS,
