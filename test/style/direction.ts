@@ -1,6 +1,6 @@
 /**
  * Who may import whom: the arrows of ARCHITECTURE.md as data. A folder's row is the longest one that its path starts with; what a row does not list is forbidden.
- * A row that is `pure` also has no `node:` modules: no I/O, no clock, no ambient randomness comes in.
+ * A row that is `pure` also has no `node:` modules but those it names: no I/O, no clock, no ambient randomness comes in.
  */
 export interface Row {
   /** Doors of other folders. A folder's own doors are always open to it, a row's `core` to the rest of its folder. */
@@ -8,6 +8,8 @@ export interface Row {
   /** npm packages, by name; their subpaths come with them. */
   readonly packages: readonly string[];
   readonly pure?: true;
+  /** The `node:` modules of a pure row: functions of their arguments only. What else such a module offers is forbidden by name in habits.test.ts. */
+  readonly builtins?: readonly string[];
 }
 
 const NOBLE = ['@noble/curves', '@noble/hashes'];
@@ -81,10 +83,15 @@ export const ROWS: Readonly<Record<string, Row>> = {
   // Reads what is stored, whole areas at a time and with a role that can only read; what it means is the auditor's business.
   'src/export': { doors: ['#base', '#db', '#ledger/core', '#anchor/core'], packages: [] },
 
-  'mpc/protocol': { doors: ['#base'], packages: NOBLE, pure: true },
   // The wire knows nobody: the client in front of the nodes comes in by this door alone, and by nothing else of theirs.
   'mpc/node/wire': { doors: ['#base'], packages: [] },
-  'mpc/node': { doors: ['#base', '#ledger/core', '#anchor/core', '#custody/intents'], packages: [...NOBLE, '@noble/secp256k1', 'viem'] },
+  // node:crypto for hashing, Diffie-Hellman and verification; randomness is a parameter. The finished signature is verified by another library than made it.
+  'mpc/protocol': { doors: ['#base'], packages: NOBLE, pure: true, builtins: ['node:crypto'] },
+  'mpc/protocol/sign/verify.ts': { doors: ['#base'], packages: [...NOBLE, '@noble/secp256k1'], pure: true, builtins: ['node:crypto'] },
+  'mpc/node': {
+    doors: ['#base', '#ledger/core', '#anchor/core', '#custody/intents', '#mpc/protocol', '#mpc/node/wire'],
+    packages: [...NOBLE, '@noble/secp256k1', 'viem', 'pino', 'prom-client'],
+  },
 };
 
 /** Files that wire everything and may import every door. */

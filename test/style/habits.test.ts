@@ -25,6 +25,12 @@ const HABITS: readonly Habit[] = [
     where: (file) => inProduct(file) && !BIRTHPLACES.includes(file.path),
   },
   { rule: 'nothing but errors is thrown', forbidden: /\bthrow\s+['"`{[\d]/, where: inProduct },
+  {
+    rule: 'the threshold protocol is given its randomness and knows no time',
+    forbidden:
+      /\b(?:randomBytes|randomUUID|randomInt|randomFill\w*|randomSecretKey|getRandomValues|webcrypto|keygen|generate(?:Key|Prime)\w*|Math\.random|Date|performance|hrtime|setTimeout|setInterval|setImmediate)\b/,
+    where: (file) => file.path.startsWith('mpc/protocol/') && file.name.endsWith('.ts'),
+  },
   { rule: 'money is bigint: no floating-point parsing', forbidden: /\bparseFloat\(/, where: (file) => file.path.startsWith('src/') },
   { rule: 'nothing is left to be done later', forbidden: /\b(?:TODO|FIXME|HACK)\b/, where: () => true },
   {

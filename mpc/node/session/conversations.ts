@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { concat, fromHex, Problem, toHex, uintBytes, utf8, type Hex } from '#base';
 import type { PartyId } from '#mpc/protocol';
 
@@ -192,7 +193,8 @@ class OpenConversation implements Conversation {
     const message = payload.slice(1);
     const before = this.#heard[round]!.get(from);
     if (before && !sameBytes(before, message)) {
-      const problem = new Problem('mpc/equivocation', `Party ${from} sent two different messages for round ${round}.`, { culprit: from, round, evidence: [toHex(before), toHex(message)] }); // prettier-ignore
+      const evidence = [before, message].map((bytes) => createHash('sha256').update(bytes).digest('hex'));
+      const problem = new Problem('mpc/equivocation', `Party ${from} sent two different messages for round ${round}.`, { culprit: from, round, evidence });
       this.end(problem);
       throw problem;
     }

@@ -54,7 +54,11 @@ export class Pairs {
    * Evaluates what the peers sent, when nothing else of these pairs is being evaluated and none of them is poisoned. `evaluate` is synchronous: between its look at Delta and the POISON
    * on the disk nothing of the pair can run. An abort comes back after its durable effect, or the reason why nothing was evaluated is thrown.
    */
-  async verdict<Result extends object>(peers: readonly PartyId[], session: Session, evaluate: () => Result | { readonly kind: 'abort'; readonly abort: Abort }): Promise<Result> {
+  async verdict<Result extends object>(
+    peers: readonly PartyId[],
+    session: Session,
+    evaluate: () => Result | { readonly kind: 'abort'; readonly abort: Abort },
+  ): Promise<Result> {
     const pairs = peers.toSorted((a, b) => a - b).map((peer) => this.#pair(peer));
     const before = pairs.map(({ queue }) => queue);
     const mine = Promise.all(before).then(() => this.#pass(pairs, session, evaluate));

@@ -7,6 +7,8 @@ import { HTTP_PROBLEMS } from './http.ts';
 import { LEDGER_PROBLEMS } from './ledger.ts';
 import { SESSION_PROBLEMS } from './mpc/session.ts';
 import { WIRE_PROBLEMS } from './mpc/wire.ts';
+import { MPC_KEYS_PROBLEMS } from './mpc/keys.ts';
+import { MPC_PROTOCOL_PROBLEMS } from './mpc/protocol.ts';
 import { ORDERS_PROBLEMS } from './orders.ts';
 import { PAYMENTS_PROBLEMS } from './payments.ts';
 import { SETTLEMENT_PROBLEMS } from './settlement.ts';
@@ -44,6 +46,8 @@ export const PROBLEMS = {
   ...CUSTODY_PROBLEMS,
   ...HTTP_PROBLEMS,
   ...LEDGER_PROBLEMS,
+  ...MPC_KEYS_PROBLEMS,
+  ...MPC_PROTOCOL_PROBLEMS,
   ...ORDERS_PROBLEMS,
   ...PAYMENTS_PROBLEMS,
   ...SESSION_PROBLEMS,

@@ -1,0 +1,69 @@
+import { normalizeZ } from '@noble/curves/abstract/curve.js';
+import { secp256k1 } from '@noble/curves/secp256k1.js';
+import { assert } from '#base';
+import { COMPRESSED_BYTES, POINT_BYTES } from './parameters.ts';
+import { q } from './scalars.ts';
+
+export type Point = InstanceType<typeof secp256k1.Point>;
+
+/** G and O (section 1). */
+export const G: Point = secp256k1.Point.BASE;
+export const O: Point = secp256k1.Point.ZERO;
+G.precompute(8);
+
+/** k G by noble's fixed-window multiplication, whose sequence of operations does not follow k; k in [0, q). */
+export function timesG(k: bigint): Point {
+  return times(G, k);
+}
+
+/** k P, likewise. Zero, which noble refuses, gives O. */
+export function times(point: Point, k: bigint): Point {
+  assert(k >= 0n && k < q, 'a scalar is in [0, q)');
+  return k === 0n ? O : point.multiply(k);
+}
+
+/** k P in variable time: for public k only. */
+export function timesPublic(point: Point, k: bigint): Point {
+  assert(k >= 0n && k < q, 'a scalar is in [0, q)');
+  return point.multiplyUnsafe(k);
+}
+
+export function sum(points: readonly Point[]): Point {
+  return points.reduce((total, point) => total.add(point), O);
+}
+
+/** 65 bytes, 04 || x || y. O has no such form and is a bug of ours here. */
+export function pointBytes(point: Point): Uint8Array {
+  assert(!point.is0(), 'the identity is never encoded');
+  return point.toBytes(false);
+}
+
+/** Many at the price of one field inversion. */
+export function pointsBytes(points: readonly Point[]): Uint8Array[] {
+  for (const point of points) assert(!point.is0(), 'the identity is never encoded');
+  return normalizeZ(secp256k1.Point, [...points]).map((point) => point.toBytes(false));
+}
+
+/** The point of exactly 65 bytes with prefix 04 that is on the curve, or null (2.3). O cannot be spelled in this form. */
+export function pointOf(bytes: Uint8Array): Point | null {
+  return bytes.length === POINT_BYTES && bytes[0] === 4 ? decoded(bytes) : null;
+}
+
+/** 33 bytes, 02 or 03 || x: in base OT only (2.3). */
+export function compressedBytes(point: Point): Uint8Array {
+  assert(!point.is0(), 'the identity is never encoded');
+  return point.toBytes(true);
+}
+
+export function compressedPointOf(bytes: Uint8Array): Point | null {
+  return bytes.length === COMPRESSED_BYTES && (bytes[0] === 2 || bytes[0] === 3) ? decoded(bytes) : null;
+}
+
+/** noble checks coordinates below p and the curve equation; the cofactor is 1, so that is all there is to check. */
+function decoded(bytes: Uint8Array): Point | null {
+  try {
+    return secp256k1.Point.fromBytes(bytes);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,59 @@
+import type { RandomBytes } from '#base';
+import { assert } from '#base';
+import { SCALAR_BYTES } from './parameters.ts';
+
+/** q: the order of secp256k1 (SEC 2 section 2.4.1). */
+export const q = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
+
+/** Into [0, q), also of a negative value. */
+export function mod(value: bigint): bigint {
+  const rest = value % q;
+  return rest < 0n ? rest + q : rest;
+}
+
+/** a^-1 mod q; a is not 0 mod q. By Fermat, so that the work does not follow the value as Euclid's would. */
+export function invert(value: bigint): bigint {
+  const base = mod(value);
+  assert(base !== 0n, 'zero has no inverse');
+  return power(base, q - 2n);
+}
+
+function power(base: bigint, exponent: bigint): bigint {
+  let result = 1n;
+  for (let bit = BigInt(exponent.toString(2).length - 1); bit >= 0n; bit--) {
+    result = (result * result) % q;
+    if ((exponent >> bit) & 1n) result = (result * base) % q;
+  }
+  return result;
+}
+
+/** 32 bytes big-endian of a value in [0, q) (2.3). */
+export function scalarBytes(value: bigint): Uint8Array {
+  assert(value >= 0n && value < q, 'a scalar is in [0, q)');
+  return new Uint8Array(Buffer.from(value.toString(16).padStart(SCALAR_BYTES * 2, '0'), 'hex'));
+}
+
+/** The value of exactly 32 bytes below q, or null: `s + q` is another spelling of s and slips past every hash of bytes (2.3). */
+export function scalarOf(bytes: Uint8Array): bigint | null {
+  if (bytes.length !== SCALAR_BYTES) return null;
+  const value = bigEndian(bytes);
+  return value < q ? value : null;
+}
+
+export function bigEndian(bytes: Uint8Array): bigint {
+  return BigInt(`0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')}`);
+}
+
+/** Uniform in Z_q but for 2^-256: 512 bits reduced. */
+export function randomScalar(random: RandomBytes): bigint {
+  return bigEndian(random(64)) % q;
+}
+
+/** Uniform in Z_q*. A zero once in 2^256 draws is drawn again; a source that gives nothing but zeros is broken, and stops here. */
+export function randomNonZeroScalar(random: RandomBytes): bigint {
+  for (let draw = 0; draw < 8; draw++) {
+    const value = randomScalar(random);
+    if (value !== 0n) return value;
+  }
+  assert(false, 'the source of randomness gives nothing but zeros');
+}
