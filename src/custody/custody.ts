@@ -3,3 +3,4 @@ export { signatureOf, type Patience } from './await.ts';
 export { openDevelopmentCustody, type DevelopmentCustodyOptions } from './development.ts';
 export type { Custody, Outcome, SignatureRequestId } from './types.ts';
 export { loadOrCreateKey } from './keyStore.ts';
+export { openThresholdCustody, type SignerNode, type ThresholdCustody, type ThresholdCustodyOptions, type ThresholdEvent } from './threshold/threshold.ts';

@@ -35,6 +35,9 @@ export const ROWS: Readonly<Record<string, Row>> = {
   },
 
   'src/custody/intents.ts': { doors: ['#base'], packages: NOBLE, pure: true },
+  'src/custody/signRequest.ts': { doors: ['#base'], packages: [], pure: true },
+  // The client in front of the signer nodes: their wire, and nothing else of theirs.
+  'src/custody/threshold': { doors: ['#base', '#custody/intents', '#mpc/node/wire'], packages: [] },
   'src/custody/intentText.ts': { doors: ['#base'], packages: [], pure: true },
   'src/custody/signature.ts': { doors: ['#base'], packages: [...NOBLE, '@noble/secp256k1'], pure: true },
   'src/custody': { doors: ['#base', '#db', '#custody/intents'], packages: [...NOBLE, '@noble/secp256k1', 'viem'] },

@@ -99,8 +99,9 @@ function decodeProblem(body: Uint8Array): Problem {
     throw new Problem('wire/bad-frame', 'A refusal is no JSON.');
   }
   const { code, detail, facts } = (typeof said === 'object' && said !== null ? said : {}) as Record<string, unknown>;
-  if (typeof code !== 'string' || typeof detail !== 'string' || !Object.hasOwn(PROBLEMS, code))
-    throw new Problem('wire/bad-frame', 'A refusal has no code that we know.');
+  if (typeof code !== 'string' || typeof detail !== 'string') throw new Problem('wire/bad-frame', 'A refusal has no code.');
+  // A newer version may refuse for reasons that this one has no word for.
+  if (!Object.hasOwn(PROBLEMS, code)) return new Problem('wire/failed', `Refused with ${code.slice(0, 64)}, which this version does not know.`);
   const kept = typeof facts === 'object' && facts !== null && !Array.isArray(facts) ? (facts as Record<string, unknown>) : {};
   return new Problem(code as ProblemCode, detail.slice(0, DETAIL_CHARACTERS), kept);
 }

@@ -19,6 +19,12 @@ export const CUSTODY_PROBLEMS = {
     retry: 'now',
     howToSolve: 'Ask for the signature again: the same intent has the same request.',
   },
+  'custody/signers-disagree': {
+    status: 502,
+    title: 'The signers do not agree on the keys they hold',
+    retry: 'later',
+    howToSolve: 'Compare `cairn node status` at every node; one of them holds another key, or says so.',
+  },
   'custody/bad-intent': {
     status: 400,
     title: 'This is no intent that a key of ours signs',

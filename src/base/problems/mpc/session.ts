@@ -14,6 +14,12 @@ export const SESSION_PROBLEMS = {
     retry: 'never',
     howToSolve: 'The facts name the rule and the signer. Change what is asked for; asking again gets the same answer.',
   },
+  'session/not-yet': {
+    status: 503,
+    title: 'A signer cannot judge this yet',
+    retry: 'later',
+    howToSolve: 'The facts say what it waits for, such as records of the book or a final block; it will judge when it has them.',
+  },
   'session/started-before': {
     status: 409,
     title: 'This request was started before',

@@ -4,7 +4,7 @@ import { concat, fromHex, Problem, toHex, utf8, type Hex, type ProblemCode } fro
 import { partyId, type PartyId } from '#mpc/protocol';
 import { CONVERSATION_LIMITS, Conversations, END, SAY, type ConversationLimits } from '../../../../mpc/node/session/conversations.ts';
 
-const [ONE, TWO, THREE] = [1, 2, 3].map((id) => partyId(id, 3)) as [PartyId, PartyId, PartyId];
+const [TWO, THREE] = [partyId(2, 3), partyId(3, 3)];
 const PATIENT_MS = 10_000;
 
 function problem(code: ProblemCode) {
