@@ -16,11 +16,13 @@ export type Effect = 'none' | 'alarm' | 'count' | 'keep-evidence' | 'poison-pair
 
 /** The table of section 12: the code decides the effect, so that no call site can soften it. */
 const EFFECTS = {
+  'mpc/pair-not-usable': 'none',
   'mpc/malformed-message': 'count',
   'mpc/bad-opening': 'keep-evidence',
   'mpc/echo-differs': 'keep-evidence',
   'mpc/equivocation': 'keep-evidence',
   'mpc/session-differs': 'alarm',
+  'mpc/not-the-accepted-session': 'alarm',
   'mpc/ot-check-failed': 'poison-pair',
   'mpc/rvole-check-failed': 'poison-pair',
   'mpc/product-check-failed': 'poison-pair',
@@ -47,13 +49,39 @@ export function abort(code: AbortCode, culprit: PartyId | null, detail: string):
   return new Problem(code, detail, { culprit, effect: EFFECTS[code] });
 }
 
+export interface Aborted {
+  readonly kind: 'abort';
+  readonly abort: Abort;
+}
+
 /** Runs one step and turns an abort in it into a value, because the caller has to write its effect down before anything is sent; whatever else is thrown goes on. */
-export function attempt<Result>(step: () => Result): Result | { readonly kind: 'abort'; readonly abort: Abort } {
+export function attempt<Result>(step: () => Result): Result | Aborted {
   try {
     return step();
   } catch (error) {
     if (!(error instanceof Problem) || !(error.code in EFFECTS)) throw error;
     const { culprit, effect } = error.facts as { culprit: PartyId | null; effect: Effect };
     return { kind: 'abort', abort: { problem: error, culprit, effect } };
+  }
+}
+
+/**
+ * A value that is taken once: what one round leaves for the next. The second taker is refused, because a round that runs twice with the same secrets gives the key away (2.6). Private, so that neither
+ * JSON nor a structured clone carries it to a disk or to another thread.
+ */
+export class Once<T> {
+  #value: T | undefined;
+  readonly #what: string;
+
+  constructor(value: T, what: string) {
+    this.#value = value;
+    this.#what = what;
+  }
+
+  take(): T {
+    const value = this.#value;
+    if (value === undefined) throw new Problem('mpc/step-already-taken', `${this.#what} was taken before.`);
+    this.#value = undefined;
+    return value;
   }
 }

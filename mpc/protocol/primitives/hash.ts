@@ -45,6 +45,11 @@ export function XOF(tag: Tag, length: number, ...parts: readonly Uint8Array[]): 
   return new Uint8Array(hash('shake256', encodeParts(tag, parts), { outputEncoding: 'buffer', outputLength: length }));
 }
 
+/** The same of an encoding that the caller keeps and writes the next index into: `length` bytes in hexadecimal, which costs half of what a buffer does. */
+export function xofHex(encoded: Uint8Array, length: number): string {
+  return hash('shake256', encoded, { outputEncoding: 'hex', outputLength: length });
+}
+
 /** A list is ONE part: count u32 BE || fixed-width items (2.1). */
 export function list(items: readonly Uint8Array[], width: number): Uint8Array {
   const bytes = new Uint8Array(4 + items.length * width);

@@ -1,8 +1,9 @@
+import { createECDH, type ECDH } from 'node:crypto';
 import { normalizeZ } from '@noble/curves/abstract/curve.js';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { assert } from '#base';
 import { COMPRESSED_BYTES, POINT_BYTES } from './parameters.ts';
-import { q } from './scalars.ts';
+import { q, scalarBytes } from './scalars.ts';
 
 export type Point = InstanceType<typeof secp256k1.Point>;
 
@@ -11,12 +12,32 @@ export const G: Point = secp256k1.Point.BASE;
 export const O: Point = secp256k1.Point.ZERO;
 G.precompute(8);
 
-/** k G by noble's fixed-window multiplication, whose sequence of operations does not follow k; k in [0, q). */
-export function timesG(k: bigint): Point {
-  return times(G, k);
+/** k G for a secret k, 65 bytes, by OpenSSL's ladder, whose time does not follow k (15); k in [1, q). */
+export function timesGBytes(k: bigint): Uint8Array {
+  return new Uint8Array(keyed(k).getPublicKey());
 }
 
-/** k P, likewise. Zero, which noble refuses, gives O. */
+/** k G for a secret k in [0, q). */
+export function timesG(k: bigint): Point {
+  return k === 0n ? O : decoded(timesGBytes(k))!;
+}
+
+/**
+ * x(k P) of each P (65 or 33 bytes, on the curve) for a secret k in [1, q), 32 bytes each, by the same ladder. It does not tell k P from -k P: only for where that is enough
+ * (the keys of 4.3) or is made enough (the offset in checks 3 and 4 of 7).
+ */
+export function xOfMultiples(k: bigint, points: readonly Uint8Array[]): Uint8Array[] {
+  const ladder = keyed(k);
+  return points.map((point) => new Uint8Array(ladder.computeSecret(point)));
+}
+
+function keyed(k: bigint): ECDH {
+  const ladder = createECDH('secp256k1');
+  ladder.setPrivateKey(scalarBytes(k));
+  return ladder;
+}
+
+/** k P for a secret k in [0, q), by noble's fixed sequence of operations. Zero, which noble refuses, gives O. */
 export function times(point: Point, k: bigint): Point {
   assert(k >= 0n && k < q, 'a scalar is in [0, q)');
   return k === 0n ? O : point.multiply(k);

@@ -24,8 +24,7 @@ export const TAGS = [
   'zseed-com/v1',
   'zseed/v1',
   'zero/v1',
-  'bot-h2c-0/v1',
-  'bot-h2c-1/v1',
+  'bot-h2c/v1',
   'bot-key/v1',
   // OT extension (5)
   'ote-prg/v1',

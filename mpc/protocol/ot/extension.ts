@@ -1,0 +1,142 @@
+/**
+ * OT extension (digest section 5): SoftSpokenOT with k = 1, that is IKNP with the per-column check, made non-interactive by Fiat-Shamir. Bob, who held both keys of every base OT, chooses; Alice, who holds
+ * Delta, gets both pads of every row.
+ */
+import type { RandomBytes } from '#base';
+import { equal } from '../primitives/constantTime.ts';
+import { encodeParts, H, list, u16, XOF, xofHex } from '../primitives/hash.ts';
+import type { PairId } from '../primitives/ids.ts';
+import { BASE_OTS, COLUMN_BYTES, HASH_BYTES, SCALAR_BYTES, VOLE_WIDTH, XI } from '../primitives/parameters.ts';
+import { bitOf } from './baseOt.ts';
+import { bytesOf, columnsOf, COLUMN_WORDS, rowsOf, ROW_WORDS, type Columns } from './columns.ts';
+import { pushRow } from './elements.ts';
+import { hashColumn, weights } from './gf128.ts';
+
+const U_BYTES = BASE_OTS * COLUMN_BYTES;
+const ELEMENT_BYTES = 16;
+/** u_1..u_K 8,704 || xh 16 || T 32. */
+export const EXTENSION_BYTES = U_BYTES + ELEMENT_BYTES + HASH_BYTES;
+
+/** Both keys of every base OT of one direction: Bob's. */
+export interface SenderKeys {
+  readonly k0: Uint8Array;
+  readonly k1: Uint8Array;
+}
+
+/** Delta and the key it chose of every base OT: Alice's. */
+export interface ReceiverKeys {
+  readonly delta: Uint8Array;
+  readonly kDelta: Uint8Array;
+}
+
+export interface Extended {
+  readonly message: Uint8Array;
+  /** beta: the first 416 bits of x. */
+  readonly beta: Uint8Array;
+  /** gamma_{j,w} at 4j + w, below 2^256. */
+  readonly gamma: readonly bigint[];
+}
+
+/** PRG(k, i, b) = XOF("ote-prg/v1"; s, i, b, k) to 68 bytes, for every i, as a matrix: the bits choose which of the two keys of a base OT each one is. */
+function prg(s: PairId, keys: Uint8Array, bit: (i: number) => number): Columns {
+  const input = encodeParts('ote-prg/v1', [s, u16(0), u16(0), new Uint8Array(HASH_BYTES)]);
+  // From the end: key 32, its length 4, b 2, its length 4, i 2.
+  const [keyAt, bitAt, indexAt] = [input.length - HASH_BYTES, input.length - HASH_BYTES - 6, input.length - HASH_BYTES - 12];
+  const bytes = Buffer.alloc(U_BYTES);
+  for (let i = 0; i < BASE_OTS; i++) {
+    input[indexAt + 1] = i;
+    input[bitAt + 1] = bit(i);
+    input.set(keys.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES), keyAt);
+    bytes.write(xofHex(input, COLUMN_BYTES), i * COLUMN_BYTES, 'hex');
+  }
+  return columnsOf(bytes);
+}
+
+/** chi = XOF("ote-chi/v1"; s, u_1..u_K) to four elements of F128, as the table of what each bit adds to h. */
+function challenge(s: PairId, u: Uint8Array): Uint32Array {
+  const columns = Array.from({ length: BASE_OTS }, (_, i) => u.subarray(i * COLUMN_BYTES, (i + 1) * COLUMN_BYTES));
+  return weights(XOF('ote-chi/v1', 4 * ELEMENT_BYTES, s, list(columns, COLUMN_BYTES)));
+}
+
+/** T = H("ote-t/v1"; s, th_1..th_K) of 128 elements. */
+function digestOf(s: PairId, th: Uint32Array): Uint8Array {
+  const elements = bytesOf(th);
+  return H(
+    'ote-t/v1',
+    s,
+    list(
+      Array.from({ length: BASE_OTS }, (_, i) => elements.subarray(i * ELEMENT_BYTES, (i + 1) * ELEMENT_BYTES)),
+      ELEMENT_BYTES,
+    ),
+  );
+}
+
+/** Row(j, y) = XOF("ote-row/v1"; s, j, y) to W numbers of 256 bits, of rows 0..415; the last 128 serve only the check. Session, direction and index are in the hash. */
+function hashRows(s: PairId, rows: Uint32Array): bigint[] {
+  const input = encodeParts('ote-row/v1', [s, u16(0), new Uint8Array(ELEMENT_BYTES)]);
+  const [rowAt, indexAt] = [input.length - ELEMENT_BYTES, input.length - ELEMENT_BYTES - 6];
+  const bytes = bytesOf(rows);
+  const values: bigint[] = [];
+  for (let j = 0; j < XI; j++) {
+    input[indexAt] = j >> 8;
+    input[indexAt + 1] = j & 0xff;
+    input.set(bytes.subarray(j * ELEMENT_BYTES, (j + 1) * ELEMENT_BYTES), rowAt);
+    pushRow(xofHex(input, SCALAR_BYTES * VOLE_WIDTH), values);
+  }
+  return values;
+}
+
+/** Bob's only message and what he keeps: x = (beta || beta_chk) uniform, u_i = t0_i xor t1_i xor x. */
+export function extend(s: PairId, { k0, k1 }: SenderKeys, random: RandomBytes): Extended {
+  const x = columnsOfOne(random(COLUMN_BYTES));
+  const t0 = prg(s, k0, () => 0);
+  const u = prg(s, k1, () => 1);
+  for (let i = 0, at = 0; i < BASE_OTS; i++) for (let w = 0; w < COLUMN_WORDS; w++, at++) u[at]! ^= t0[at]! ^ x[w]!;
+
+  const table = challenge(s, bytesOf(u));
+  const xh = new Uint32Array(4);
+  hashColumn(table, x, 0, xh, 0); // xh = h(x)
+  const th = new Uint32Array(4 * BASE_OTS);
+  for (let i = 0; i < BASE_OTS; i++) hashColumn(table, t0, i * COLUMN_WORDS, th, 4 * i); // th_i = h(t0_i)
+
+  const message = new Uint8Array(EXTENSION_BYTES);
+  message.set(bytesOf(u));
+  message.set(bytesOf(xh), U_BYTES);
+  message.set(digestOf(s, th), U_BYTES + ELEMENT_BYTES);
+  return { message, beta: bytesOf(x).slice(0, XI / 8), gamma: hashRows(s, rowsOf(t0)) }; // gamma_j = Row(j, row_j)
+}
+
+function columnsOfOne(bytes: Uint8Array): Uint32Array {
+  return new Uint32Array(bytes.slice(0, COLUMN_BYTES).buffer);
+}
+
+/**
+ * Alice's verdict: q_i = tb_i xor Delta_i * u_i, and whether H("ote-t/v1"; s, (h(q_i) + Delta_i * xh)_i) == T, over all columns at once in constant time. Null where it is not: the peer has then learned a
+ * bit of Delta, and the pair is to be poisoned before anything else happens (12).
+ */
+export function checkExtension(s: PairId, { delta, kDelta }: ReceiverKeys, message: Uint8Array): Columns | null {
+  const u = columnsOf(message.subarray(0, U_BYTES));
+  const xh = new Uint32Array(message.slice(U_BYTES, U_BYTES + ELEMENT_BYTES).buffer);
+  const columns = prg(s, kDelta, (i) => bitOf(delta, i)); // tb_i = PRG(k_{Delta_i, i}, i, Delta_i)
+  for (let i = 0, at = 0; i < BASE_OTS; i++) {
+    const mask = -bitOf(delta, i);
+    for (let w = 0; w < COLUMN_WORDS; w++, at++) columns[at]! ^= u[at]! & mask;
+  }
+  const table = challenge(s, message.subarray(0, U_BYTES));
+  const hashes = new Uint32Array(4 * BASE_OTS);
+  for (let i = 0; i < BASE_OTS; i++) {
+    hashColumn(table, columns, i * COLUMN_WORDS, hashes, 4 * i);
+    const mask = -bitOf(delta, i);
+    for (let w = 0; w < 4; w++) hashes[4 * i + w]! ^= xh[w]! & mask;
+  }
+  return equal(digestOf(s, hashes), message.subarray(U_BYTES + ELEMENT_BYTES)) ? columns : null;
+}
+
+/** alpha0_j = Row(j, qrow_j) and alpha1_j = Row(j, qrow_j xor Delta); gamma_j is one of them, by beta_j. */
+export function pads(s: PairId, delta: Uint8Array, columns: Columns): { readonly alpha0: readonly bigint[]; readonly alpha1: readonly bigint[] } {
+  const rows = rowsOf(columns);
+  const alpha0 = hashRows(s, rows);
+  const difference = new Uint32Array(delta.slice().buffer);
+  for (let j = 0, at = 0; j < XI; j++) for (let w = 0; w < ROW_WORDS; w++, at++) rows[at]! ^= difference[w]!;
+  return { alpha0, alpha1: hashRows(s, rows) };
+}

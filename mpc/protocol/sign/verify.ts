@@ -1,0 +1,50 @@
+/** The finished signature, judged by two libraries that had no part in making it, OpenSSL and @noble/secp256k1 (digest 7; T-17). */
+import { createPublicKey, hash, verify } from 'node:crypto';
+import { recoverPublicKey } from '@noble/secp256k1';
+import { concat, utf8 } from '#base';
+import { equal } from '../primitives/constantTime.ts';
+import { G, pointBytes, pointOf, timesPublic } from '../primitives/points.ts';
+import { bigEndian, invert, mod, q } from '../primitives/scalars.ts';
+
+export interface Candidate {
+  /** r 32 || s 32. */
+  readonly compact: Uint8Array;
+  readonly recovery: 0 | 1;
+  /** m: 32 bytes. */
+  readonly digest: Uint8Array;
+  /** 65 bytes. */
+  readonly publicKey: Uint8Array;
+}
+
+/** SubjectPublicKeyInfo of an uncompressed point of secp256k1, up to the point (RFC 5480). */
+const SPKI = Uint8Array.from(Buffer.from('3056301006072a8648ce3d020106052b8104000a034200', 'hex'));
+const MESSAGE = utf8('cairn-dkls23/1 shifted verification');
+const MESSAGE_DIGEST = BigInt(`0x${hash('sha256', MESSAGE, 'hex')}`);
+
+/** Low-s, valid under the key for OpenSSL, and for @noble/secp256k1 a signature whose recovered key is the key. */
+export function verifyIndependently(candidate: Candidate): boolean {
+  const { compact } = candidate;
+  const [r, s] = [bigEndian(compact.subarray(0, 32)), bigEndian(compact.subarray(32))];
+  return r > 0n && r < q && s > 0n && s <= q >> 1n && verifiesNatively(candidate, r) && recoversTo(candidate);
+}
+
+/**
+ * OpenSSL through Node verifies messages and no digests. (r, s) is a signature of digest m by Q exactly if it is one of digest e by Q + ((m - e) / r) G, for both say (e/s) G + (r/s) Q' = (m/s) G + (r/s) Q;
+ * so e is the SHA-256 of a fixed message.
+ */
+function verifiesNatively({ compact, digest, publicKey }: Candidate, r: bigint): boolean {
+  const Q = pointOf(publicKey);
+  const shifted = Q?.add(timesPublic(G, mod((bigEndian(digest) - MESSAGE_DIGEST) * invert(r))));
+  if (!shifted || shifted.is0()) return false;
+  const key = createPublicKey({ key: Buffer.from(concat(SPKI, pointBytes(shifted))), format: 'der', type: 'spki' });
+  return verify('sha256', MESSAGE, { key, dsaEncoding: 'ieee-p1363' }, compact);
+}
+
+function recoversTo({ compact, recovery, digest, publicKey }: Candidate): boolean {
+  try {
+    const compressed = recoverPublicKey(concat(Uint8Array.of(recovery), compact), digest, { prehash: false });
+    return equal(compressed.subarray(1), publicKey.subarray(1, 33)) && (compressed[0]! & 1) === (publicKey[64]! & 1);
+  } catch {
+    return false;
+  }
+}
