@@ -81,7 +81,9 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'src/export': { doors: ['#base', '#db', '#ledger/core', '#anchor/core'], packages: [] },
 
   'mpc/protocol': { doors: ['#base'], packages: NOBLE, pure: true },
-  'mpc/node': { doors: ['#base', '#ledger/core', '#anchor/core', '#custody/intents'], packages: [...NOBLE, '@noble/secp256k1', 'viem'] },
+  // The policy decides by what it is given; the rest of a node keeps it, with everything else that must outlive the process.
+  'mpc/node/policy': { doors: ['#base', '#anchor/core', '#custody/intents'], packages: [...NOBLE, 'zod'], pure: true },
+  'mpc/node': { doors: ['#base', '#ledger/core', '#anchor/core', '#custody/intents'], packages: [...NOBLE, '@noble/secp256k1', 'viem', 'zod'] },
 };
 
 /** Files that wire everything and may import every door. */

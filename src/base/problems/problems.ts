@@ -5,6 +5,8 @@ import { CLI_PROBLEMS } from './cli.ts';
 import { CUSTODY_PROBLEMS } from './custody.ts';
 import { HTTP_PROBLEMS } from './http.ts';
 import { LEDGER_PROBLEMS } from './ledger.ts';
+import { MPC_NODE_PROBLEMS } from './mpc/node.ts';
+import { MPC_POLICY_PROBLEMS } from './mpc/policy.ts';
 import { ORDERS_PROBLEMS } from './orders.ts';
 import { PAYMENTS_PROBLEMS } from './payments.ts';
 import { SETTLEMENT_PROBLEMS } from './settlement.ts';
@@ -42,6 +44,8 @@ export const PROBLEMS = {
   ...CUSTODY_PROBLEMS,
   ...HTTP_PROBLEMS,
   ...LEDGER_PROBLEMS,
+  ...MPC_NODE_PROBLEMS,
+  ...MPC_POLICY_PROBLEMS,
   ...ORDERS_PROBLEMS,
   ...PAYMENTS_PROBLEMS,
   ...SETTLEMENT_PROBLEMS,
