@@ -93,8 +93,10 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'mpc/protocol/sign/verify.ts': { doors: ['#base'], packages: [...NOBLE, '@noble/secp256k1'], pure: true, builtins: ['node:crypto'] },
   'mpc/node': {
     doors: ['#base', '#ledger/core', '#anchor/core', '#custody/intents', '#mpc/protocol', '#mpc/node/wire'],
-    packages: [...NOBLE, '@noble/secp256k1', 'viem', 'pino', 'prom-client'],
+    packages: [...NOBLE, '@noble/secp256k1', 'viem', 'zod', 'pino', 'prom-client'],
   },
+  // The policy decides by what it is given; the rest of a node keeps it, with everything else that must outlive the process.
+  'mpc/node/policy': { doors: ['#base', '#anchor/core', '#custody/intents'], packages: [...NOBLE, 'zod'], pure: true },
 };
 
 /** Files that wire everything and may import every door. */

@@ -9,6 +9,8 @@ import { SESSION_PROBLEMS } from './mpc/session.ts';
 import { WIRE_PROBLEMS } from './mpc/wire.ts';
 import { MPC_KEYS_PROBLEMS } from './mpc/keys.ts';
 import { MPC_PROTOCOL_PROBLEMS } from './mpc/protocol.ts';
+import { MPC_NODE_PROBLEMS } from './mpc/node.ts';
+import { MPC_POLICY_PROBLEMS } from './mpc/policy.ts';
 import { ORDERS_PROBLEMS } from './orders.ts';
 import { PAYMENTS_PROBLEMS } from './payments.ts';
 import { SETTLEMENT_PROBLEMS } from './settlement.ts';
@@ -48,6 +50,8 @@ export const PROBLEMS = {
   ...LEDGER_PROBLEMS,
   ...MPC_KEYS_PROBLEMS,
   ...MPC_PROTOCOL_PROBLEMS,
+  ...MPC_NODE_PROBLEMS,
+  ...MPC_POLICY_PROBLEMS,
   ...ORDERS_PROBLEMS,
   ...PAYMENTS_PROBLEMS,
   ...SESSION_PROBLEMS,
