@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert';
 import { Problem, type ProblemCode } from '#base';
 import { partyId, type Abort, type PartyId } from '#mpc/protocol';
-import { MAX_SESSIONS_PER_PAIR, Pairs } from '../../../../mpc/node/session/pairs.ts';
+import { MAX_INVALID_SIGNATURES, MAX_SESSIONS_PER_PAIR, Pairs } from '../../../../mpc/node/session/pairs.ts';
 
 const [TWO, THREE] = [partyId(2, 3), partyId(3, 3)];
 
@@ -11,7 +11,7 @@ function problem(code: ProblemCode) {
 
 function session() {
   const ending = new AbortController();
-  return { signal: ending.signal, end: (reason: Problem) => ending.abort(reason) };
+  return { sid: () => undefined, signal: ending.signal, end: (reason: Problem) => ending.abort(reason) };
 }
 
 function failedCheck(culprit: PartyId): { readonly kind: 'abort'; readonly abort: Abort } {
@@ -20,7 +20,7 @@ function failedCheck(culprit: PartyId): { readonly kind: 'abort'; readonly abort
 
 describe('the pairs of a node', () => {
   it('let so many sessions run with a peer and no more', () => {
-    const pairs = new Pairs({ poison: async () => undefined, objection: () => undefined });
+    const pairs = new Pairs({ poison: async () => undefined });
     const entered = Array.from({ length: MAX_SESSIONS_PER_PAIR }, () => pairs.enter([TWO], session()));
     assert.throws(() => pairs.enter([TWO], session()), problem('session/too-many'));
     assert.throws(() => pairs.enter([THREE, TWO], session()), problem('session/too-many'));
@@ -30,7 +30,7 @@ describe('the pairs of a node', () => {
   });
 
   it('pass one verdict at a time, in the order of asking', async () => {
-    const pairs = new Pairs({ poison: async () => undefined, objection: () => undefined });
+    const pairs = new Pairs({ poison: async () => undefined });
     const order: number[] = [];
     await Promise.all([1, 2, 3, 4].map((n) => pairs.verdict(n % 2 ? [TWO] : [THREE, TWO], session(), () => (order.push(n), {}))));
     assert.deepEqual(order, [1, 2, 3, 4]);
@@ -47,7 +47,6 @@ describe('the pairs of a node', () => {
             resolve();
           };
         }),
-      objection: () => undefined,
     });
     const sessions = Array.from({ length: 8 }, session);
     for (const each of sessions) pairs.enter([TWO], each);
@@ -78,7 +77,6 @@ describe('the pairs of a node', () => {
       poison: async () => {
         throw new Problem('node/disk-failed', 'The disk is gone.');
       },
-      objection: () => undefined,
     });
     const other = session();
     pairs.enter([TWO], other);
@@ -89,16 +87,22 @@ describe('the pairs of a node', () => {
 
   it('poison nobody for an abort that is no cheating', async () => {
     const poisoned: PartyId[] = [];
-    const pairs = new Pairs({ poison: async (peer) => void poisoned.push(peer), objection: () => undefined });
+    const pairs = new Pairs({ poison: async (peer) => void poisoned.push(peer) });
     const abort: Abort = { problem: new Problem('mpc/session-differs', 'Another session.'), culprit: null, effect: 'alarm' };
     await assert.rejects(pairs.verdict([TWO], session(), () => ({ kind: 'abort' as const, abort })), problem('mpc/session-differs')); // prettier-ignore
     assert.deepEqual(poisoned, []);
     pairs.enter([TWO], session());
   });
 
-  it('begin no session with a peer that somebody objects to', () => {
-    const pairs = new Pairs({ poison: async () => undefined, objection: (peer) => (peer === THREE ? new Problem('session/pair-unusable', 'No.') : undefined) });
+  it('suspend the peers, not the key, when signatures with them keep coming out invalid', () => {
+    const pairs = new Pairs({ poison: async () => undefined });
+    for (let count = 1; count <= MAX_INVALID_SIGNATURES; count++) {
+      pairs.enter([TWO, THREE], session()).leave();
+      assert.equal(pairs.countInvalid([TWO, THREE]), count);
+    }
     assert.throws(() => pairs.enter([TWO, THREE], session()), problem('session/pair-unusable'));
-    assert.equal(pairs.running(TWO), 0);
+    pairs.enter([TWO], session());
+    pairs.heal(THREE);
+    pairs.enter([TWO, THREE], session());
   });
 });

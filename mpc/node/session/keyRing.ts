@@ -1,0 +1,113 @@
+import { assert, fromHex, isHex, Problem, toHex, type Hex } from '#base';
+import { addressOf, ROLES, type Role } from '#custody/intents';
+import {
+  contextOf,
+  decodeEpoch,
+  decodePair,
+  encodeEpoch,
+  recordOf,
+  type Abort,
+  type Context,
+  type Epoch,
+  type KeyRecord,
+  type Pair,
+  type PartyId,
+} from '#mpc/protocol';
+import type { EpochRecord, EpochRef, NodeStore } from '../store/store.ts';
+import { Pairs } from './pairs.ts';
+
+/** What the store keeps of an epoch beside its share (EpochMade.data): which key it is to us, and the epoch as the protocol spells it. */
+export interface EpochData {
+  readonly role: Role;
+  readonly epoch: Epoch;
+}
+
+export function epochDataToJson({ role, epoch }: EpochData): { readonly role: Role; readonly epoch: Hex } {
+  return { role, epoch: toHex(encodeEpoch(epoch)) };
+}
+
+/** The journal is sealed, so what comes back from it is what was put into it. */
+export function epochDataOf({ data }: Pick<EpochRecord, 'data'>): EpochData {
+  const { role, epoch: hex } = data as { readonly role: Role; readonly epoch: Hex };
+  const epoch = isHex(hex) ? decodeEpoch(fromHex(hex)) : null;
+  assert(epoch && ROLES.includes(role), 'the store gives back the epoch that was put into it');
+  return { role, epoch };
+}
+
+/** One epoch of one key with everything that signs with it. One object an epoch: its pairs and their queues are shared by all sessions. */
+export interface Key {
+  readonly role: Role;
+  readonly ref: EpochRef;
+  readonly record: KeyRecord;
+  readonly ctx: Context;
+  readonly address: Hex;
+  readonly pairs: Pairs;
+  /** The state of the pair with this peer; node/wrong-state where nothing of it is left. */
+  pair(peer: PartyId): Pair;
+}
+
+/** Writes a poisoning down, durably. */
+export type Poison = (key: Key, peer: PartyId, abort: Abort, sid: Hex | undefined) => Promise<void>;
+
+/** The keys of this node in memory, opened when they are first used. A pair is read again after it was set up anew, because its generation is another one. */
+export class KeyRing {
+  readonly #store: NodeStore;
+  readonly #poison: Poison;
+  readonly #keys = new Map<Hex, Key>();
+
+  constructor(store: NodeStore, poison: Poison) {
+    this.#store = store;
+    this.#poison = poison;
+  }
+
+  /** The epochs of this node that are not over, newest last. */
+  epochs(): readonly EpochRecord[] {
+    return this.#store.epochs.filter(({ status }) => status !== 'RETIRED').sort((a, b) => a.epoch - b.epoch);
+  }
+
+  /** The key that signs for this role; node/unknown-key where there is none (yet). */
+  active(role: Role): Key {
+    const found = this.epochs().findLast((record) => record.status === 'ACTIVE' && epochDataOf(record).role === role);
+    if (!found) throw new Problem('node/unknown-key', `This node has no key in use as ${role}.`, { role });
+    return this.at(found);
+  }
+
+  /** node/unknown-key, node/wrong-state where nothing of the epoch is left. */
+  at({ keyId, epochId }: EpochRef): Key {
+    const record = this.#store.epoch({ keyId, epochId });
+    if (record.status === 'RETIRED') {
+      this.#keys.get(epochId)?.record.share.fill(0);
+      this.#keys.delete(epochId);
+      throw new Problem('node/wrong-state', `Epoch ${record.epoch} of key ${keyId} is over.`, { keyId, epochId });
+    }
+    let key = this.#keys.get(epochId);
+    if (!key) this.#keys.set(epochId, (key = this.#open(record)));
+    return key;
+  }
+
+  #open(stored: EpochRecord): Key {
+    const ref: EpochRef = { keyId: stored.keyId, epochId: stored.epochId };
+    const { role, epoch } = epochDataOf(stored);
+    const party = Number(this.#store.node.replace('party-', '')) as PartyId;
+    const record = recordOf(epoch, party, this.#store.share(ref));
+    assert(record, 'x_i G == X_i of the stored share');
+    const opened = new Map<PartyId, Pair>();
+    const key: Key = {
+      role,
+      ref,
+      record,
+      ctx: contextOf(record),
+      address: addressOf(record.publicKey),
+      pairs: new Pairs({ poison: (peer, abort, sid) => this.#poison(key, peer, abort, sid) }),
+      pair: (peer) => {
+        const { pairs } = this.#store.epoch(ref);
+        const before = opened.get(peer);
+        if (before && before.secrets.generation === pairs.get(peer)?.generation) return before;
+        const pair = decodePair(this.#store.pairSecrets(ref, peer));
+        opened.set(peer, pair);
+        return pair;
+      },
+    };
+    return key;
+  }
+}
