@@ -45,3 +45,4 @@ export {
   ROUND3_BYTES,
 } from './sign/messages.ts';
 export { verifyIndependently, type Candidate } from './sign/verify.ts';
+export * from './keys/keys.ts';

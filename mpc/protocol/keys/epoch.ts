@@ -11,7 +11,7 @@ import { interpolateInExponent } from '../primitives/polynomials.ts';
 import { invert, mod, scalarOf } from '../primitives/scalars.ts';
 
 /** How an epoch came to be; it chooses the tag of its confirmations. */
-const ORIGINS = ['dkg', 'refresh', 'reshare'] as const;
+const ORIGINS = ['dkg', 'refresh', 'reshare', 'import'] as const;
 export type Origin = (typeof ORIGINS)[number];
 
 /** Public among the parties; confidential to everybody else, because of cc. */
@@ -93,7 +93,7 @@ export function testDigest(epoch: Omit<KeyShare, 'id' | 'share'>, S: readonly Pa
 
 /** H(cc) of the anchor that new parties take from an independent source (11.1). */
 export function chainCodeHash(chainCode: Uint8Array): Uint8Array {
-  return H('reshare-anchor/v1', chainCode);
+  return H('chain-code/v1', chainCode);
 }
 
 const FIXED_BYTES = 1 + 2 + 2 + 4 + 3 * HASH_BYTES + POINT_BYTES;
@@ -144,4 +144,11 @@ export function secretScalar({ share }: Pick<KeyShare, 'share'>): bigint {
   const x = scalarOf(share);
   assert(x !== null && x !== 0n, 'a record holds a share in [1, q)');
   return x;
+}
+
+/** A point of a record or of checked facts. */
+export function storedPoint(bytes: Uint8Array): Point {
+  const point = pointOf(bytes);
+  assert(point, 'a record holds points');
+  return point;
 }

@@ -1,6 +1,6 @@
-/** What the rounds of key generation, refresh and reshare have in common: the frame of a message, and states that are used once. */
+/** What the rounds of key generation, refresh and reshare have in common: the frame of a message, and what a step gives. */
 import { concat, Problem } from '#base';
-import { abort } from '../primitives/abort.ts';
+import { abort, Once } from '../primitives/abort.ts';
 import { equal } from '../primitives/constantTime.ts';
 import { u16 } from '../primitives/hash.ts';
 import { HASH_BYTES } from '../primitives/parameters.ts';
@@ -24,7 +24,8 @@ const KINDS = {
   'reshare/commitment': 0x32,
   'reshare/opening': 0x33,
   'reshare/share': 0x34,
-  'reshare/echo': 0x35,
+  'reshare/dealer-echo': 0x35,
+  'reshare/receiver-echo': 0x36,
   confirmation: 0x40,
 } as const;
 
@@ -46,11 +47,22 @@ export interface Place {
 /** What peers have sent to this party in one round, by sender as the channel authenticated it. */
 export type Inbox = ReadonlyMap<PartyId, Uint8Array>;
 
-/** What one step gives: the state for the next one, a message to everybody, and messages for one receiver each, which are secret on the wire (2.4). */
-export interface Sent<State> {
-  readonly state: Once<State>;
+/** What one step gives: a message to everybody, messages for one receiver each, which are secret on the wire (2.4), and what the next step takes. */
+export interface Sent<Next> {
+  readonly kind: 'send';
   readonly broadcast: Uint8Array;
   readonly direct?: ReadonlyMap<PartyId, Uint8Array>;
+  readonly next: Once<Next>;
+}
+
+export function sent<Next>(next: Next, what: string, broadcast: Uint8Array, direct?: ReadonlyMap<PartyId, Uint8Array>): Sent<Next> {
+  return { kind: 'send', broadcast, ...(direct && { direct }), next: new Once(next, what) };
+}
+
+/** What the last step gives. */
+export interface Done<Result> {
+  readonly kind: 'done';
+  readonly result: Result;
 }
 
 export function frame({ kind, sid, from, to }: Place, ...fields: readonly Uint8Array[]): Uint8Array {
@@ -84,22 +96,4 @@ export function checkInbox(inbox: Inbox, senders: readonly PartyId[], what: stri
 /** The same, of everybody but oneself. */
 export function others(parties: readonly PartyId[], own: PartyId): PartyId[] {
   return parties.filter((party) => party !== own);
-}
-
-/** A state that one step takes and no second one can: a proof made twice with one k_i gives a_{i,0} away (D3), and an attempt that was aborted does not go on. */
-export class Once<State> {
-  #state: State | null;
-
-  constructor(state: State) {
-    this.#state = state;
-  }
-
-  /** The state, for ever; a `guard` that throws leaves it where it is. */
-  take(guard: (state: State) => void): State {
-    if (this.#state === null) throw new Problem('mpc/step-already-taken', 'This state was used before.');
-    const state = this.#state;
-    guard(state);
-    this.#state = null;
-    return state;
-  }
 }

@@ -78,9 +78,11 @@ export class Once<T> {
     this.#what = what;
   }
 
-  take(): T {
+  /** A `guard` that throws leaves the value where it is: what was asked too early may be asked again. */
+  take(guard?: (value: T) => void): T {
     const value = this.#value;
     if (value === undefined) throw new Problem('mpc/step-already-taken', `${this.#what} was taken before.`);
+    guard?.(value);
     this.#value = undefined;
     return value;
   }

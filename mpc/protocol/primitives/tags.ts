@@ -50,13 +50,14 @@ export const TAGS = [
   // Reshare (11.1)
   'reshare-sid/v1',
   'reshare-com/v1',
-  'reshare-rho/v1',
   'reshare-echo/v1',
   'reshare-done/v1',
   'reshare-anchor/v1',
+  'chain-code/v1',
+  // Import (11.2)
+  'import-done/v1',
   // Backup (11.3)
   'backup-aad/v1',
-  'backup-key/v1',
 ] as const;
 
 export type Tag = (typeof TAGS)[number];
