@@ -4,8 +4,8 @@ import {
   contextOf,
   decodeEpoch,
   decodePair,
+  decodeRecord,
   encodeEpoch,
-  recordOf,
   type Abort,
   type Context,
   type Epoch,
@@ -87,9 +87,8 @@ export class KeyRing {
 
   #open(stored: EpochRecord): Key {
     const ref: EpochRef = { keyId: stored.keyId, epochId: stored.epochId };
-    const { role, epoch } = epochDataOf(stored);
-    const party = Number(this.#store.node.replace('party-', '')) as PartyId;
-    const record = recordOf(epoch, party, this.#store.share(ref));
+    const { role } = epochDataOf(stored);
+    const record = decodeRecord(this.#store.share(ref));
     assert(record, 'x_i G == X_i of the stored share');
     const opened = new Map<PartyId, Pair>();
     const key: Key = {

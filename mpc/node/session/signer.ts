@@ -82,7 +82,7 @@ export class Signer {
 
   /** What a coordinator asks for. session/refused with the rule, session/not-yet, or why no signature came of it. */
   ask(request: SignRequest, requester: string): Promise<Signature> {
-    const { store, judge, audit, clock, ring } = this.#options;
+    const { store, judge, clock, ring } = this.#options;
     const key = ring.active(request.role);
     let accepted: Extract<Verdict, { accepted: true }> | undefined;
     return this.#once(key, request.signers, {
@@ -215,7 +215,15 @@ export class Signer {
   }
 
   /** What an abort retires and tells, after it has ended the session; the Problem that the asker gets. */
-  #failed(error: unknown, { key, S, peers, conversation }: { readonly key: Key; readonly S: readonly PartyId[]; readonly peers: readonly PartyId[]; readonly conversation: Conversation }): unknown {
+  #failed(
+    error: unknown,
+    {
+      key,
+      S,
+      peers,
+      conversation,
+    }: { readonly key: Key; readonly S: readonly PartyId[]; readonly peers: readonly PartyId[]; readonly conversation: Conversation },
+  ): unknown {
     const { onFatal, onEvent, clock } = this.#options;
     if (!(error instanceof Problem)) {
       conversation.end(new Problem('wire/failed', 'The node failed by a bug of its own.'));
@@ -230,7 +238,11 @@ export class Signer {
     if (effect !== undefined && effect !== 'none') onEvent({ kind: 'alarm', problem: error });
     if (effect !== 'poison-pair') conversation.end(error);
     if (error.code !== 'session/refused' && error.code !== 'session/not-yet')
-      void this.#note({ kind: 'refused', atMs: clock.nowMs(), data: { session: conversation.id, code: error.code, reason: error.detail, culprit: culprit ?? null } });
+      void this.#note({
+        kind: 'refused',
+        atMs: clock.nowMs(),
+        data: { session: conversation.id, code: error.code, reason: error.detail, culprit: culprit ?? null },
+      });
     onEvent({ kind: 'failed', signers: S, problem: error });
     return error;
   }
@@ -250,6 +262,7 @@ function tupleId({ ctx }: Key, S: readonly PartyId[], { kind, digest, path, requ
 }
 
 function slotOf(peer: PartyId, bytes: Uint8Array): Slot {
-  if (bytes.length !== 2 * HASH_BYTES) throw new Problem('mpc/malformed-message', `The slot of party ${peer} has ${bytes.length} bytes.`, { culprit: peer, effect: 'count' });
+  if (bytes.length !== 2 * HASH_BYTES)
+    throw new Problem('mpc/malformed-message', `The slot of party ${peer} has ${bytes.length} bytes.`, { culprit: peer, effect: 'count' });
   return { nonce: bytes.slice(0, HASH_BYTES), policyHash: bytes.slice(HASH_BYTES) };
 }
