@@ -1,0 +1,219 @@
+import { fromHex, Problem, toHex, utf8, type Clock, type Hex, type RandomBytes } from '#base';
+import type { Role } from '#custody/intents';
+import { contextOf, encodeRecord, sealBackup, type Context, type KeyId, type KeyRecord, type PartyId } from '#mpc/protocol';
+import type { AuditLog } from '../audit/audit.ts';
+import { sha256 } from '../heads/heads.ts';
+import { policyHash } from '../policy/policy.ts';
+import type { Conversations } from '../session/conversations.ts';
+import { epochDataToJson, type Key, type KeyRing } from '../session/keyRing.ts';
+import type { Signer } from '../session/signer.ts';
+import type { EpochRef, NewPair, NodeStore } from '../store/store.ts';
+import { DEALING_ROUNDS, generateKey, refreshShares } from './dealing.ts';
+import type { EpochSwitch } from './epochs.ts';
+import { identitiesOf, partiesOf, type Group } from './peers.ts';
+import type { Met, Rendezvous } from './rendezvous.ts';
+import { SETUP_ROUNDS, setUpPair } from './setup.ts';
+import { Talk, type Evidence } from './talk.ts';
+
+export interface CeremonyTimeouts {
+  /** Until all nodes were told by their operators. */
+  readonly gatheringMs: number;
+  /** For one round, with the arithmetic of the slowest node in it. */
+  readonly roundMs: number;
+}
+
+export const CEREMONY_TIMEOUTS: CeremonyTimeouts = { gatheringMs: 600_000, roundMs: 60_000 };
+
+export interface CeremoniesOptions {
+  readonly group: Group;
+  readonly store: NodeStore;
+  readonly audit: AuditLog;
+  readonly ring: KeyRing;
+  readonly signer: Signer;
+  readonly conversations: Conversations;
+  readonly rendezvous: Rendezvous;
+  readonly epochs: EpochSwitch;
+  readonly timeouts: CeremonyTimeouts;
+  /** This node's own X25519 recovery key, to which a backup of every new share is sealed; without one there is no backup. */
+  readonly recoveryKey: Uint8Array | undefined;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  /** Signed messages that somebody may be shown, when a ceremony ended by somebody's fault. */
+  readonly onEvidence: (id: Hex, evidence: readonly Evidence[]) => Promise<void>;
+}
+
+/** Tells how far a ceremony is, in sentences for its transcript. */
+export type Tell = (step: string) => void;
+
+/** Two poisonings by one peer within so long ban it: it is reshared out, not set up again (digest 12). */
+const BAN_WINDOW_MS = 30 * 86_400_000;
+const BAN_AFTER = 2;
+
+/** Everything that changes keys: generation, refresh, and a pair's new set-up. One at a time; each is told to every node by its own operator. */
+export class Ceremonies {
+  readonly #options: CeremoniesOptions;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: CeremoniesOptions) {
+    this.#options = options;
+  }
+
+  /** Digest section 3. node/wrong-state where the role has a key already. */
+  generate(role: Role, tell: Tell): Promise<Key> {
+    return this.#alone(async () => {
+      const { group, ring, random } = this.#options;
+      const n = group.peers.size + 1;
+      const keyId = keyIdOf(group, role);
+      if (ring.epochs().some((record) => record.keyId === toHex(keyId) && record.status !== 'PENDING'))
+        throw new Problem('node/wrong-state', `There is a key in use as ${role} already.`, { role });
+      const met = await this.#meet({ kind: 'generate', role, keyId: toHex(keyId) }, [...group.peers.keys()], 1, tell);
+      tell(`generating the ${role} key: commit, open, prove`);
+      const record = await this.#talk(`${met.id} deal`, [...group.peers.keys()], DEALING_ROUNDS, (talk) =>
+        generateKey({ keyId, own: group.own, n, t: group.threshold, identities: identitiesOf(group) }, talk, random),
+      );
+      return this.#introduce(met, role, record, tell);
+    });
+  }
+
+  /** Digest section 10: new shares of the same key, then the two-phase switch. */
+  refresh(role: Role, tell: Tell): Promise<Key> {
+    return this.#alone(async () => {
+      const { group, ring, random, epochs } = this.#options;
+      const { record, ref } = ring.active(role);
+      const met = await this.#meet({ kind: 'refresh', role, ...ref }, [...group.peers.keys()], epochs.nextNumber(ref.keyId), tell);
+      tell(`dealing new shares of the ${role} key for epoch ${met.number}`);
+      const next = await this.#talk(`${met.id} deal`, [...group.peers.keys()], DEALING_ROUNDS, (talk) => refreshShares(record, met.number, talk, random));
+      return this.#introduce(met, role, next, tell);
+    });
+  }
+
+  /** Digest 12, "Recovery": the whole of section 4 for one pair, after its operators approved. The peer's operator says the same there. */
+  repair(role: Role, peer: PartyId, approvedBy: string, tell: Tell): Promise<void> {
+    return this.#alone(async () => {
+      const { store, ring, group, signer, clock } = this.#options;
+      const key = ring.active(role);
+      const recent = store.poisonings.filter((poisoning) => poisoning.peer === peer && clock.nowMs() - poisoning.atMs < BAN_WINDOW_MS);
+      if (recent.length >= BAN_AFTER)
+        throw new Problem('session/pair-unusable', `Party ${peer} has poisoned this pair ${recent.length} times within 30 days: reshare it out.`, { peer });
+      const before = store.epoch(key.ref).pairs.get(peer);
+      const met = await this.#meet(
+        { kind: 'repair', role, ...key.ref, pair: [group.own, peer].sort((a, b) => a - b) },
+        [peer],
+        (before?.generation ?? 0) + 1,
+        tell,
+      );
+      tell(`setting up the pair with party ${peer} anew, generation ${met.number}`);
+      const pair = await this.#setUp(met, key.ctx, peer, met.number);
+      await store.putPair(key.ref, pair, approvedBy, clock.nowMs());
+      pair.secrets.fill(0);
+      key.pairs.heal(peer);
+      await this.#talk(`${met.id} ready`, [peer], 1, (talk) => talk.all(0, utf8('ready')));
+      // With t = 2 the pair itself; with more, the first others that can be used stand by.
+      const S = signerSetsOf(group).find((set) => set.includes(group.own) && set.includes(peer))!;
+      tell(`test signature of ${S.join(' and ')}`);
+      await signer.test(key, S, sha256(utf8(`cairn/ceremony-test/v1\n${met.id}\n${S.join()}`)));
+      await store.activatePair(key.ref, peer, clock.nowMs());
+      this.#note({ kind: 'repair', role, peer, generation: met.number, approvedBy });
+      tell(`the pair with party ${peer} signs again`);
+    });
+  }
+
+  /** From a record in memory to a key that signs: every pair set up, PENDING on the disk, tested by every signer set, confirmed by all. */
+  async #introduce(met: Met, role: Role, record: KeyRecord, tell: Tell): Promise<Key> {
+    const { group, store, epochs, signer, ring, random, recoveryKey, clock } = this.#options;
+    const peers = [...group.peers.keys()];
+    tell(`setting up ${peers.length} pairs`);
+    const pairs = await Promise.all(peers.map((peer) => this.#setUp(met, contextOf(record), peer, 1)));
+
+    const ref: EpochRef = { keyId: toHex(record.keyId), epochId: toHex(record.epochId) };
+    const backup = recoveryKey && sealBackup(record, fromHex(policyHash(store.policy.inForce)), recoveryKey, random);
+    const share = encodeRecord(record);
+    const data = epochDataToJson({ role, epoch: record });
+    await store.putPending({ ...ref, epoch: record.epoch, parties: partiesOf(group), data, share, pairs, ...(backup ? { backup } : {}) }, clock.nowMs());
+    for (const secret of [share, ...pairs.map(({ secrets }) => secrets)]) secret.fill(0);
+    const sets = signerSetsOf(group).filter((S) => S.includes(group.own));
+    await epochs.prepared(record, sets);
+    tell('share, pairs and backup are on the disk as PENDING');
+
+    await this.#talk(`${met.id} pending`, peers, 1, (talk) => talk.all(0, utf8('pending')));
+    const key = ring.at(ref);
+    for (const S of sets) {
+      tell(`test signature of ${S.join(' and ')}`);
+      await signer.test(key, S, sha256(utf8(`cairn/ceremony-test/v1\n${met.id}\n${S.join()}`)));
+      await epochs.tested(ref.keyId, record.epochId, S);
+    }
+    await epochs.confirm(record);
+    this.#note({ kind: record.origin, role, ...ref, epoch: record.epoch, address: key.address });
+    tell('confirmed; it signs when all confirmations are here');
+    await this.#promoted(ref);
+    tell(`the ${role} key is ${key.address}, epoch ${record.epoch}`);
+    return key;
+  }
+
+  async #promoted(ref: EpochRef): Promise<void> {
+    const { store, epochs, timeouts } = this.#options;
+    const startedMs = performance.now();
+    for (let waitMs = 5; store.epoch(ref).status === 'PENDING'; waitMs = Math.min(waitMs * 2, 500)) {
+      if (performance.now() - startedMs > timeouts.roundMs)
+        throw new Problem('session/ceremony-failed', 'Not all confirmations came. Both epochs are kept, and it goes on by itself when they do.', { ...ref });
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      if (waitMs >= 500) await epochs.resume();
+    }
+  }
+
+  #setUp({ id }: Met, ctx: Context, peer: PartyId, generation: number): Promise<NewPair> {
+    const { own } = this.#options.group;
+    const name = [own, peer].sort((a, b) => a - b).join('-');
+    return this.#talk(`${id} setup ${name}`, [peer], SETUP_ROUNDS, (talk) => setUpPair({ ctx, own, peer, generation }, talk));
+  }
+
+  async #meet(facts: Readonly<Record<string, unknown>>, peers: readonly PartyId[], atLeast: number, tell: Tell): Promise<Met> {
+    const { group, rendezvous, timeouts } = this.#options;
+    tell(`waiting for ${peers.map((peer) => `party ${peer}`).join(', ')}`);
+    const agreed = { ...facts, parties: partiesOf(group), threshold: group.threshold, identities: identitiesOf(group).map((identity) => toHex(identity)) };
+    const met = await rendezvous.meet({ facts: JSON.stringify(agreed), with: peers, atLeast }, timeouts.gatheringMs);
+    tell(`all are here; this ceremony is ${met.id.slice(2, 18)}`);
+    return met;
+  }
+
+  async #talk<Result>(name: string, peers: readonly PartyId[], rounds: number, work: (talk: Talk) => Promise<Result>): Promise<Result> {
+    const { conversations, group, timeouts, onEvidence } = this.#options;
+    const id = toHex(sha256(utf8(`cairn/ceremony/v1\n${name}`)));
+    const conversation = conversations.open(id, peers, rounds);
+    const talk = new Talk(group, conversation, peers, timeouts.roundMs);
+    try {
+      const result = await work(talk);
+      conversation.end();
+      return result;
+    } catch (error) {
+      const problem = error instanceof Problem ? error : new Problem('wire/failed', 'The node failed by a bug of its own.');
+      conversation.end(problem);
+      if (problem.code.startsWith('mpc/')) await onEvidence(id, talk.evidence);
+      throw error;
+    }
+  }
+
+  #note(data: Readonly<Record<string, string | number>>): void {
+    const { audit, clock } = this.#options;
+    void audit.append({ kind: 'ceremony', atMs: clock.nowMs(), data });
+  }
+
+  #alone<Result>(work: () => Promise<Result>): Promise<Result> {
+    const mine = this.#last.then(work);
+    this.#last = mine.catch(() => undefined);
+    return mine;
+  }
+}
+
+/** A key is named by what it is to us and by who holds it, so that all nodes name it alike without anybody having to tell them. */
+function keyIdOf(group: Group, role: Role): KeyId {
+  const named = { role, threshold: group.threshold, identities: identitiesOf(group).map((identity) => toHex(identity)) };
+  return sha256(utf8(`cairn/key-id/v1\n${JSON.stringify(named)}`)) as KeyId;
+}
+
+/** Every set of t parties, in order. */
+export function signerSetsOf(group: Group): PartyId[][] {
+  const subsets = (ids: readonly PartyId[], size: number): PartyId[][] =>
+    size === 0 ? [[]] : ids.flatMap((id, i) => subsets(ids.slice(i + 1), size - 1).map((rest) => [id, ...rest]));
+  return subsets(partiesOf(group), group.threshold);
+}

@@ -1,0 +1,63 @@
+import { Worker } from 'node:worker_threads';
+import { Problem, toHex, type Hex, type ProblemCode } from '#base';
+import { decodePair, type SetupParameters } from '#mpc/protocol';
+import type { NewPair } from '../store/store.ts';
+import type { SetupSaid } from './setupWorker.ts';
+import type { Talk } from './talk.ts';
+
+/** Rounds of a set-up: nonce, exchange, opening. */
+export const SETUP_ROUNDS = 3;
+
+/** Runs section 4 with one peer in a thread of its own; what comes back is to be sealed and wiped. */
+export async function setUpPair(parameters: SetupParameters, talk: Talk): Promise<NewPair> {
+  const { peer, generation } = parameters;
+  const worker = new Worker(new URL('./setupWorker.ts', import.meta.url), { workerData: parameters });
+  try {
+    const said = queueOf(worker);
+    for (let round = 0; round < SETUP_ROUNDS; round++) {
+      const { bytes } = expect('message', await said.next());
+      const answer = await talk.each(round, new Map([[peer, bytes]]));
+      worker.postMessage(answer.get(peer)!);
+    }
+    const { pair } = expect('done', await said.next());
+    return { peer, generation, setupId: setupIdOf(pair), secrets: pair };
+  } finally {
+    await worker.terminate();
+  }
+}
+
+function setupIdOf(pair: Uint8Array): Hex {
+  return toHex(decodePair(pair).secrets.setupId);
+}
+
+function expect<Kind extends SetupSaid['kind']>(kind: Kind, said: SetupSaid): Extract<SetupSaid, { kind: Kind }> {
+  if (said.kind === 'problem') throw new Problem(said.code as ProblemCode, said.detail, said.facts);
+  if (said.kind !== kind) throw new Problem('wire/failed', `The thread of a set-up said ${said.kind} where ${kind} was due.`);
+  return said as Extract<SetupSaid, { kind: Kind }>;
+}
+
+function queueOf(worker: Worker): { next(): Promise<SetupSaid> } {
+  const said: SetupSaid[] = [];
+  let ended: unknown;
+  let wake = (): void => undefined;
+  worker.on('message', (message: SetupSaid) => {
+    said.push(message);
+    wake();
+  });
+  worker.on('error', (error) => {
+    ended = error;
+    wake();
+  });
+  worker.on('exit', () => {
+    ended ??= new Problem('wire/failed', 'The thread of a set-up ended before its end.');
+    wake();
+  });
+  return {
+    next: async () => {
+      while (said.length === 0 && ended === undefined) await new Promise<void>((resolve) => (wake = resolve));
+      const first = said.shift();
+      if (first) return first;
+      throw ended;
+    },
+  };
+}
