@@ -18,7 +18,7 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const database = new DatabaseSync(join(folder, 'lock'), { timeout: 0 });
   try {
-    database.exec('PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE');
+    database.exec('PRAGMA journal_mode=MEMORY; PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE');
   } catch (cause) {
     database.close();
     if ((cause as { errcode?: number }).errcode !== BUSY) throw cause;

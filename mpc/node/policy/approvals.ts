@@ -45,7 +45,7 @@ export function validApprovers(policy: Policy, facts: Facts, approvals: readonly
     if (!approver || facts.requester === approver.name || facts.requester === approver.key) continue;
     if (!Number.isSafeInteger(expiresS) || expiresS * 1000 < nowMs || expiresS * 1000 > nowMs + longestLifeS * 1000) continue;
     const digest = approvalDigest(facts, approver.name, expiresS);
-    const key = approver.key as Hex;
+    const { key } = approver;
     const isTheirs = approver.scheme === 'ed25519' ? isEd25519(signature, digest, key) : isSignatureBy(key, digest, signature);
     if (isTheirs) valid.add(approver.name);
   }

@@ -146,6 +146,6 @@ function replaced(state: PolicyState, inForce: Policy): PolicyState {
 function demandOperator(policy: Policy, { operator: named, signature }: OperatorSignature, message: Uint8Array): void {
   const operator = policy.operators.keys.find(({ name }) => name === named);
   if (!operator) throw new Problem('policy/bad-signature', `Nobody called ${named} is an operator of the policy in force.`, { operator: named });
-  if (!isEd25519(signature, message, operator.key as Hex))
+  if (!isEd25519(signature, message, operator.key))
     throw new Problem('policy/bad-signature', `The signature is not by ${named} over this change.`, { operator: named });
 }

@@ -111,7 +111,7 @@ export type Policy = DeepReadonly<z.output<typeof schema>>;
 /** Reads a policy and puts its sets in order. policy/bad-file names the first member that is wrong. */
 export function parsePolicy(json: unknown): Policy {
   const result = schema.safeParse(json);
-  if (result.success) return result.data as Policy;
+  if (result.success) return result.data;
   const issue = result.error.issues[0]!;
   const path = issue.path.map(String).join('.');
   throw new Problem('policy/bad-file', `${path === '' ? 'The policy' : path}: ${issue.message}.`, { path });

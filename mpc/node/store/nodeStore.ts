@@ -119,8 +119,8 @@ export class NodeStore {
       const state = new StoreState();
       for (const event of read.events) state.apply(event);
       if (!state.policy) throw new Problem('node/store-incomplete', 'The store was never finished: it has no policy.', { file: 'journal' });
-      for (const [record, file] of state.liveFiles()) secrets.set(nameOf(file), await readRecord(folder, sealing, record, file));
       await demandNoneFromLater(folder, state.serial);
+      for (const [record, file] of state.liveFiles()) secrets.set(nameOf(file), await readRecord(folder, sealing, record, file));
       return new NodeStore(options, lock, sealing, journal, state, secrets);
     } catch (error) {
       for (const secret of secrets.values()) secret.fill(0);
