@@ -80,8 +80,14 @@ export const ROWS: Readonly<Record<string, Row>> = {
   // Reads what is stored, whole areas at a time and with a role that can only read; what it means is the auditor's business.
   'src/export': { doors: ['#base', '#db', '#ledger/core', '#anchor/core'], packages: [] },
 
+  // What signer nodes replay: sealed records with what it takes to judge them again, in a format that both sides share.
+  'src/feed/core': { doors: ['#base', '#ledger/core', '#anchor/core'], packages: [], pure: true },
+  'src/feed': { doors: ['#base', '#db', '#ledger/core', '#anchor', '#anchor/core', '#feed/core'], packages: [] },
+
   'mpc/protocol': { doors: ['#base'], packages: NOBLE, pure: true },
-  'mpc/node': { doors: ['#base', '#ledger/core', '#anchor/core', '#custody/intents'], packages: [...NOBLE, '@noble/secp256k1', 'viem'] },
+  // A node believes nothing that it is told about the book: it replays it with the same pure cores as the auditor, from pages that it reads with feed's codec.
+  'mpc/node/book/core': { doors: [...CORES, '#feed/core'], packages: NOBLE, pure: true },
+  'mpc/node': { doors: [...CORES, '#feed/core'], packages: [...NOBLE, '@noble/secp256k1', 'viem'] },
 };
 
 /** Files that wire everything and may import every door. */

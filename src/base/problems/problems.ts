@@ -5,6 +5,7 @@ import { CLI_PROBLEMS } from './cli.ts';
 import { CUSTODY_PROBLEMS } from './custody.ts';
 import { HTTP_PROBLEMS } from './http.ts';
 import { LEDGER_PROBLEMS } from './ledger.ts';
+import { DECISION_PROBLEMS } from './mpc/decision.ts';
 import { ORDERS_PROBLEMS } from './orders.ts';
 import { PAYMENTS_PROBLEMS } from './payments.ts';
 import { SETTLEMENT_PROBLEMS } from './settlement.ts';
@@ -40,6 +41,7 @@ export const PROBLEMS = {
   ...CHAIN_PROBLEMS,
   ...CLI_PROBLEMS,
   ...CUSTODY_PROBLEMS,
+  ...DECISION_PROBLEMS,
   ...HTTP_PROBLEMS,
   ...LEDGER_PROBLEMS,
   ...ORDERS_PROBLEMS,
