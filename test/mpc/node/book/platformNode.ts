@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Intent } from '#custody/intents';
 import { createFeed, type Feed } from '#feed';
-import type { Hex, MerchantId } from '#base';
+import { fromHex, uuidFromBytes, type MerchantId } from '#base';
 import { openNodeBook, type Judgement, type NodeBook, type NodeBookOptions, type RegisteredKey, type Registration } from '../../../../mpc/node/book/book.ts';
 import { FINALITY, testPlatform, type TestPlatform } from '../../../support/platform.ts';
 
@@ -41,7 +41,9 @@ export async function platformNode(): Promise<PlatformNode> {
     book: bookId,
     fromBlock: deployment.block.number,
   };
-  const merchants = new Map<MerchantId, RegisteredKey[]>([[merchant.id, [{ key: merchant.key.toLowerCase() as Hex, untilMs: null }]]]);
+  const merchants = new Map<MerchantId, RegisteredKey[]>([
+    [uuidFromBytes<MerchantId>(fromHex(merchant.reference).slice(0, 16)), [{ key: merchant.key, untilMs: null }]],
+  ]);
   const feed = createFeed({ database, source: book, chainId: client.chainId });
   const nodes: { readonly node: NodeBook; readonly folder: string }[] = [];
   const another = async (more: Partial<NodeBookOptions> = {}) => {
