@@ -92,11 +92,17 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'mpc/protocol': { doors: ['#base'], packages: NOBLE, pure: true, builtins: ['node:crypto'] },
   'mpc/protocol/sign/verify.ts': { doors: ['#base'], packages: [...NOBLE, '@noble/secp256k1'], pure: true, builtins: ['node:crypto'] },
   'mpc/node': {
-    doors: ['#base', '#ledger/core', '#anchor/core', '#custody/intents', '#mpc/protocol', '#mpc/node/wire'],
+    doors: [...CORES, '#feed/core', '#mpc/protocol'],
     packages: [...NOBLE, '@noble/secp256k1', 'viem', 'zod', 'pino', 'prom-client'],
   },
   // The policy decides by what it is given; the rest of a node keeps it, with everything else that must outlive the process.
   'mpc/node/policy': { doors: ['#base', '#anchor/core', '#custody/intents'], packages: [...NOBLE, 'zod'], pure: true },
+  // What signer nodes replay: sealed records with what it takes to judge them again, in a format that both sides share.
+  'src/feed/core': { doors: ['#base', '#ledger/core', '#anchor/core'], packages: [], pure: true },
+  'src/feed': { doors: ['#base', '#db', '#ledger/core', '#anchor', '#anchor/core', '#feed/core'], packages: [] },
+
+  // A node believes nothing that it is told about the book: it replays it with the same pure cores as the auditor, from pages that it reads with feed's codec.
+  'mpc/node/book/core': { doors: [...CORES, '#feed/core'], packages: NOBLE, pure: true },
 };
 
 /** Files that wire everything and may import every door. */

@@ -11,6 +11,7 @@ import { MPC_KEYS_PROBLEMS } from './mpc/keys.ts';
 import { MPC_PROTOCOL_PROBLEMS } from './mpc/protocol.ts';
 import { MPC_NODE_PROBLEMS } from './mpc/node.ts';
 import { MPC_POLICY_PROBLEMS } from './mpc/policy.ts';
+import { DECISION_PROBLEMS } from './mpc/decision.ts';
 import { ORDERS_PROBLEMS } from './orders.ts';
 import { PAYMENTS_PROBLEMS } from './payments.ts';
 import { SETTLEMENT_PROBLEMS } from './settlement.ts';
@@ -46,6 +47,7 @@ export const PROBLEMS = {
   ...CHAIN_PROBLEMS,
   ...CLI_PROBLEMS,
   ...CUSTODY_PROBLEMS,
+  ...DECISION_PROBLEMS,
   ...HTTP_PROBLEMS,
   ...LEDGER_PROBLEMS,
   ...MPC_KEYS_PROBLEMS,

@@ -1,0 +1,133 @@
+import { NIL_UUID, type AccountId, type TransferId } from '#base';
+import { chartAccount, type Account, type State, type TransferRecord } from '#ledger/core';
+import { placeOf, type DepositClaim } from './deposits.ts';
+import type { HeldPayment } from './payments.ts';
+
+/** What a record did to the money of two accounts, as of that record. */
+type Movement =
+  | { readonly kind: 'claim'; readonly id: TransferId; readonly seq: bigint; readonly to: AccountId; readonly amount: bigint; readonly claim: DepositClaim | null }
+  | { readonly kind: 'hold'; readonly held: HeldPayment; readonly from: AccountId; readonly available: bigint }
+  | {
+      readonly kind: 'move';
+      readonly from: AccountId;
+      readonly to: AccountId;
+      readonly amount: bigint;
+      /** What `from` had left after it. */
+      readonly available: bigint;
+      /** Whoever owned it gave it: to himself, or by an order that he signed. The payment whose leg it posts decides once it is judged. */
+      readonly by: HeldPayment | boolean;
+    };
+
+export interface WaitingClaim {
+  readonly id: TransferId;
+  readonly seq: bigint;
+  readonly claim: DepositClaim;
+}
+
+/** Credits less debits, holds counted: what the account can still pay, whatever the book lets it owe. */
+function availableTo({ creditsPosted, debitsPosted, debitsPending }: Account): bigint {
+  return creditsPosted - debitsPosted - debitsPending;
+}
+
+/**
+ * How much of each account’s money nothing stands behind: invented deposits, deposits credited twice or to the wrong owner, money moved between owners without an
+ * order. An account pays with the money that is backed first, so that an invention spoils nothing but itself; what it pays beyond that carries the defect along.
+ * Records are taken in order, and the book waits at a deposit that is not looked up yet.
+ */
+export class Backing {
+  readonly #unbacked = new Map<AccountId, bigint>();
+  readonly #queue: Movement[] = [];
+  #next = 0;
+  /** Whether the chain has a claimed deposit: decided once. */
+  readonly #proofs = new Map<TransferId, boolean>();
+  readonly #credited = new Set<string>();
+
+  /** `claim` null: it says that money came in, and what it says cannot be. */
+  claim({ id, seq, credit: to, amount }: TransferRecord, claim: DepositClaim | null): void {
+    this.#queue.push({ kind: 'claim', id, seq, to, amount, claim });
+  }
+
+  hold(state: State, held: HeldPayment, from: AccountId): void {
+    this.#queue.push({ kind: 'hold', held, from, available: availableTo(state.accounts.get(from)!) });
+  }
+
+  /** Money that changed accounts for good: a transfer, or what a hold posts. `held`: of a payment’s leg. */
+  move(state: State, { debit: from, credit: to, amount }: TransferRecord, held: HeldPayment | null): void {
+    const [debtor, creditor] = [state.accounts.get(from)!, state.accounts.get(to)!];
+    const isOwn = debtor.owner !== NIL_UUID && debtor.owner === creditor.owner;
+    this.#queue.push({ kind: 'move', from, to, amount, available: availableTo(debtor), by: held ?? isOwn });
+  }
+
+  /** Deposits to be looked up before anything behind them is known, oldest first, at most `limit`. */
+  waiting(limit: number): readonly WaitingClaim[] {
+    const waiting: WaitingClaim[] = [];
+    for (let at = this.#next; at < this.#queue.length && waiting.length < limit; at++) {
+      const movement = this.#queue[at]!;
+      if (movement.kind === 'claim' && movement.claim && !this.#proofs.has(movement.id)) waiting.push({ ...movement, claim: movement.claim });
+    }
+    return waiting;
+  }
+
+  /** Takes what the chain answered about a waiting deposit, for ever. */
+  prove(id: TransferId, isThere: boolean): void {
+    this.#proofs.set(id, isThere);
+  }
+
+  /** Goes on up to the first deposit that is not looked up. */
+  advance(): void {
+    for (let movement = this.#queue[this.#next]; movement && this.#take(movement); movement = this.#queue[this.#next]) this.#next++;
+    // What was taken is never looked at again.
+    if (this.#next < 4_096 && this.#next < this.#queue.length) return;
+    this.#queue.splice(0, this.#next);
+    this.#next = 0;
+  }
+
+  unbackedOf(account: AccountId): bigint {
+    return this.#unbacked.get(account) ?? 0n;
+  }
+
+  #take(movement: Movement): boolean {
+    switch (movement.kind) {
+      case 'claim':
+        return this.#takeClaim(movement);
+      case 'hold': {
+        const { held, from, available } = movement;
+        held.backed = (held.backed ?? true) && available >= this.unbackedOf(from);
+        return true;
+      }
+      case 'move': {
+        const { from, to, amount, available, by } = movement;
+        const isGiven = typeof by === 'boolean' ? by : by.fault === null;
+        const bad = isGiven ? least(amount, this.unbackedOf(from) - available) : amount;
+        this.#add(from, -least(bad, this.unbackedOf(from)));
+        this.#add(to, bad);
+        return true;
+      }
+    }
+  }
+
+  #takeClaim({ id, to, amount, claim }: Extract<Movement, { kind: 'claim' }>): boolean {
+    const proof = claim === null ? false : this.#proofs.get(id);
+    if (proof === undefined) return false;
+    this.#proofs.delete(id);
+    const isGood = proof && !this.#credited.has(placeOf(claim!));
+    if (isGood) this.#credited.add(placeOf(claim!));
+    else this.#add(to, amount);
+    return true;
+  }
+
+  #add(account: AccountId, amount: bigint): void {
+    if (amount !== 0n) this.#unbacked.set(account, this.unbackedOf(account) + amount);
+  }
+}
+
+/** Between nothing and `most`. */
+function least(most: bigint, amount: bigint): bigint {
+  if (amount <= 0n) return 0n;
+  return amount < most ? amount : most;
+}
+
+/** True of a transfer that says that money came into the vault. */
+export function isDeposit(book: Parameters<typeof chartAccount>[0], { debit, asset, fields }: TransferRecord): boolean {
+  return fields?.deposit !== undefined || debit === chartAccount(book, 'vault', asset);
+}

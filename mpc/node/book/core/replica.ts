@@ -1,0 +1,179 @@
+import { assert, type Hex, type TimeMs, type TransferId, type WindowId } from '#base';
+import { recordFieldsRoot, recordLeaf, sameHash, type Hash } from '#anchor/core';
+import { instructionId } from '#custody/intents';
+import type { FeedItem, FeedPage } from '#feed/core';
+import { merchantDomain } from '#identity/core';
+import {
+  emptyState,
+  PENDING,
+  POST_PENDING,
+  replay,
+  VOID_PENDING,
+  type LedgerRecord,
+  type State,
+  type TransferRecord,
+  type WindowRecord,
+} from '#ledger/core';
+import { Authority } from './authority.ts';
+import { Backing, isDeposit } from './backing.ts';
+import { claimOf } from './deposits.ts';
+import { LeafList, LogBook } from './log.ts';
+import { isPayout, Payments, type HeldPayment } from './payments.ts';
+import { refuse, type Refusal } from './rules.ts';
+import type { Registration } from './types.ts';
+
+export type InstructionRecord = Extract<LedgerRecord, { kind: 'instruction' }>;
+
+/** A hold that a window took, as its instructions are planned from it. */
+export interface TakenPayout {
+  readonly held: HeldPayment;
+  /** Minor units that were left of it then. */
+  readonly amount: bigint;
+}
+
+export interface ClosedWindow {
+  readonly seq: bigint;
+  readonly payouts: readonly TakenPayout[];
+}
+
+/** What one item did: null where it was replayed before and is the same. */
+export type Stepped = { readonly ok: true; readonly isNew: boolean } | Refusal;
+
+const NO_FIELDS: Hash = new Uint8Array(32);
+
+/**
+ * A signer's own copy of a book: every record booked again by the ledger's rules, its leaf recomputed, what was signed judged anew, and what follows from it kept as
+ * far as a decision needs it. Nothing is asked and nobody is believed; whoever has the same records has the same replica.
+ */
+export class Replica {
+  readonly leaves = new LeafList();
+  readonly log: LogBook;
+  readonly authority: Authority;
+  readonly payments: Payments;
+  readonly backing = new Backing();
+  readonly state: State = emptyState();
+  readonly #registration: Registration;
+  readonly #windows = new Map<WindowId, ClosedWindow>();
+  readonly #instructions = new Map<WindowId, InstructionRecord[]>();
+  readonly #byId = new Map<Hex, InstructionRecord>();
+  /** One record for all transfers: a second one of any id is refused by the rules, whatever the first was. */
+  #anyTransfer: TransferRecord | undefined;
+
+  constructor(registration: Registration) {
+    const { chainId, book, vault } = registration;
+    this.#registration = registration;
+    this.log = new LogBook(book, this.leaves);
+    this.authority = new Authority(merchantDomain(chainId, vault));
+    this.payments = new Payments(book, chainId, this.authority);
+  }
+
+  get seq(): bigint {
+    return this.state.seq;
+  }
+
+  window(id: WindowId): ClosedWindow | undefined {
+    return this.#windows.get(id);
+  }
+
+  /** In the order in which they were booked. */
+  instructions(window: WindowId): readonly InstructionRecord[] {
+    return this.#instructions.get(window) ?? [];
+  }
+
+  /** By hashStruct(Instruction). */
+  instructionOf(id: Hex): InstructionRecord | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** The guards of a page as a whole, in the order of RULES. */
+  refusal({ chainId, book, sealedTo }: FeedPage): Refusal | null {
+    const own = this.#registration;
+    if (chainId !== own.chainId || book !== own.book)
+      return refuse('feed-own-book', `The feed is of book ${book} on chain ${chainId}, not of ${own.book} on ${own.chainId}`);
+    if (sealedTo < this.seq) return refuse('feed-not-shortened', `The feed ends at record ${sealedTo}; ${this.seq} were replayed before`);
+    return null;
+  }
+
+  /** Takes the next record, or recognises one of before. A refusal changes nothing. `latestMs`: no record is later; Infinity for those that were judged by the clock already. */
+  step({ record, salt, fieldsRoot, file }: FeedItem, latestMs: TimeMs): Stepped {
+    const { chainId, book } = this.#registration;
+    const { seq } = record;
+    if (seq > this.seq + 1n || seq === 0n) return refuse('feed-gapless', `The feed goes on at record ${seq}; record ${this.seq + 1n} comes next`);
+    const root = record.fields ? recordFieldsRoot(record, salt) : (fieldsRoot ?? NO_FIELDS);
+    const leaf = recordLeaf({ chainId, book }, record, root);
+    if (seq <= this.seq) {
+      if (sameHash(leaf, this.leaves.at(seq))) return { ok: true, isNew: false };
+      return refuse('feed-not-forked', `Record ${seq} differs from the one replayed before`);
+    }
+    if (record.nowMs > latestMs) return refuse('record-not-of-the-future', `Record ${seq} was written at ${record.nowMs}, which is later than now`);
+    // Evidence is judged here and not by the ledger's rules: without it they say the same, and need to keep none.
+    const { fields: _, ...bare } = record;
+    const contradiction = replay(this.state, [bare as LedgerRecord]);
+    if (contradiction) return refuse('record-legal', `Record ${seq}: ${contradiction.what}`);
+    this.leaves.push(leaf);
+    this.authority.step(this.state, record, file);
+    this.#follow(record);
+    return { ok: true, isNew: true };
+  }
+
+  #follow(record: LedgerRecord): void {
+    switch (record.kind) {
+      case 'transfer':
+        return this.#transfer(record);
+      case 'tariff':
+        return this.payments.tariff(record);
+      case 'window':
+        return this.#window(record);
+      case 'instruction':
+        this.#instructions.set(record.window, [...this.instructions(record.window), record]);
+        this.#byId.set(instructionId({ ...record, book: this.#registration.book }), record);
+        return;
+      case 'release': {
+        const held = this.payments.held(record.transfer);
+        if (held) held.released = true;
+        return;
+      }
+      case 'expiry':
+        return this.#close(record.transfer);
+      default:
+        return;
+    }
+  }
+
+  #transfer(record: TransferRecord): void {
+    this.#anyTransfer ??= this.state.transfers.get(record.id)!;
+    this.state.transfers.set(record.id, this.#anyTransfer);
+    if ((record.flags & PENDING) !== 0) {
+      const held = this.payments.leg(this.state, record);
+      if (held) this.backing.hold(this.state, held, record.debit);
+      return;
+    }
+    if ((record.flags & (POST_PENDING | VOID_PENDING)) !== 0) {
+      if ((record.flags & POST_PENDING) !== 0) this.backing.move(this.state, record, this.payments.legOf(record.pendingId));
+      return this.#close(record.pendingId);
+    }
+    if (!isDeposit(this.#registration.book, record)) return this.backing.move(this.state, record, null);
+    const { book, chainId } = this.#registration;
+    const claim = claimOf(book, chainId, this.authority, this.state, record);
+    this.backing.claim(record, typeof claim === 'string' ? null : claim);
+  }
+
+  /** A hold that is closed is forgotten: what would touch it again is refused by the rules all the same. */
+  #close(id: TransferId): void {
+    const hold = this.state.holds.get(id);
+    assert(hold, `the hold ${id} that was just closed is known`);
+    if (hold.status === 'open') return;
+    this.state.holds.delete(id);
+    this.payments.close(id, hold.status);
+  }
+
+  #window({ window, seq }: WindowRecord): void {
+    const payouts: TakenPayout[] = [];
+    for (const hold of this.state.holds.values()) {
+      const held = hold.windowSeq === seq && isPayout(hold) ? this.payments.held(hold.id) : undefined;
+      if (held) payouts.push({ held, amount: hold.amount - hold.captured });
+    }
+    this.#windows.set(window, { seq, payouts });
+  }
+}
+
