@@ -4,9 +4,7 @@ import { contextOf, encodeRecord, sealBackup, type Context, type KeyId, type Key
 import type { AuditLog } from '../audit/audit.ts';
 import { sha256 } from '../heads/heads.ts';
 import { policyHash } from '../policy/policy.ts';
-import type { Conversations } from '../session/conversations.ts';
-import { epochDataToJson, type Key, type KeyRing } from '../session/keyRing.ts';
-import type { Signer } from '../session/signer.ts';
+import { epochDataToJson, type Conversations, type Key, type KeyRing, type Signer } from '../session/session.ts';
 import type { EpochRef, NewPair, NodeStore } from '../store/store.ts';
 import { DEALING_ROUNDS, generateKey, refreshShares } from './dealing.ts';
 import type { EpochSwitch } from './epochs.ts';
@@ -33,6 +31,8 @@ export interface CeremoniesOptions {
   readonly conversations: Conversations;
   readonly rendezvous: Rendezvous;
   readonly epochs: EpochSwitch;
+  /** A test signature that this node asks the others of a set for. */
+  readonly selfTest: (key: Key, S: readonly PartyId[]) => Promise<void>;
   readonly timeouts: CeremonyTimeouts;
   /** This node's own X25519 recovery key, to which a backup of every new share is sealed; without one there is no backup. */
   readonly recoveryKey: Uint8Array | undefined;
@@ -66,6 +66,7 @@ export class Ceremonies {
       const keyId = keyIdOf(group, role);
       if (ring.epochs().some((record) => record.keyId === toHex(keyId) && record.status !== 'PENDING'))
         throw new Problem('node/wrong-state', `There is a key in use as ${role} already.`, { role });
+      await this.#dropUnconfirmed(toHex(keyId));
       const met = await this.#meet({ kind: 'generate', role, keyId: toHex(keyId) }, [...group.peers.keys()], 1, tell);
       tell(`generating the ${role} key: commit, open, prove`);
       const record = await this.#talk(`${met.id} deal`, [...group.peers.keys()], DEALING_ROUNDS, (talk) =>
@@ -80,6 +81,7 @@ export class Ceremonies {
     return this.#alone(async () => {
       const { group, ring, random, epochs } = this.#options;
       const { record, ref } = ring.active(role);
+      await this.#dropUnconfirmed(ref.keyId);
       const met = await this.#meet({ kind: 'refresh', role, ...ref }, [...group.peers.keys()], epochs.nextNumber(ref.keyId), tell);
       tell(`dealing new shares of the ${role} key for epoch ${met.number}`);
       const next = await this.#talk(`${met.id} deal`, [...group.peers.keys()], DEALING_ROUNDS, (talk) => refreshShares(record, met.number, talk, random));
@@ -116,6 +118,35 @@ export class Ceremonies {
       this.#note({ kind: 'repair', role, peer, generation: met.number, approvedBy });
       tell(`the pair with party ${peer} signs again`);
     });
+  }
+
+  /**
+   * Goes on with what a crash left PENDING: every signer set with this node in it makes its test signature, asked for by this node alone, and then it confirms. What nobody else has any more is
+   * dropped when the next ceremony of the key begins.
+   */
+  finish(): Promise<void> {
+    return this.#alone(async () => {
+      const { ring, epochs, selfTest, group } = this.#options;
+      for (const stored of ring.epochs().filter(({ status, confirmed }) => status === 'PENDING' && confirmed === undefined)) {
+        const key = ring.at(stored);
+        const sets = signerSetsOf(group).filter((S) => S.includes(group.own));
+        if (!epochs.isWaiting(key.record)) await epochs.prepared(key.record, sets);
+        for (const S of sets) {
+          await selfTest(key, S);
+          await epochs.tested(stored.keyId, key.record.epochId, S);
+        }
+        await epochs.confirm(key.record);
+      }
+    });
+  }
+
+  /** An attempt that this node has not confirmed is nobody's but its own to keep (digest 10.3). */
+  async #dropUnconfirmed(keyId: string): Promise<void> {
+    const { ring, store, epochs, clock } = this.#options;
+    for (const stored of ring.epochs().filter((record) => record.keyId === keyId && record.status === 'PENDING' && record.confirmed === undefined)) {
+      await epochs.drop(keyId, ring.at(stored).record.epochId);
+      await store.dropUnconfirmed(stored, clock.nowMs());
+    }
   }
 
   /** From a record in memory to a key that signs: every pair set up, PENDING on the disk, tested by every signer set, confirmed by all. */

@@ -2,6 +2,7 @@ import { fromHex, Problem, toHex, type Clock } from '#base';
 import {
   confirm,
   doneDigest,
+  drop,
   erased,
   gathered,
   nextNumber,
@@ -18,7 +19,7 @@ import {
   type Turn,
   type Verify,
 } from '#mpc/protocol';
-import { epochDataOf } from '../session/keyRing.ts';
+import { epochDataOf } from '../session/session.ts';
 import type { EpochRecord, EpochRef, NodeStore } from '../store/store.ts';
 import { call, signDigest, verifierOf, type Group } from './peers.ts';
 import { value } from './talk.ts';
@@ -66,6 +67,15 @@ export class EpochSwitch {
 
   async tested(keyId: string, epochId: EpochId, S: readonly PartyId[]): Promise<void> {
     await this.#turn(keyId, (state) => tested(state, epochId, S));
+  }
+
+  isWaiting({ keyId, epochId }: KeyRecord): boolean {
+    return this.#state(toHex(keyId)).waiting.some(({ epoch }) => Buffer.compare(epoch.epochId, epochId) === 0);
+  }
+
+  /** Ends an attempt that this node has not confirmed, if it knows of it. */
+  async drop(keyId: string, epochId: EpochId): Promise<void> {
+    if (this.#state(keyId).waiting.some(({ epoch }) => Buffer.compare(epoch.epochId, epochId) === 0)) await this.#turn(keyId, (state) => drop(state, epochId));
   }
 
   /** Signs the confirmation, makes it durable, then sends it: from the write on neither epoch is dropped here. */

@@ -1,6 +1,6 @@
 import { concat, fromHex, Problem, uintBytes } from '#base';
 import type { Aborted, Inbox, PartyId } from '#mpc/protocol';
-import type { Conversation } from '../session/conversations.ts';
+import type { Conversation } from '../session/session.ts';
 import { bodyOf, decodeStatement, encodeStatement, makeStatement } from '../wire/wire.ts';
 import type { Group } from './peers.ts';
 

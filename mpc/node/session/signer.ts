@@ -38,6 +38,8 @@ export interface SignerOptions {
   readonly conversations: Conversations;
   readonly judge: Judge;
   readonly timeouts: SigningTimeouts;
+  /** Refuses while a peer has not said what it remembers of this node: until then nobody knows whether this disk is an old one. */
+  readonly demandReady: (peers: readonly PartyId[]) => void;
   readonly clock: Clock;
   readonly random: RandomBytes;
   /** The disk failed: nothing more may leave this node, and the process ends. */
@@ -49,7 +51,6 @@ export type SigningEvent =
   | { readonly kind: 'signed'; readonly sid: Hex; readonly signers: readonly PartyId[]; readonly purpose: 'intent' | 'test'; readonly tookMs: number }
   | { readonly kind: 'refused'; readonly rule: string; readonly reason: string }
   | { readonly kind: 'failed'; readonly signers: readonly PartyId[]; readonly problem: Problem }
-  | { readonly kind: 'poisoned'; readonly peer: PartyId; readonly problem: Problem }
   | { readonly kind: 'alarm'; readonly problem: Problem };
 
 /** What a session is for: an order, judged; or a test signature, whose digest says nothing but that it is one. */
@@ -78,6 +79,11 @@ export class Signer {
 
   constructor(options: SignerOptions) {
     this.#options = options;
+  }
+
+  /** How many sessions run now. */
+  get running(): number {
+    return this.#running.size;
   }
 
   /** What a coordinator asks for. session/refused with the rule, session/not-yet, or why no signature came of it. */
@@ -149,6 +155,7 @@ export class Signer {
     const session: PairSession = { sid: () => sid, signal: conversation.signal, end: (problem) => conversation.end(problem) };
     let seat: { leave(): void } | undefined;
     try {
+      this.#options.demandReady(peers);
       store.demandUsable(key.ref, peers, purpose.kind === 'intent' ? 'sign' : 'test');
       const { policyHash, noted } = await purpose.decide();
       seat = key.pairs.enter(peers, session);

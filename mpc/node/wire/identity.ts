@@ -36,6 +36,20 @@ export function identityOf(seed: Uint8Array): Identity {
   return { fingerprint, publicKey, certificate: pem('CERTIFICATE', certificateOf(privateKey, publicKey, fingerprint)), privateKey };
 }
 
+/** RFC 8410 section 4: everything of an ed25519 SubjectPublicKeyInfo before its 32 bytes. */
+const SPKI_PREFIX = Uint8Array.from(Buffer.from('302a300506032b6570032100', 'hex'));
+
+/** SubjectPublicKeyInfo of an ed25519 public key as operators write it down: 32 bytes. */
+export function publicKeyInfo(publicKey: Uint8Array): Uint8Array {
+  if (publicKey.length !== 32) throw new Problem('wire/bad-identity', `A public key of a node has 32 bytes, not ${publicKey.length}.`);
+  return concat(SPKI_PREFIX, publicKey);
+}
+
+/** The 32 bytes that operators write down. */
+export function rawPublicKey({ publicKey }: Pick<Identity, 'publicKey'>): Uint8Array {
+  return publicKey.slice(SPKI_PREFIX.length);
+}
+
 /** Of a SubjectPublicKeyInfo in DER. */
 export function fingerprintOf(publicKey: Uint8Array): Fingerprint {
   return createHash('sha256').update(publicKey).digest('hex') as Fingerprint;

@@ -1,6 +1,6 @@
 /** How much one channel may cost us, and for how long. Parameters, so that a test and a slow continent can both be served. */
 export interface WireLimits {
-  /** Of one frame, either way. The largest message of the protocol has 53,700 bytes; pages of the log are cut to fit. */
+  /** Of one frame, either way. The largest message of the protocol has 53,700 bytes; a page of the book with its files is what needs the rest. */
   readonly maxFrameBytes: number;
   /** Calls that are being worked on for one channel; behind them we stop reading, and TCP makes the sender wait. */
   readonly maxCallsInFlight: number;
@@ -16,7 +16,7 @@ export interface WireLimits {
 }
 
 export const WIRE_LIMITS: WireLimits = {
-  maxFrameBytes: 1 << 20,
+  maxFrameBytes: 16 << 20,
   maxCallsInFlight: 64,
   maxChannelsPerKey: 4,
   maxHandshakes: 32,

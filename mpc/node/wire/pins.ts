@@ -2,7 +2,9 @@ import { Problem } from '#base';
 import { isFingerprint, type Fingerprint } from './identity.ts';
 
 /** A party of the key (1..n), the one who relays requests, or a person with the node's own tools. What a part may ask for is decided by the part, never by what is asked. */
-export type Caller = { readonly part: 'peer'; readonly id: number } | { readonly part: 'coordinator' } | { readonly part: 'operator' };
+export type Caller = { readonly fingerprint: Fingerprint } & (
+  { readonly part: 'peer'; readonly id: number } | { readonly part: 'coordinator' } | { readonly part: 'operator' }
+);
 
 export type Part = Caller['part'];
 
@@ -31,9 +33,9 @@ export function openPins({ own, peers, coordinators, operators }: Pinned): Pins 
     if (callers.has(fingerprint)) throw new Problem('wire/bad-pins', `The fingerprint ${fingerprint} is pinned twice.`);
     callers.set(fingerprint, caller);
   };
-  for (const [id, fingerprint] of peers) pin(fingerprint, { part: 'peer', id });
-  for (const fingerprint of coordinators) pin(fingerprint, { part: 'coordinator' });
-  for (const fingerprint of operators) pin(fingerprint, { part: 'operator' });
+  for (const [id, fingerprint] of peers) pin(fingerprint, { part: 'peer', id, fingerprint });
+  for (const fingerprint of coordinators) pin(fingerprint, { part: 'coordinator', fingerprint });
+  for (const fingerprint of operators) pin(fingerprint, { part: 'operator', fingerprint });
   return {
     callerOf: (fingerprint, protocol) => {
       const caller = callers.get(fingerprint);

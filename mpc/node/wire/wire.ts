@@ -8,6 +8,8 @@ export {
   IDENTITY_SEED_BYTES,
   isFingerprint,
   makeStatement,
+  publicKeyInfo,
+  rawPublicKey,
   type Fingerprint,
   type Identity,
   type Statement,

@@ -62,4 +62,17 @@ export const SESSION_PROBLEMS = {
     retry: 'later',
     howToSolve: 'The detail names the step and whoever was to blame. Begin it again at all nodes; what was confirmed is kept and goes on by itself.',
   },
+  'node/bad-config': {
+    status: 400,
+    title: 'The configuration of the node cannot be used',
+    retry: 'never',
+    howToSolve: 'The detail names the member and what is wrong with it; docs/custody.md shows a whole file.',
+  },
+  'node/peer-rewrote-its-log': {
+    status: 500,
+    title: 'A peer’s log is not what it was',
+    retry: 'never',
+    howToSolve:
+      'Ask its operator whether the disk was restored or the node set up anew. If not, it hides something: keep both statements and take it out of the quorum.',
+  },
 } as const satisfies Record<string, ProblemDefinition>;

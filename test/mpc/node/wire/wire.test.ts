@@ -138,7 +138,11 @@ describe('the wire between nodes', () => {
       await link(peer, 'peer', port).call('who', NOTHING, PATIENCE);
       await link(coordinator, 'coordinator', port).call('who', NOTHING, PATIENCE);
       await link(operator, 'operator', port).call('who', NOTHING, PATIENCE);
-      assert.deepEqual(callers, [{ part: 'peer', id: 2 }, { part: 'coordinator' }, { part: 'operator' }]);
+      assert.deepEqual(callers, [
+        { part: 'peer', id: 2, fingerprint: peer.fingerprint },
+        { part: 'coordinator', fingerprint: coordinator.fingerprint },
+        { part: 'operator', fingerprint: operator.fingerprint },
+      ]);
     });
 
     for (const [who, identity, part] of [

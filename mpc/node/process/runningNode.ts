@@ -1,0 +1,333 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { Problem, toHex, utf8, type BookId, type Clock, type Hex, type RandomBytes } from '#base';
+import { doneDigest, partyId, type Abort, type PartyId, type Verify } from '#mpc/protocol';
+import { AuditLog } from '../audit/audit.ts';
+import { openNodeBook, readMerchants, readRateBands, type NodeBook } from '../book/book.ts';
+import {
+  call,
+  Ceremonies,
+  CEREMONY_TIMEOUTS,
+  EpochSwitch,
+  Rendezvous,
+  signerSetsOf,
+  verifierOf,
+  type Evidence,
+  type Group,
+  type Peer,
+} from '../ceremony/ceremony.ts';
+import { writeDurably } from '../files/files.ts';
+import { Conversations, epochDataOf, KeyRing, Signer, SIGNING_TIMEOUTS, type Key, type SigningEvent } from '../session/session.ts';
+import { NodeStore, type KeyProvider } from '../store/store.ts';
+import { fingerprintOf, listen, openLink, openPins, publicKeyInfo, WIRE_LIMITS, type Fingerprint, type Identity, type WireEvent } from '../wire/wire.ts';
+import { keyBytes, type NodeConfig } from './config.ts';
+import { Desk } from './desk.ts';
+import { createMetrics, serveHealth, type Metrics } from './health.ts';
+import { openIdentity } from './identityFile.ts';
+import { createJudge } from './judges.ts';
+import { nodeName, PeerHeads } from './peerHeads.ts';
+import { answerOf, TEST, type Parts } from './routes.ts';
+
+export interface NodeOptions {
+  /** The node's own data folder. */
+  readonly folder: string;
+  readonly config: NodeConfig;
+  readonly provider: KeyProvider;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Logger;
+  /** The node can go on no longer: its disk failed, or is an old one. Nothing more leaves it; the process is to end. */
+  readonly onFatal: (problem: Problem) => void;
+}
+
+export interface RunningNode {
+  readonly port: number;
+  readonly healthPort: number;
+  readonly fingerprint: Fingerprint;
+  close(): Promise<void>;
+}
+
+/** A message that a peer does not take within so long is not sent again: the session is over by then. */
+const RESEND_FOR_MS = 2_000;
+const ASK_PEERS_EVERY_MS = 500;
+const RESUME_EVERY_MS = 5_000;
+
+/** Opens everything of a node and answers until it is closed. node/store-behind and every other refusal of its disk come before it answers anybody. */
+export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  const closing: (() => unknown)[] = [];
+  const close = async (): Promise<void> => {
+    for (const step of closing.splice(0).toReversed()) await step();
+  };
+  try {
+    return { ...(await assemble(options, closing)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promise<Omit<RunningNode, 'close'>> {
+  const { folder, config, provider, clock, random, log, onFatal } = options;
+  const identity = await openIdentity(folder, provider);
+  const group = groupOf(config, identity);
+  closing.push(() => group.peers.forEach(({ link }) => link.close()));
+  const metrics = createMetrics();
+  const alarm = (problem: Problem): void => {
+    metrics.alarms.inc({ code: problem.code });
+    log.error({ code: problem.code, facts: problem.facts }, problem.detail);
+  };
+
+  const store = await openStore(options, verifierOf(group));
+  closing.push(() => store.close());
+  const remembered = store.rememberedAudit ? [store.rememberedAudit] : [];
+  const audit = await AuditLog.open({ path: join(folder, 'audit.log'), storeId: store.storeId, remembered });
+  closing.push(() => audit.close());
+  await audit.append({ kind: 'started', atMs: clock.nowMs(), data: { fingerprint: identity.fingerprint } });
+  const heads = await PeerHeads.open({ folder, group, store, audit, clock, onAlarm: alarm });
+  closing.push(() => heads.settle());
+  const book = config.book ? await openBook(folder, config.book) : undefined;
+  if (book) closing.push(() => book.close());
+  else log.warn('This node has no book: it signs anchors of the local chain only, whatever they hold. A rehearsal, and never more.');
+
+  const ring = new KeyRing(store, (key, peer, abort, sid) => poison({ store, audit, clock }, key, peer, abort, sid));
+  const { decisionMs = SIGNING_TIMEOUTS.decisionMs, roundMs = SIGNING_TIMEOUTS.roundMs } = config.timeouts;
+  const { ceremonyMs = CEREMONY_TIMEOUTS.gatheringMs, ceremonyRoundMs = CEREMONY_TIMEOUTS.roundMs } = config.timeouts;
+  const conversations = new Conversations(async (peer, method, payload) => {
+    await call(group, peer, method, payload, { timeoutMs: ceremonyRoundMs, resendForMs: RESEND_FOR_MS });
+  });
+  const signer = new Signer({
+    store,
+    audit,
+    ring,
+    conversations,
+    judge: createJudge({ store, book, clock }),
+    timeouts: { decisionMs, roundMs },
+    demandReady: (peers) => heads.demandReady(peers),
+    clock,
+    random,
+    onFatal,
+    onEvent: (event) => told(event, { metrics, log, heads, alarm }),
+  });
+  const rendezvous = new Rendezvous(group, random);
+  const epochs = new EpochSwitch({
+    group,
+    store,
+    clock,
+    onPromoted: ({ epoch, ...record }) => log.info({ role: epochDataOf(record).role, epoch }, 'An epoch signs, by the confirmations of all.'),
+    onAlarm: alarm,
+  });
+  const selfTest = async (key: Key, S: readonly PartyId[]): Promise<void> => {
+    const requestId = random(32);
+    const payload = utf8(JSON.stringify({ ...key.ref, signers: S, requestId: toHex(requestId) }));
+    const others = S.filter((party) => party !== group.own).map((peer) =>
+      call(group, peer, TEST, payload, { timeoutMs: decisionMs + 3 * roundMs, resendForMs: 0 }),
+    );
+    await Promise.all([signer.test(key, S, requestId), ...others]);
+  };
+  const ceremonies = new Ceremonies({
+    group,
+    store,
+    audit,
+    ring,
+    signer,
+    conversations,
+    rendezvous,
+    epochs,
+    selfTest,
+    timeouts: { gatheringMs: ceremonyMs, roundMs: ceremonyRoundMs },
+    recoveryKey: config.recoveryKey === null ? undefined : keyBytes(config.recoveryKey),
+    clock,
+    random,
+    onEvidence: (id, evidence) => keepEvidence(folder, id, evidence),
+  });
+  const named = new Map([...config.coordinators, ...config.operators].map((key) => [fingerprintOf(publicKeyInfo(keyBytes(key))), key as Hex]));
+  const desk = new Desk({ group, store, ring, ceremonies, heads, keys: named, clock, random, onLine: (ceremony, text) => log.info({ ceremony }, text) });
+
+  const parts: Parts = { group, store, ring, signer, conversations, rendezvous, epochs, ceremonies, heads, desk, book, nowMs: () => clock.nowMs() };
+  const listener = await listen({
+    identity,
+    pins: pinsOf(config, group),
+    ...config.listen,
+    limits: WIRE_LIMITS,
+    answer: answerOf(parts),
+    onEvent: (event) => heardOnWire(event, { metrics, log }),
+  });
+  closing.push(() => listener.close());
+  closing.push(() => conversations.close(new Problem('session/ended-by-peer', 'The node is stopped.')));
+  const health = await serveHealth({
+    ...config.health,
+    registry: metrics.registry,
+    health: () => ({ isHealthy: heads.isReady(), party: group.own, peersReady: heads.isReady(), sessions: signer.running }),
+  });
+  closing.push(() => health.close());
+
+  const ending = new AbortController();
+  closing.push(() => ending.abort());
+  // Tasks that go on by themselves; each begins again when it is done, so none is ever in two places at once.
+  every(ASK_PEERS_EVERY_MS, ending.signal, async () => {
+    if (heads.isReady()) return;
+    await heads.askPeers().catch((error: unknown) => {
+      if (!(error instanceof Problem)) throw error;
+      alarm(error);
+      onFatal(error);
+    });
+    if (!heads.isReady()) return;
+    log.info('All peers said what they remember of this node, and its disk holds it.');
+    await store.eraseLeftovers();
+  });
+  every(RESUME_EVERY_MS, ending.signal, async () => {
+    if (!heads.isReady()) return;
+    await epochs.resume();
+    await ceremonies.finish().catch((error: unknown) => {
+      if (!(error instanceof Problem)) throw error;
+      log.warn({ code: error.code }, error.detail);
+    });
+  });
+  if (config.selfTestEveryS !== null) {
+    every(config.selfTestEveryS * 1_000, ending.signal, async () => {
+      for (const record of ring.epochs().filter(({ status }) => status === 'ACTIVE')) {
+        // The lowest of a set asks, so that each set is tested once.
+        for (const S of signerSetsOf(group).filter(([first]) => first === group.own)) {
+          await selfTest(ring.at(record), S).catch((error: unknown) => {
+            if (!(error instanceof Problem)) throw error;
+            alarm(error);
+          });
+        }
+      }
+    });
+  }
+  log.info({ party: group.own, fingerprint: identity.fingerprint, port: listener.port, healthPort: health.port }, 'The node answers.');
+  return { port: listener.port, healthPort: health.port, fingerprint: identity.fingerprint };
+}
+
+function groupOf(config: NodeConfig, identity: Identity): Group {
+  const n = config.peers.length + 1;
+  const peers = new Map<PartyId, Peer>();
+  for (const { party, host, port, identity: key } of config.peers) {
+    const publicKey = publicKeyInfo(keyBytes(key));
+    const fingerprint = fingerprintOf(publicKey);
+    peers.set(partyId(party, n), {
+      id: partyId(party, n),
+      fingerprint,
+      publicKey,
+      link: openLink({ identity, part: 'peer', host, port, fingerprint, limits: WIRE_LIMITS }),
+    });
+  }
+  return { own: partyId(config.party, n), identity, peers, threshold: config.threshold };
+}
+
+function pinsOf({ coordinators, operators }: NodeConfig, { identity, peers }: Group) {
+  const fingerprints = (keys: readonly string[]): Fingerprint[] => keys.map((key) => fingerprintOf(publicKeyInfo(keyBytes(key))));
+  return openPins({
+    own: identity.fingerprint,
+    peers: new Map([...peers.values()].map(({ id, fingerprint }) => [id, fingerprint])),
+    coordinators: fingerprints(coordinators),
+    operators: fingerprints(operators),
+  });
+}
+
+function openStore({ folder, config, provider, random }: NodeOptions, verify: Verify): Promise<NodeStore> {
+  return NodeStore.open({
+    folder,
+    node: nodeName(config.party),
+    provider,
+    random,
+    isConfirmation: (record, { party, signature }) => {
+      const { epoch } = epochDataOf(record);
+      const identity = epoch.identities[party - 1];
+      return identity !== undefined && verify(party as PartyId, identity, doneDigest(epoch), keyBytes(signature));
+    },
+  });
+}
+
+async function openBook(folder: string, book: NonNullable<NodeConfig['book']>): Promise<NodeBook> {
+  const { registration, merchantsFile, ratesFile, chain, maxAheadMs } = book;
+  const { needed, ...rest } = chain;
+  const merchants = readMerchants(await readFile(merchantsFile, 'utf8'));
+  const rates = ratesFile === null ? null : readRateBands(await readFile(ratesFile, 'utf8'));
+  await mkdir(join(folder, 'book'), { recursive: true, mode: 0o700 });
+  return openNodeBook({
+    folder: join(folder, 'book'),
+    registration: { ...registration, chainId: BigInt(registration.chainId), book: registration.book as BookId, fromBlock: BigInt(registration.fromBlock) },
+    merchants: () => merchants,
+    rates: () => rates,
+    chain: { ...rest, ...(needed === undefined ? {} : { needed }) },
+    maxAheadMs,
+  });
+}
+
+const CHECKS: Readonly<Record<string, string>> = { 'mpc/ot-check-failed': 'ote', 'mpc/rvole-check-failed': 'rvole', 'mpc/product-check-failed': 'check-3-4' };
+
+/** POISON (digest 12): in the audit log, then in the store, durable when it resolves. */
+async function poison(
+  { store, audit, clock }: { readonly store: NodeStore; readonly audit: AuditLog; readonly clock: Clock },
+  key: Key,
+  peer: PartyId,
+  abort: Abort,
+  sid: Hex | undefined,
+): Promise<void> {
+  const { generation } = key.pair(peer).secrets;
+  const check = CHECKS[abort.problem.code] ?? abort.problem.code;
+  const session = sid ?? (`0x${'00'.repeat(32)}` as const);
+  const atMs = clock.nowMs();
+  const head = await audit.append({ kind: 'poisoned', atMs, data: { ...key.ref, peer, generation, sid: session, check } });
+  await store.poison({ ...key.ref, peer, generation, sid: session, check, audit: head, atMs });
+}
+
+/** Signed messages of a ceremony that somebody spoiled: to be shown to the other operators. */
+async function keepEvidence(folder: string, id: Hex, evidence: readonly Evidence[]): Promise<void> {
+  await mkdir(join(folder, 'evidence'), { recursive: true, mode: 0o700 });
+  const lines = evidence.map(({ from, round, statement }) => JSON.stringify({ from, round, statement: toHex(statement) }));
+  await writeDurably(join(folder, 'evidence', `${id.slice(2, 18)}.ndjson`), utf8(`${lines.join('\n')}\n`));
+}
+
+interface Told {
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+function told(event: SigningEvent, { metrics, log, heads, alarm }: Told & { readonly heads: PeerHeads; readonly alarm: (problem: Problem) => void }): void {
+  switch (event.kind) {
+    case 'signed':
+      metrics.signatures.inc({ purpose: event.purpose });
+      metrics.seconds.observe({ purpose: event.purpose }, event.tookMs / 1_000);
+      log.info({ sid: event.sid, signers: event.signers, purpose: event.purpose, tookMs: event.tookMs }, 'Signed.');
+      return heads.tellPeers();
+    case 'refused':
+      metrics.refusals.inc({ rule: event.rule });
+      return log.warn({ rule: event.rule }, `Refused: ${event.reason}`);
+    case 'failed':
+      metrics.failures.inc({ code: event.problem.code });
+      if (event.problem.facts['effect'] === 'poison-pair') metrics.poisonings.inc();
+      return log.warn({ code: event.problem.code, signers: event.signers }, event.problem.detail);
+    case 'alarm':
+      return alarm(event.problem);
+  }
+}
+
+function heardOnWire(event: WireEvent, { metrics, log }: Told): void {
+  switch (event.kind) {
+    case 'channel-opened':
+      return log.info({ caller: event.caller, address: event.address }, 'A channel was opened.');
+    case 'channel-closed':
+      return log.info({ caller: event.caller, problem: event.problem }, 'A channel was closed.');
+    case 'stranger':
+      metrics.strangers.inc();
+      return log.warn({ fingerprint: event.fingerprint, protocol: event.protocol, address: event.address }, 'A stranger was turned away.');
+    case 'call-failed':
+      return log.error({ caller: event.caller, method: event.method, err: event.error }, 'A call failed by a bug of ours.');
+  }
+}
+
+/** Does the work every so often until told to stop; the next time begins when the last one has ended. */
+function every(periodMs: number, signal: AbortSignal, work: () => Promise<void>): void {
+  const again = (): void => {
+    const timer = setTimeout(() => {
+      if (signal.aborted) return;
+      void work().finally(again);
+    }, periodMs);
+    signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
+  };
+  if (!signal.aborted) again();
+}
