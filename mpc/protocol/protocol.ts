@@ -27,7 +27,6 @@ export {
   type AfterRound1,
   type AfterRound2,
   type AfterRound3,
-  type Inbox,
   type Outgoing,
   type Release,
   type SigningStep,
@@ -45,4 +44,5 @@ export {
   ROUND3_BYTES,
 } from './sign/messages.ts';
 export { verifyIndependently, type Candidate } from './sign/verify.ts';
+export { type Inbox } from './keys/rounds.ts';
 export * from './keys/keys.ts';

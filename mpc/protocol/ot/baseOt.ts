@@ -6,7 +6,7 @@ import { H, u16 } from '../primitives/hash.ts';
 import type { SetupSessionId } from '../primitives/ids.ts';
 import { BASE_OTS, COMPRESSED_BYTES, HASH_BYTES } from '../primitives/parameters.ts';
 import type { PartyId } from '../primitives/parties.ts';
-import { compressedBytes, pointsBytes, timesG, xOfMultiples, type Point } from '../primitives/points.ts';
+import { compressedBytes, pointBytes, pointsBytes, timesG, xOfMultiples, type Point } from '../primitives/points.ts';
 import { bigEndian, randomNonZeroScalar, scalarBytes } from '../primitives/scalars.ts';
 import { Reader } from '../primitives/wire.ts';
 import { hashToCurve } from './hashToCurve.ts';
@@ -108,11 +108,11 @@ function phiPair(phis: Uint8Array, i: number): [Uint8Array, Uint8Array] {
 /** Alice's keys k_{Delta_i, i}: 32 bytes each in one string. A is Bob's message, which must be a point. */
 export function receiverKeys(direction: Direction, { delta, betas, phis }: Choice, A: Uint8Array): Uint8Array {
   const read = new Reader(A, COMPRESSED_BYTES, direction.bob, 'The base OT offer');
-  read.compressedPoint();
+  const base = pointBytes(read.compressedPoint());
   read.end();
   const keys = new Uint8Array(BASE_OTS * HASH_BYTES);
   for (let i = 0; i < BASE_OTS; i++) {
-    const [x] = xOfMultiples(bigEndian(betas.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES)), [A]); // x(beta_i A)
+    const [x] = xOfMultiples(bigEndian(betas.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES)), [base]); // x(beta_i A)
     keys.set(key(direction, i, bitOf(delta, i), x!, A, phis), i * HASH_BYTES);
   }
   wipe(betas);

@@ -1,4 +1,4 @@
-import { createECDH, type ECDH } from 'node:crypto';
+import { createECDH, createPrivateKey, createPublicKey, diffieHellman, type KeyObject } from 'node:crypto';
 import { normalizeZ } from '@noble/curves/abstract/curve.js';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { assert } from '#base';
@@ -12,9 +12,17 @@ export const G: Point = secp256k1.Point.BASE;
 export const O: Point = secp256k1.Point.ZERO;
 G.precompute(8);
 
+/** ECPrivateKey (RFC 5915) up to the 32 bytes of k, and from there to the 65 of the public point; SubjectPublicKeyInfo (RFC 5480) up to the point. */
+const SEC1 = Buffer.from('30740201010420', 'hex');
+const SEC1_CURVE = Buffer.from('a00706052b8104000aa144034200', 'hex');
+const SPKI = Buffer.from('3056301006072a8648ce3d020106052b8104000a034200', 'hex');
+const G_BYTES = G.toBytes(false);
+
 /** k G for a secret k, 65 bytes, by OpenSSL's ladder, whose time does not follow k (15); k in [1, q). */
 export function timesGBytes(k: bigint): Uint8Array {
-  return new Uint8Array(keyed(k).getPublicKey());
+  const ladder = createECDH('secp256k1');
+  ladder.setPrivateKey(scalarBytes(k));
+  return new Uint8Array(ladder.getPublicKey());
 }
 
 /** k G for a secret k in [0, q). */
@@ -23,18 +31,18 @@ export function timesG(k: bigint): Point {
 }
 
 /**
- * x(k P) of each P (65 or 33 bytes, on the curve) for a secret k in [1, q), 32 bytes each, by the same ladder. It does not tell k P from -k P: only for where that is enough
- * (the keys of 4.3) or is made enough (the offset in checks 3 and 4 of 7).
+ * x(k P) of each P (65 bytes, on the curve, not O) for a secret k in [1, q), 32 bytes each, by the same ladder. It does not tell k P from -k P: only for where that is enough (the keys of 4.3) or is made
+ * enough (the offset in checks 3 and 4 of 7). The private key is handed over with G in the place of its public point: Diffie-Hellman makes no use of that, and without it OpenSSL would compute it at
+ * the price of two multiplications.
  */
 export function xOfMultiples(k: bigint, points: readonly Uint8Array[]): Uint8Array[] {
-  const ladder = keyed(k);
-  return points.map((point) => new Uint8Array(ladder.computeSecret(point)));
+  const privateKey = createPrivateKey({ key: Buffer.concat([SEC1, scalarBytes(k), SEC1_CURVE, G_BYTES]), format: 'der', type: 'sec1' });
+  return points.map((point) => new Uint8Array(diffieHellman({ privateKey, publicKey: nativeKey(point) })));
 }
 
-function keyed(k: bigint): ECDH {
-  const ladder = createECDH('secp256k1');
-  ladder.setPrivateKey(scalarBytes(k));
-  return ladder;
+/** A point of 65 bytes as OpenSSL's public key; it must be on the curve. */
+export function nativeKey(point: Uint8Array): KeyObject {
+  return createPublicKey({ key: Buffer.concat([SPKI, point]), format: 'der', type: 'spki' });
 }
 
 /** k P for a secret k in [0, q), by noble's fixed sequence of operations. Zero, which noble refuses, gives O. */

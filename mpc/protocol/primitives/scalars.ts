@@ -11,20 +11,17 @@ export function mod(value: bigint): bigint {
   return rest < 0n ? rest + q : rest;
 }
 
-/** a^-1 mod q; a is not 0 mod q. By Fermat, so that the work does not follow the value as Euclid's would. */
+/** a^-1 mod q of a PUBLIC a that is not 0 mod q: Euclid's steps follow the value. Nothing in the protocol inverts a secret: Lagrange denominators, U and r are known to all. */
 export function invert(value: bigint): bigint {
-  const base = mod(value);
-  assert(base !== 0n, 'zero has no inverse');
-  return power(base, q - 2n);
-}
-
-function power(base: bigint, exponent: bigint): bigint {
-  let result = 1n;
-  for (let bit = BigInt(exponent.toString(2).length - 1); bit >= 0n; bit--) {
-    result = (result * result) % q;
-    if ((exponent >> bit) & 1n) result = (result * base) % q;
+  let [a, b] = [mod(value), q];
+  assert(a !== 0n, 'zero has no inverse');
+  let [u, v] = [1n, 0n];
+  while (a !== 1n) {
+    const quotient = b / a;
+    [a, b] = [b - quotient * a, a];
+    [u, v] = [v - quotient * u, u];
   }
-  return result;
+  return mod(u);
 }
 
 /** 32 bytes big-endian of a value in [0, q) (2.3). */

@@ -2,8 +2,9 @@
 import { concat } from '#base';
 import { abort, attempt, type Aborted, type Once } from '../primitives/abort.ts';
 import { invert, mod, q, scalarBytes } from '../primitives/scalars.ts';
+import { checkInbox, type Inbox } from '../keys/rounds.ts';
 import { decodeRound3 } from './messages.ts';
-import { mustBeComplete, type AfterRound3, type Inbox } from './rounds.ts';
+import type { AfterRound3 } from './rounds.ts';
 import { verifyIndependently } from './verify.ts';
 
 export interface Signed {
@@ -19,9 +20,8 @@ export interface Signed {
 /** The signature, or mpc/invalid-signature: by the peer where there is one, by somebody of the quorum where there are more (7.2). It is returned only after two other libraries took it. */
 export function combine(state: Once<AfterRound3>, inbox: Inbox): Signed | Aborted {
   return attempt(() => {
-    const { session, nonce, u, w } = state.take();
+    const { session, nonce, u, w } = state.take(({ session: { peers } }) => checkInbox(inbox, peers, 'Last messages'));
     const { peers, publicKey, digest } = session;
-    mustBeComplete(inbox, peers);
     const received = peers.map((j) => decodeRound3(inbox.get(j)!, j));
     const alone = peers.length === 1 ? peers[0]! : null;
     const U = mod(received.reduce((total, message) => total + message.u, u)); // U = sum u_k

@@ -2,15 +2,16 @@
  * Signing (digest section 7; eprint 2023/765 protocol 3.6): three rounds among t signers. What a round leaves for the next is taken once; an abort ends the session and says what must be durable before
  * anything else is sent. There is no way into the middle: a presignature is a second use of {R, phi, v} waiting to happen, and with late tweaks it is weaker than interactive signing (8).
  */
-import { assert, Problem, type RandomBytes } from '#base';
+import { assert, type Problem, type RandomBytes } from '#base';
 import { abort, attempt, Once, type Aborted } from '../primitives/abort.ts';
 import { equal, wipe } from '../primitives/constantTime.ts';
 import { H, list, u16 } from '../primitives/hash.ts';
 import { pairId, type SessionId, type Slot } from '../primitives/ids.ts';
 import { HASH_BYTES } from '../primitives/parameters.ts';
 import { lagrange, type PartyId } from '../primitives/parties.ts';
-import { G, pointOf, sum, timesG, timesGBytes, timesPublic, xOfMultiples, type Point } from '../primitives/points.ts';
+import { G, pointOf, pointsBytes, sum, timesG, timesGBytes, timesPublic, xOfMultiples, type Point } from '../primitives/points.ts';
 import { bigEndian, mod, q, randomNonZeroScalar, randomScalar } from '../primitives/scalars.ts';
+import { checkInbox, type Inbox } from '../keys/rounds.ts';
 import { checkExtension } from '../ot/extension.ts';
 import type { Pair } from '../ot/pair.ts';
 import { alice2, bob1, bob3, type BobState, type Two } from '../ot/rvole.ts';
@@ -80,17 +81,6 @@ export interface AfterRound3 {
   readonly w: bigint;
 }
 
-/** The bytes of a round by their authenticated sender: exactly one message of each peer, or mpc/bad-parameters. The caller refuses a second, different message as mpc/equivocation. */
-export type Inbox = ReadonlyMap<PartyId, Uint8Array>;
-
-export function mustBeComplete(inbox: Inbox, peers: readonly PartyId[]): void {
-  if (inbox.size !== peers.length || !peers.every((peer) => inbox.has(peer)))
-    throw new Problem(
-      'mpc/bad-parameters',
-      `A round has one message of each of the parties ${peers.join(', ')}, and there are those of ${[...inbox.keys()].join(', ')}.`,
-    );
-}
-
 /** com_i = H("sign-com/v1"; sid, i, R_i, salt_i): one commitment for everybody. */
 function commitment(sid: SessionId, i: PartyId, R: Uint8Array, salt: Uint8Array): Uint8Array {
   return H('sign-com/v1', sid, u16(i), R, salt);
@@ -139,11 +129,10 @@ export function signRound1(
  */
 export function signRound2(state: Once<AfterRound1>, inbox: Inbox, random: RandomBytes): SigningStep<AfterRound2> | Aborted {
   return attempt(() => {
-    const chosen = state.take();
+    const chosen = state.take(({ session: { peers } }) => checkInbox(inbox, peers, 'First messages'));
     const { session, pairs, r, phi, R, salt, com, bob } = chosen;
     const { sid, key, peers, signers, tweak } = session;
     const i = key.id;
-    mustBeComplete(inbox, peers);
 
     const received = new Map<PartyId, Round1Message>(peers.map((j) => [j, decodeRound1(inbox.get(j)!, j)]));
     for (const [j, { sid: theirs, setupId }] of received) {
@@ -201,9 +190,8 @@ function poisoned(pair: Pair, code: 'mpc/ot-check-failed' | 'mpc/rvole-check-fai
 /** R3, on every peer's R2: all checks of section 7 in their order, nothing released before all peers passed. A failed check 2, 3 or 4 poisons the pair. */
 export function signRound3(state: Once<AfterRound2>, inbox: Inbox, random: RandomBytes): Release<AfterRound3> | Aborted {
   return attempt(() => {
-    const { session, pairs, r, phi, R, bob, sk, pk, c, coms, echo } = state.take();
+    const { session, pairs, r, phi, R, bob, sk, pk, c, coms, echo } = state.take(({ session: { peers } }) => checkInbox(inbox, peers, 'Second messages'));
     const { sid, key, peers, publicKey, digest } = session;
-    mustBeComplete(inbox, peers);
     const received = new Map<PartyId, Round2Message>(peers.map((j) => [j, decodeRound2(inbox.get(j)!, j)]));
     for (const pair of pairs.values()) pair.mustBeWhole();
 
@@ -252,12 +240,9 @@ function multiplied(sid: SessionId, pair: Pair, state: BobState, { rvole, R, pk,
   const left = [R.add(D), pk.add(D)];
   const right = [timesG(mod(d.u + state.b * offset)).add(Gu), timesG(mod(d.v + state.b * offset)).add(Gv)];
   if ([...left, ...right].some((point) => point.is0())) throw poisoned(pair, 'mpc/product-check-failed', `The products of party ${peer} are the identity.`);
-  const xs = xOfMultiples(
-    state.b,
-    left.map((point) => point.toBytes(false)),
-  );
-  const expected = right.map((point) => point.toBytes(false).subarray(1, 33));
-  if (!equal(xs[0]!, expected[0]!)) throw poisoned(pair, 'mpc/product-check-failed', `Party ${peer} multiplied by something else than its nonce.`);
-  if (!equal(xs[1]!, expected[1]!)) throw poisoned(pair, 'mpc/product-check-failed', `Party ${peer} multiplied by something else than its share.`);
+  const [leftR, leftPk, rightR, rightPk] = pointsBytes([...left, ...right]);
+  const [xR, xPk] = xOfMultiples(state.b, [leftR!, leftPk!]);
+  if (!equal(xR!, rightR!.subarray(1, 33))) throw poisoned(pair, 'mpc/product-check-failed', `Party ${peer} multiplied by something else than its nonce.`);
+  if (!equal(xPk!, rightPk!.subarray(1, 33))) throw poisoned(pair, 'mpc/product-check-failed', `Party ${peer} multiplied by something else than its share.`);
   return d;
 }

@@ -1,9 +1,9 @@
 /** The finished signature, judged by two libraries that had no part in making it, OpenSSL and @noble/secp256k1 (digest 7; T-17). */
-import { createPublicKey, hash, verify } from 'node:crypto';
+import { hash, verify } from 'node:crypto';
 import { recoverPublicKey } from '@noble/secp256k1';
 import { concat, utf8 } from '#base';
 import { equal } from '../primitives/constantTime.ts';
-import { G, pointBytes, pointOf, timesPublic } from '../primitives/points.ts';
+import { G, nativeKey, pointBytes, pointOf, timesPublic } from '../primitives/points.ts';
 import { bigEndian, invert, mod, q } from '../primitives/scalars.ts';
 
 export interface Candidate {
@@ -16,8 +16,6 @@ export interface Candidate {
   readonly publicKey: Uint8Array;
 }
 
-/** SubjectPublicKeyInfo of an uncompressed point of secp256k1, up to the point (RFC 5480). */
-const SPKI = Uint8Array.from(Buffer.from('3056301006072a8648ce3d020106052b8104000a034200', 'hex'));
 const MESSAGE = utf8('cairn-dkls23/1 shifted verification');
 const MESSAGE_DIGEST = BigInt(`0x${hash('sha256', MESSAGE, 'hex')}`);
 
@@ -36,8 +34,7 @@ function verifiesNatively({ compact, digest, publicKey }: Candidate, r: bigint):
   const Q = pointOf(publicKey);
   const shifted = Q?.add(timesPublic(G, mod((bigEndian(digest) - MESSAGE_DIGEST) * invert(r))));
   if (!shifted || shifted.is0()) return false;
-  const key = createPublicKey({ key: Buffer.from(concat(SPKI, pointBytes(shifted))), format: 'der', type: 'spki' });
-  return verify('sha256', MESSAGE, { key, dsaEncoding: 'ieee-p1363' }, compact);
+  return verify('sha256', MESSAGE, { key: nativeKey(pointBytes(shifted)), dsaEncoding: 'ieee-p1363' }, compact);
 }
 
 function recoversTo({ compact, recovery, digest, publicKey }: Candidate): boolean {

@@ -9,8 +9,6 @@ import {
   type Inbox,
   type Outgoing,
   type PartyId,
-  type Release,
-  type AfterRound3,
   type Signed,
   type Slot,
 } from '#mpc/protocol';
@@ -88,4 +86,18 @@ function advance<Step extends { readonly next: unknown }, Next extends { readonl
   return advanced;
 }
 
-export type { Release, AfterRound3 };
+export interface Recorded {
+  readonly endings: Endings;
+  /** By round, sender and receiver: "2 1 3". */
+  readonly messages: ReadonlyMap<string, Uint8Array>;
+}
+
+/** An honest session and all that was sent in it. */
+export function recordSession(options: SessionOptions): Recorded {
+  const messages = new Map<string, Uint8Array>();
+  const endings = runSession(options, (round, from, to, bytes) => {
+    messages.set(`${round} ${from} ${to}`, bytes.slice());
+    return bytes;
+  });
+  return { endings, messages };
+}
