@@ -97,9 +97,14 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
 };
 
+/** Commands with commands of their own. */
+const GROUPS: Readonly<Record<string, { readonly summary: string; readonly run: (args: readonly string[]) => Promise<number> }>> = {
+  node: { summary: 'run and care for one of the signer nodes that hold the keys', run: async (args) => (await import('#mpc/node/command')).nodeCommand(args) },
+};
+
 const HELP = `cairn: a wallet ledger and settlement platform, provable to the last entry.
 
-${Object.entries(COMMANDS)
+${Object.entries({ ...COMMANDS, ...GROUPS })
   .map(([name, { summary }]) => `  cairn ${name.padEnd(8)}${summary}`)
   .join('\n')}
 
@@ -109,8 +114,10 @@ ${Object.entries(COMMANDS)
 async function main(args: readonly string[]): Promise<number> {
   const [name = '', ...rest] = args;
   if (name === '' || name === 'help' || name === '--help' || name === '-h') return tell(HELP);
+  if (Object.hasOwn(GROUPS, name)) return GROUPS[name]!.run(rest);
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (!command) throw new Problem('cli/unknown-command', `There is no command "${name.slice(0, 40)}"; cairn knows ${Object.keys(COMMANDS).join(', ')}.`);
+  if (!command)
+    throw new Problem('cli/unknown-command', `There is no command "${name.slice(0, 40)}"; cairn knows ${Object.keys({ ...COMMANDS, ...GROUPS }).join(', ')}.`);
   if (rest.includes('--help') || rest.includes('-h')) return tell(command.help);
   const { values, positionals } = parse(command, rest);
   if (positionals.length !== command.words) throw new Problem('cli/bad-arguments', `cairn ${name} takes ${command.words === 0 ? 'no file' : 'one file'}.`);

@@ -92,7 +92,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'mpc/protocol': { doors: ['#base'], packages: NOBLE, pure: true, builtins: ['node:crypto'] },
   'mpc/protocol/sign/verify.ts': { doors: ['#base'], packages: [...NOBLE, '@noble/secp256k1'], pure: true, builtins: ['node:crypto'] },
   'mpc/node': {
-    doors: [...CORES, '#feed/core', '#mpc/protocol'],
+    doors: [...CORES, '#feed/core', '#mpc/protocol', '#supervisor'],
     packages: [...NOBLE, '@noble/secp256k1', 'viem', 'zod', 'pino', 'prom-client'],
   },
   // The policy decides by what it is given; the rest of a node keeps it, with everything else that must outlive the process.

@@ -80,7 +80,7 @@ export class Ceremonies {
   refresh(role: Role, tell: Tell): Promise<Key> {
     return this.#alone(async () => {
       const { group, ring, random, epochs } = this.#options;
-      const { record, ref } = ring.active(role);
+      const { record, ref } = ring.current(role);
       await this.#dropUnconfirmed(ref.keyId);
       const met = await this.#meet({ kind: 'refresh', role, ...ref }, [...group.peers.keys()], epochs.nextNumber(ref.keyId), tell);
       tell(`dealing new shares of the ${role} key for epoch ${met.number}`);

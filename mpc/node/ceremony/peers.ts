@@ -42,13 +42,15 @@ export function signDigest(identity: Identity, digest: Uint8Array): Uint8Array {
   return new Uint8Array(sign(null, digest, identity.privateKey));
 }
 
-/** Whether a signature over a digest is by the key that the epoch names for a party. The key itself is the pinned one of that fingerprint. */
-export function verifierOf({ identity, peers }: Group): Verify {
-  const keys = new Map<string, Uint8Array>(
-    [identity.publicKey, ...[...peers.values()].map(({ publicKey }) => publicKey)].map((key) => [fingerprintOf(key), key]),
-  );
-  return (_party, named, digest, signature) => {
-    const publicKey = keys.get(Buffer.from(named).toString('hex'));
+/**
+ * Whether a signature over a digest is by the key that the epoch names for a party, or by the one that this node's operator has pinned for it since: a party that was restored from its backup has a new identity, and is
+ * believed under it by whoever pinned it (digest 11.3).
+ */
+export function verifierOf({ own, identity, peers }: Group): Verify {
+  const keys = [identity.publicKey, ...[...peers.values()].map(({ publicKey }) => publicKey)];
+  const byFingerprint = new Map<string, Uint8Array>(keys.map((key) => [fingerprintOf(key), key]));
+  return (party, named, digest, signature) => {
+    const publicKey = byFingerprint.get(Buffer.from(named).toString('hex')) ?? (party === own ? identity.publicKey : peers.get(party)?.publicKey);
     return publicKey !== undefined && verify(null, digest, createPublicKey({ key: Buffer.from(publicKey), format: 'der', type: 'spki' }), signature);
   };
 }

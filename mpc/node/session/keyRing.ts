@@ -72,6 +72,13 @@ export class KeyRing {
     return this.at(found);
   }
 
+  /** The epoch of this role that new shares are made from: the one in use, or a share that came back from a backup. node/unknown-key. */
+  current(role: Role): Key {
+    const found = this.epochs().findLast((record) => record.status !== 'PENDING' && epochDataOf(record).role === role);
+    if (!found) throw new Problem('node/unknown-key', `This node has no share of the ${role} key.`, { role });
+    return this.at(found);
+  }
+
   /** node/unknown-key, node/wrong-state where nothing of the epoch is left. */
   at({ keyId, epochId }: EpochRef): Key {
     const record = this.#store.epoch({ keyId, epochId });

@@ -84,6 +84,7 @@ export async function makeTrio({ n = 3, threshold = 2, policy = anchorsOnly(), t
         format: 'cairn-node/1',
         party: draft.party,
         threshold,
+        provider: { kind: 'key-file', path: draft.keyFile },
         listen: { host: '127.0.0.1', port: draft.port },
         health: { host: '127.0.0.1', port: 0 },
         peers: drafts

@@ -1,0 +1,23 @@
+import { pino } from 'pino';
+import { Problem, systemClock, type RandomBytes } from '#base';
+import { startNode } from '../process/process.ts';
+import { providerOf, readConfig } from './folder.ts';
+
+/** Runs the node of this folder until a signal stops it, or until it can go on no longer. */
+export async function runCommand(folder: string, level: 'info' | 'warn', random: RandomBytes): Promise<number> {
+  const config = await readConfig(folder);
+  const log = pino({ level, base: { node: config.party } }, pino.destination({ sync: true }));
+  let end: (code: number) => void;
+  const ended = new Promise<number>((resolve) => (end = resolve));
+  // After a fatal refusal nothing is closed in order: closing would say goodbye to peers with a state that is not on the disk.
+  const onFatal = (problem: Problem): void => {
+    log.fatal({ code: problem.code, facts: problem.facts }, problem.detail);
+    process.exit(1);
+  };
+  const node = await startNode({ folder, config, provider: await providerOf(config), clock: systemClock, random, log, onFatal });
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => end(0));
+  const code = await ended;
+  log.info('The node stops.');
+  await node.close();
+  return code;
+}
