@@ -48,6 +48,8 @@ export type Tell = (step: string) => void;
 /** Two poisonings by one peer within so long ban it: it is reshared out, not set up again (digest 12). */
 const BAN_WINDOW_MS = 30 * 86_400_000;
 const BAN_AFTER = 2;
+/** Stands where a check stands that a peer failed: it was the operator who gave up the pair, and it counts against nobody. */
+const BY_OPERATOR = 'operator';
 
 /** Everything that changes keys: generation, refresh, and a pair's new set-up. One at a time; each is told to every node by its own operator. */
 export class Ceremonies {
@@ -94,7 +96,9 @@ export class Ceremonies {
     return this.#alone(async () => {
       const { store, ring, group, signer, clock } = this.#options;
       const key = ring.active(role);
-      const recent = store.poisonings.filter((poisoning) => poisoning.peer === peer && clock.nowMs() - poisoning.atMs < BAN_WINDOW_MS);
+      const recent = store.poisonings.filter(
+        (poisoning) => poisoning.peer === peer && poisoning.check !== BY_OPERATOR && clock.nowMs() - poisoning.atMs < BAN_WINDOW_MS,
+      );
       if (recent.length >= BAN_AFTER)
         throw new Problem('session/pair-unusable', `Party ${peer} has poisoned this pair ${recent.length} times within 30 days: reshare it out.`, { peer });
       const before = store.epoch(key.ref).pairs.get(peer);
@@ -104,6 +108,8 @@ export class Ceremonies {
         (before?.generation ?? 0) + 1,
         tell,
       );
+      // Whoever was said to have cheated has noticed nothing: its half goes now, by its operator's word, because POISON retires both directions.
+      if (before?.status === 'ACTIVE') await this.#retire(key, peer, before.generation);
       tell(`setting up the pair with party ${peer} anew, generation ${met.number}`);
       const pair = await this.#setUp(met, key.ctx, peer, met.number);
       await store.putPair(key.ref, pair, approvedBy, clock.nowMs());
@@ -118,6 +124,14 @@ export class Ceremonies {
       this.#note({ kind: 'repair', role, peer, generation: met.number, approvedBy });
       tell(`the pair with party ${peer} signs again`);
     });
+  }
+
+  async #retire({ ref }: Key, peer: PartyId, generation: number): Promise<void> {
+    const { audit, store, clock } = this.#options;
+    const sid: Hex = `0x${'00'.repeat(32)}`;
+    const atMs = clock.nowMs();
+    const head = await audit.append({ kind: 'poisoned', atMs, data: { ...ref, peer, generation, sid, check: BY_OPERATOR } });
+    await store.poison({ ...ref, peer, generation, sid, check: BY_OPERATOR, audit: head, atMs });
   }
 
   /**
