@@ -10,11 +10,13 @@ import { Problem, systemClock, toHex, type Hex, type RandomBytes } from '#base';
 import { requestToJson, type Intent, type Role } from '#custody/intents';
 import { findFreePort } from '#supervisor';
 import { initNode, nameCoordinator, namePeer } from '../command/init.ts';
-import { holdCeremony, openDesk } from '../command/desk.ts';
+import { holdCeremony, openDesk, type NodeDesk } from '../command/desk.ts';
 import { providerOf, readConfig } from '../command/folder.ts';
 import { openIdentity } from '../process/process.ts';
 import { fingerprintOf, identityOf, openLink, publicKeyInfo, rawPublicKey, WIRE_LIMITS, type Identity, type Link, type Part } from '../wire/wire.ts';
 
+/** Between two looks at a node that is starting: each is a call. */
+const POLL_MS = 50;
 const CLI = fileURLToPath(new URL('../../../src/cli.ts', import.meta.url));
 
 export interface RehearsalOptions {
@@ -44,6 +46,7 @@ export class Rehearsal {
   readonly coordinator: Identity;
   readonly #random: RandomBytes;
   readonly #links: Link[] = [];
+  readonly #desks = new Map<string, NodeDesk>();
 
   private constructor(root: string, nodes: readonly RehearsalNode[], coordinator: Identity, random: RandomBytes) {
     this.root = root;
@@ -120,7 +123,7 @@ export class Rehearsal {
     for (;;) {
       if (child.exitCode !== null) throw new Problem('session/ceremony-failed', `Party ${party} ended with ${child.exitCode}; ${node.logFile} has the reason.`);
       if (await this.#answers(party)) return;
-      await sleep(20);
+      await sleep(POLL_MS);
     }
   }
 
@@ -132,7 +135,7 @@ export class Rehearsal {
   /** Waits until every running node has heard from all its peers what they remember of it. */
   async ready(parties: readonly number[] = this.nodes.filter((node) => node.process).map(({ party }) => party)): Promise<void> {
     for (const party of parties) {
-      while (!((await this.status(party))['peersReady'] as boolean)) await sleep(20);
+      while (!((await this.status(party))['peersReady'] as boolean)) await sleep(POLL_MS);
     }
   }
 
@@ -154,25 +157,16 @@ export class Rehearsal {
   }
 
   async status(party: number): Promise<Readonly<Record<string, unknown>>> {
-    const desk = await openDesk(this.node(party).folder);
-    try {
-      return await desk.ask('node/status', {});
-    } finally {
-      desk.close();
-    }
+    return (await this.#desk(party)).ask('node/status', {});
   }
 
   /** Every operator of these parties begins the ceremony at its node; ends when all have the result. */
   async ceremony(what: Readonly<Record<string, unknown>>, at: readonly number[] = this.nodes.map(({ party }) => party)): Promise<void> {
     await Promise.all(
       at.map(async (party) => {
-        const desk = await openDesk(this.node(party).folder);
-        const peer = what['kind'] === 'repair' ? { peer: at.find((other) => other !== party) } : {};
-        try {
-          await holdCeremony(desk, { ...what, ...peer }, () => undefined);
-        } finally {
-          desk.close();
-        }
+        const desk = await this.#desk(party);
+        const peer = what['kind'] === 'repair' ? { peer: what['peer'] ?? at.find((other) => other !== party) } : {};
+        await holdCeremony(desk, { ...what, ...peer }, () => undefined);
       }),
     );
   }
@@ -222,8 +216,18 @@ export class Rehearsal {
 
   async end(keep = false): Promise<void> {
     for (const link of this.#links) link.close();
+    for (const desk of this.#desks.values()) desk.close();
     await Promise.all(this.nodes.map(({ party }) => this.stop(party)));
     if (!keep) await rm(this.root, { recursive: true, force: true });
+  }
+
+  /** The channel of a party's operator, kept: it opens again by itself after a restart. */
+  async #desk(party: number): Promise<NodeDesk> {
+    const { folder } = this.node(party);
+    const key = `${folder} ${await publicKeyIn(folder)}`;
+    let desk = this.#desks.get(key);
+    if (!desk) this.#desks.set(key, (desk = await openDesk(folder)));
+    return desk;
   }
 
   async #answers(party: number): Promise<boolean> {

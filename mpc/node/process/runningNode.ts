@@ -309,9 +309,9 @@ function told(event: SigningEvent, { metrics, log, heads, alarm }: Told & { read
 function heardOnWire(event: WireEvent, { metrics, log }: Told): void {
   switch (event.kind) {
     case 'channel-opened':
-      return log.info({ caller: event.caller, address: event.address }, 'A channel was opened.');
+      return log.debug({ caller: event.caller, address: event.address }, 'A channel was opened.');
     case 'channel-closed':
-      return log.info({ caller: event.caller, problem: event.problem }, 'A channel was closed.');
+      return log.debug({ caller: event.caller, problem: event.problem }, 'A channel was closed.');
     case 'stranger':
       metrics.strangers.inc();
       return log.warn({ fingerprint: event.fingerprint, protocol: event.protocol, address: event.address }, 'A stranger was turned away.');
