@@ -20,7 +20,6 @@ import {
   signRound3,
   type Aborted,
   type Inbox,
-  type KeyRecord,
   type KeyShare,
   type Outgoing,
   type Pair,
@@ -100,7 +99,7 @@ function makeKey(t: number, n: number): MadeKey {
   const records = everybody((own) => dkgFinish(proved.get(own)!.next, broadcast(proved, own)));
 
   const setup = new Accounts();
-  const members = [...records.values()].map(({ result }): Member => ({ key: result as KeyRecord, pairs: new Map() }));
+  const members = [...records.values()].map(({ result }): Member => ({ key: result, pairs: new Map() }));
   for (const [index, one] of members.entries()) for (const other of members.slice(index + 1)) setUp(setup, one, other);
   return { members, generationMs: generation.mean(), setupMs: setup.mean() / (n - 1) };
 }
@@ -128,7 +127,7 @@ interface Cost {
 function signOnce(signers: readonly Member[]): Cost {
   const [signing, combining] = [new Accounts(), new Accounts()];
   const ids = signers.map(({ key }) => key.id);
-  const request = { signers: ids, path: [0], digest: random(32), requestId: random(32) };
+  const request = { signers: ids, path: [], digest: random(32), requestId: random(32) };
   const accepted = signers.map(({ key }) => signing.charge(key.id, () => acceptSigning({ key, ...request }, random(32), random)));
   const slots = new Map(ids.map((id, index) => [id, accepted[index]!.slot]));
   let bytes = 0;

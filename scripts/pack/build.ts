@@ -14,6 +14,8 @@ export interface PackageSpec {
   readonly entries: Readonly<Record<string, string>>;
   /** Its commands: name to source file, which must begin with `#!/usr/bin/env node`. */
   readonly bin?: Readonly<Record<string, string>>;
+  /** The versions of Node that it runs on; from 22 where nothing is said. */
+  readonly node?: string;
   /** npm packages that it may depend on. Anything else that comes in by an import stops the build. */
   readonly allowed: readonly string[];
   readonly readme: string;
@@ -131,11 +133,11 @@ export function buildPackage(spec: PackageSpec, folder: string): BuiltPackage {
     description: spec.description,
     license: ours.license,
     type: 'module',
-    engines: { node: '>=22' },
+    engines: { node: spec.node ?? '>=22' },
     exports: Object.fromEntries(Object.entries(spec.entries).map(([subpath, source]) => [subpath, emitted(source)])),
     ...(bins.length > 0 && { bin: Object.fromEntries(bins.map(([name, source]) => [name, emitted(source).default])) }),
     imports: Object.fromEntries(doors.map(([door, source]) => [door, emitted(source.replace(/^\.\//, ''))])),
-    files: ['src'],
+    files: ['mpc', 'src'].filter((top) => existsSync(join(folder, top))),
     dependencies,
   };
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { PackageSpec } from './build.ts';
 
 /** What others install. The name is scoped because `cairn` on npm belongs to somebody else. */
@@ -18,5 +20,14 @@ platform's docs/formats.md, so that you can also check it with code of your own.
 
 In a program: \`import { verifyReceipt, readExport, readChain, auditExport } from '@cairn-ledger/verifier'\`.
 `,
+  },
+  {
+    name: '@cairn-ledger/threshold',
+    description: 'Threshold ECDSA on secp256k1 (DKLs23): key generation, signing, refresh, reshare and backup among n parties, as pure functions.',
+    entries: { '.': 'mpc/protocol/protocol.ts' },
+    // crypto.hash with outputLength came with 24.4.
+    node: '>=24.4',
+    allowed: ['@noble/curves', '@noble/hashes', '@noble/secp256k1'],
+    readme: readFileSync(join(import.meta.dirname, 'threshold.md'), 'utf8'),
   },
 ];

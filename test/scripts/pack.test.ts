@@ -3,6 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { verify } from '@noble/secp256k1';
+import { PACKAGES } from '../../scripts/pack/packages.ts';
 import { buildPackage, type PackageSpec } from '../../scripts/pack/build.ts';
 import { npmCli } from '../../scripts/setup/npm.mjs';
 
@@ -22,6 +24,18 @@ console.log(toHex(mth([utf8('a'.repeat(32)), utf8('b'.repeat(32))])), new Proble
 
 function run(folder: string, program: string, ...args: string[]): string {
   return execFileSync(process.execPath, [program, ...args], { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+/** Whether it could be: a machine that was set up and has no network since cannot install anything. */
+function install(folder: string, tarball: string): boolean {
+  try {
+    run(folder, npmCli(), 'install', tarball, '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', '--fetch-retries=0');
+    return true;
+  } catch (error) {
+    if (!/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENOTCACHED|ETIMEDOUT/.test((error as { stderr: string }).stderr)) throw error;
+    console.log('left out: installing a package in an empty folder, because the npm registry cannot be reached');
+    return false;
+  }
 }
 
 describe('a packed package', () => {
@@ -47,15 +61,24 @@ describe('a packed package', () => {
     const empty = mkdtempSync(join(folder, 'empty-'));
     writeFileSync(join(empty, 'package.json'), '{ "private": true, "type": "module" }');
     writeFileSync(join(empty, 'use.js'), USE);
-    try {
-      run(empty, npmCli(), 'install', tarball, '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', '--fetch-retries=0');
-    } catch (error) {
-      // A machine that was set up and has no network since cannot install anything.
-      if (!/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENOTCACHED|ETIMEDOUT/.test((error as { stderr: string }).stderr)) throw error;
-      console.log('left out: installing a package in an empty folder, because the npm registry cannot be reached');
-      return;
-    }
+    if (!install(empty, tarball)) return;
     assert.match(run(empty, 'use.js'), /^0x[0-9a-f]{64} 400\n$/);
+  });
+
+  it('of the threshold protocol makes a 2-of-3 key and signs by the example in its README, in an empty folder', function () {
+    this.timeout(120_000);
+    const spec = PACKAGES.find(({ name }) => name === '@cairn-ledger/threshold');
+    assert.ok(spec);
+    const { tarball } = buildPackage(spec, join(folder, 'threshold'));
+    const empty = mkdtempSync(join(folder, 'signing-'));
+    writeFileSync(join(empty, 'package.json'), '{ "private": true, "type": "module" }');
+    if (!install(empty, tarball)) return;
+    const example = /```js\n([\s\S]*?)```/.exec(readFileSync(join(empty, 'node_modules', '@cairn-ledger', 'threshold', 'README.md'), 'utf8'))?.[1];
+    assert.ok(example);
+    writeFileSync(join(empty, 'sign.js'), example);
+    const signed = JSON.parse(run(empty, 'sign.js')) as { publicKey: string; digest: string; signature: string; recovery: number };
+    assert.ok(verify(Buffer.from(signed.signature, 'hex'), Buffer.from(signed.digest, 'hex'), Buffer.from(signed.publicKey, 'hex'), { prehash: false }));
+    assert.ok(readFileSync(join(empty, 'node_modules', '@cairn-ledger', 'threshold', 'mpc', 'protocol', 'protocol.d.ts'), 'utf8').includes('acceptSigning'));
   });
 
   it('refuses a dependency that it must not have', function () {

@@ -81,9 +81,13 @@ export function checkIdentities(identities: readonly Uint8Array[], { n }: Thresh
     throw new Problem('mpc/bad-parameters', `${n} distinct identities of ${HASH_BYTES} bytes are needed, one a party in id order.`);
 }
 
-/** What the signed confirmation is over: H("dkg-done/v1"; sid, X, X_1..X_n, cc) (D4), and alike for refresh and reshare (10.1). */
-export function doneDigest({ origin, attempt, publicKey, publicShares, chainCode }: Epoch): Uint8Array {
-  return H(`${origin}-done/v1`, attempt, publicKey, list(publicShares, POINT_BYTES), chainCode);
+/**
+ * What the signed confirmation is over: H("dkg-done/v1"; sid, X, X_1..X_n, cc, ctx) (D4), and alike for refresh and reshare (10.1). ctx is more than the digest asks for: it has epoch number, threshold,
+ * key id and identities in it, so that a bundle proves all that it says of its epoch to somebody who was not there.
+ */
+export function doneDigest(epoch: Epoch): Uint8Array {
+  const { origin, attempt, publicKey, publicShares, chainCode } = epoch;
+  return H(`${origin}-done/v1`, attempt, publicKey, list(publicShares, POINT_BYTES), chainCode, context(epoch));
 }
 
 /** m of the test signature that a signer set makes while the epoch is PENDING: H("test-sign/v1"; ctx, S) (D4). */

@@ -7,7 +7,7 @@ import type { SetupSessionId } from '../primitives/ids.ts';
 import { BASE_OTS, COMPRESSED_BYTES, HASH_BYTES } from '../primitives/parameters.ts';
 import type { PartyId } from '../primitives/parties.ts';
 import { compressedBytes, pointBytes, pointsBytes, timesG, xOfMultiples, type Point } from '../primitives/points.ts';
-import { bigEndian, randomNonZeroScalar, scalarBytes } from '../primitives/scalars.ts';
+import { bigEndian, drawn, randomNonZeroScalar, scalarBytes } from '../primitives/scalars.ts';
 import { Reader } from '../primitives/wire.ts';
 import { hashToCurve } from './hashToCurve.ts';
 
@@ -55,8 +55,7 @@ export function offer(random: RandomBytes): Offer {
 
 /** The time of the loop does not follow Delta: the same operations for either bit, and a masked exchange at the end. */
 export function choose({ sid, alice, bob }: Direction, random: RandomBytes): Choice {
-  const delta = random(BASE_OTS / 8);
-  assert(delta.length === BASE_OTS / 8, 'the source of randomness gives as many bytes as it is asked for');
+  const delta = drawn(BASE_OTS / 8, random);
   // With Delta = 0 every `at` would be the input in clear (4.3). By chance it happens once in 2^128 draws: the source is broken, so nothing is drawn from it again.
   assert(
     delta.some((byte) => byte !== 0),

@@ -13,9 +13,14 @@ export type Columns = Uint32Array;
 
 assert(new Uint8Array(Uint32Array.of(1).buffer)[0] === 1, 'the bit matrices of the OT extension are laid out for a little-endian machine');
 
+/** The same bytes as words, in memory of their own: slice() would not do, because that of a Node Buffer is a view whose `buffer` begins elsewhere. */
+export function wordsOf(bytes: Uint8Array): Uint32Array {
+  return new Uint32Array(new Uint8Array(bytes).buffer);
+}
+
 export function columnsOf(bytes: Uint8Array): Columns {
   assert(bytes.length === BASE_OTS * COLUMN_BYTES, 'a matrix has 128 columns of 68 bytes');
-  return new Uint32Array(bytes.slice().buffer);
+  return wordsOf(bytes);
 }
 
 export function bytesOf(words: Uint32Array): Uint8Array {

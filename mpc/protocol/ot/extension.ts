@@ -3,12 +3,13 @@
  * Delta, gets both pads of every row.
  */
 import type { RandomBytes } from '#base';
-import { equal } from '../primitives/constantTime.ts';
+import { equal, wipe } from '../primitives/constantTime.ts';
 import { encodeParts, H, list, u16, XOF, xofHex } from '../primitives/hash.ts';
 import type { PairId } from '../primitives/ids.ts';
 import { BASE_OTS, COLUMN_BYTES, HASH_BYTES, SCALAR_BYTES, VOLE_WIDTH, XI } from '../primitives/parameters.ts';
+import { drawn } from '../primitives/scalars.ts';
 import { bitOf } from './baseOt.ts';
-import { bytesOf, columnsOf, COLUMN_WORDS, rowsOf, ROW_WORDS, type Columns } from './columns.ts';
+import { bytesOf, columnsOf, COLUMN_WORDS, rowsOf, ROW_WORDS, wordsOf, type Columns } from './columns.ts';
 import { pushRow } from './elements.ts';
 import { hashColumn, weights } from './gf128.ts';
 
@@ -88,7 +89,7 @@ function hashRows(s: PairId, rows: Uint32Array): bigint[] {
 
 /** Bob's only message and what he keeps: x = (beta || beta_chk) uniform, u_i = t0_i xor t1_i xor x. */
 export function extend(s: PairId, { k0, k1 }: SenderKeys, random: RandomBytes): Extended {
-  const x = columnsOfOne(random(COLUMN_BYTES));
+  const x = wordsOf(drawn(COLUMN_BYTES, random));
   const t0 = prg(s, k0, () => 0);
   const u = prg(s, k1, () => 1);
   for (let i = 0, at = 0; i < BASE_OTS; i++) for (let w = 0; w < COLUMN_WORDS; w++, at++) u[at]! ^= t0[at]! ^ x[w]!;
@@ -103,11 +104,11 @@ export function extend(s: PairId, { k0, k1 }: SenderKeys, random: RandomBytes): 
   message.set(bytesOf(u));
   message.set(bytesOf(xh), U_BYTES);
   message.set(digestOf(s, th), U_BYTES + ELEMENT_BYTES);
-  return { message, beta: bytesOf(x).slice(0, XI / 8), gamma: hashRows(s, rowsOf(t0)) }; // gamma_j = Row(j, row_j)
-}
-
-function columnsOfOne(bytes: Uint8Array): Uint32Array {
-  return new Uint32Array(bytes.slice(0, COLUMN_BYTES).buffer);
+  const rows = rowsOf(t0);
+  const extended = { message, beta: bytesOf(x).slice(0, XI / 8), gamma: hashRows(s, rows) }; // gamma_j = Row(j, row_j)
+  // The rows of the check tell the rest of x to whoever has u, and so does x itself.
+  wipe(bytesOf(x), bytesOf(t0), bytesOf(rows));
+  return extended;
 }
 
 /**
@@ -116,7 +117,7 @@ function columnsOfOne(bytes: Uint8Array): Uint32Array {
  */
 export function checkExtension(s: PairId, { delta, kDelta }: ReceiverKeys, message: Uint8Array): Columns | null {
   const u = columnsOf(message.subarray(0, U_BYTES));
-  const xh = new Uint32Array(message.slice(U_BYTES, U_BYTES + ELEMENT_BYTES).buffer);
+  const xh = wordsOf(message.subarray(U_BYTES, U_BYTES + ELEMENT_BYTES));
   const columns = prg(s, kDelta, (i) => bitOf(delta, i)); // tb_i = PRG(k_{Delta_i, i}, i, Delta_i)
   for (let i = 0, at = 0; i < BASE_OTS; i++) {
     const mask = -bitOf(delta, i);
@@ -132,11 +133,13 @@ export function checkExtension(s: PairId, { delta, kDelta }: ReceiverKeys, messa
   return equal(digestOf(s, hashes), message.subarray(U_BYTES + ELEMENT_BYTES)) ? columns : null;
 }
 
-/** alpha0_j = Row(j, qrow_j) and alpha1_j = Row(j, qrow_j xor Delta); gamma_j is one of them, by beta_j. */
+/** Uses up the columns: alpha0_j = Row(j, qrow_j) and alpha1_j = Row(j, qrow_j xor Delta); gamma_j is one of them, by beta_j. */
 export function pads(s: PairId, delta: Uint8Array, columns: Columns): { readonly alpha0: readonly bigint[]; readonly alpha1: readonly bigint[] } {
   const rows = rowsOf(columns);
   const alpha0 = hashRows(s, rows);
-  const difference = new Uint32Array(delta.slice().buffer);
+  const difference = wordsOf(delta);
   for (let j = 0, at = 0; j < XI; j++) for (let w = 0; w < ROW_WORDS; w++, at++) rows[at]! ^= difference[w]!;
-  return { alpha0, alpha1: hashRows(s, rows) };
+  const alpha1 = hashRows(s, rows);
+  wipe(bytesOf(rows), bytesOf(columns));
+  return { alpha0, alpha1 };
 }

@@ -1,5 +1,6 @@
 /** The linear hash of the consistency check, over F128 = GF(2)[x]/(x^128 + x^7 + x^2 + x + 1), little-endian bit order (digest 1 and 5). */
 import { XI } from '../primitives/parameters.ts';
+import { wordsOf } from './columns.ts';
 
 /** One element: four words, bit b of word w the coefficient of x^(32w + b). */
 const WORDS = 4;
@@ -12,7 +13,7 @@ const REDUCTION = 0x87;
  * chi_m * x^(j mod 128) for every row bit j of a column, m = floor(j / 128): what bit j adds to h. chi is 4 elements of 16 bytes, public.
  */
 export function weights(chi: Uint8Array): Uint32Array {
-  const elements = new Uint32Array(chi.slice().buffer);
+  const elements = wordsOf(chi);
   const table = new Uint32Array(XI * WORDS);
   for (let j = 0; j < XI; j++) {
     const at = j * WORDS;

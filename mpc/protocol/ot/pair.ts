@@ -31,14 +31,19 @@ export interface PairSecrets {
 
 /**
  * A pair's state in RAM, one object a pair and set-up, shared by all sessions. A failed check of section 12 poisons it in the same breath, in both directions, so that no other session of this process
- * evaluates another check of the pair before the caller has made the poisoning durable; from the disk it must never be read again.
+ * evaluates another check of the pair before the caller has made the poisoning durable; from the disk it must never be read again. The secrets are private, so that no JSON, log or structured clone of a
+ * pair carries them; `encodePair` alone does.
  */
 export class Pair {
-  readonly secrets: PairSecrets;
+  readonly #secrets: PairSecrets;
   #isPoisoned = false;
 
   constructor(secrets: PairSecrets) {
-    this.secrets = secrets;
+    this.#secrets = secrets;
+  }
+
+  get secrets(): PairSecrets {
+    return this.#secrets;
   }
 
   get isPoisoned(): boolean {
@@ -74,7 +79,8 @@ export function decodePair(bytes: Uint8Array): Pair {
   if (bytes.length !== PAIR_BYTES || view.getUint16(0) !== FORMAT)
     throw new Problem('mpc/pair-not-usable', 'The stored set-up of a pair is not in the format of this version.');
   let at = 10;
-  const next = (length: number): Uint8Array => bytes.slice(at, (at += length));
+  // Copies, not slice(): that of a Node Buffer is a view, and the words of Delta (5) would be read from the beginning of its memory.
+  const next = (length: number): Uint8Array => new Uint8Array(bytes.subarray(at, (at += length)));
   return new Pair({
     own: view.getUint16(2) as PartyId,
     peer: view.getUint16(4) as PartyId,

@@ -20,6 +20,8 @@ export const RVOLE_BYTES = AT_BYTES + ETA_BYTES + HASH_BYTES;
 /** g_1..g_xi: H512("gadget/v1"; j) mod q (1). Global and fixed, so nobody chooses it after the choice bits. */
 const GADGET: readonly bigint[] = Array.from({ length: XI }, (_, j) => H512('gadget/v1', u16(j)));
 
+const DOUBLE_Q = 2n * q;
+
 /** Both inputs or both outputs: u is about r_i, v about sk_i (7). */
 export interface Two {
   readonly u: bigint;
@@ -80,7 +82,7 @@ export function alice2(
   const { alpha0, alpha1 } = pads(s, delta, columns);
   const ahat = [randomScalar(random), randomScalar(random)] as const; // ahat_k, fresh for the session and the peer
   // at_{j,w} = alpha0_{j,w} - alpha1_{j,w} + (a_1, a_2, ahat_1, ahat_2)_w; 2q keeps the sum positive, for alpha1 < 2^256 < 2q.
-  const added = [a.u, a.v, ...ahat].map((value) => value + 2n * q);
+  const added = [a.u, a.v, ...ahat].map((value) => value + DOUBLE_Q);
   const at: bigint[] = [];
   let [cu, cv] = [0n, 0n];
   for (let j = 0, from = 0; j < XI; j++, from += VOLE_WIDTH) {
@@ -129,7 +131,8 @@ export function bob3(s: PairId, { beta, gamma, sent }: BobState, { at, atBytes, 
   let [du, dv] = [0n, 0n];
   for (let j = 0, from = 0; j < XI; j++, from += VOLE_WIDTH) {
     const bit = bitOf(beta, j);
-    const dd = (w: number): bigint => select(bit, gamma[from + w]!, gamma[from + w]! + at[from + w]!); // dd_{j,i} = gamma_{j,i} + beta_j at_{j,i}
+    // dd_{j,i} = gamma_{j,i} + beta_j at_{j,i}; with 2q > 2^256 in both, either value has five words of 64 bits, so that what is done with it takes the same time.
+    const dd = (w: number): bigint => gamma[from + w]! + select(bit, DOUBLE_Q, DOUBLE_Q + at[from + w]!);
     const [ddu, ddv] = [dd(0), dd(1)];
     for (let k = 0; k < VOLE_CHECKS; k++) {
       // mu'_{j,k} = dd_{j,l+k} + sum_i theta_{i,k} dd_{j,i} - beta_j eta_k; 0 is spelled q, so that both values have one length.

@@ -2,13 +2,14 @@
  * The set-up of one pair in one epoch (digest section 4): zero-sharing seeds and base OTs in both directions, as one run of three simultaneous messages. Nothing of it is ever resumed: a run that does not
  * end is started again with fresh nonces. Every message here is secret on the wire (2.4). It is slow (half a second), so callers run it in a worker, at key generation, refresh and after a poisoning.
  */
-import { assert, concat, Problem, type RandomBytes } from '#base';
+import { concat, Problem, type RandomBytes } from '#base';
 import { abort, attempt, Once, type Aborted } from '../primitives/abort.ts';
 import { equal } from '../primitives/constantTime.ts';
 import { H } from '../primitives/hash.ts';
 import { id32, setupSessionId, type Context, type SetupId, type SetupSessionId } from '../primitives/ids.ts';
 import { COMPRESSED_BYTES, HASH_BYTES } from '../primitives/parameters.ts';
 import type { PartyId } from '../primitives/parties.ts';
+import { drawn } from '../primitives/scalars.ts';
 import { Reader } from '../primitives/wire.ts';
 import { choose, offer, PHIS_BYTES, receiverKeys, senderKeys, type Choice, type Offer } from './baseOt.ts';
 import { Pair } from './pair.ts';
@@ -101,14 +102,8 @@ export interface SetupDone {
 /** The first message: N_own, 32 fresh bytes, which make sid_setup new for this party whatever the peer sends. */
 export function beginSetup(parameters: SetupParameters, random: RandomBytes): SetupStep<SetupBegun> {
   if (parameters.own === parameters.peer) throw new Problem('mpc/bad-parameters', `Party ${parameters.own} has no set-up with itself.`);
-  const nonce = fresh(random);
+  const nonce = drawn(HASH_BYTES, random);
   return { kind: 'send', bytes: nonce, next: new Once({ ...parameters, nonce }, 'The exchange of this set-up') };
-}
-
-function fresh(random: RandomBytes): Uint8Array {
-  const bytes = random(HASH_BYTES);
-  assert(bytes.length === HASH_BYTES, 'the source of randomness gives as many bytes as it is asked for');
-  return bytes;
 }
 
 /** Both parties' values with the lower party's first. */
@@ -125,7 +120,7 @@ export function exchangeSetup(begun: Once<SetupBegun>, peerNonce: Uint8Array, ra
     const theirNonce = read.bytes(HASH_BYTES);
     read.end();
     const sid = setupSessionId(ctx, ...inOrder(parameters, own, peer), generation, ...inOrder(parameters, nonce, theirNonce));
-    const opening: SetupOpening = { v: fresh(random), salt: fresh(random) };
+    const opening: SetupOpening = { v: drawn(HASH_BYTES, random), salt: drawn(HASH_BYTES, random) };
     const made = offer(random);
     const choice = choose({ sid, alice: own, bob: peer }, random);
     const commitment = seedCommitment(sid, own, peer, opening.v, opening.salt);
@@ -143,7 +138,7 @@ export function openSetup(chosen: Once<SetupChosen>, exchange: Uint8Array): Setu
     const theirs = decodeSetupExchange(exchange, peer);
     const kDelta = receiverKeys({ sid, alice: own, bob: peer }, choice, theirs.A);
     const [k0, k1] = senderKeys({ sid, alice: peer, bob: own }, made, theirs.phis);
-    const exchanged: SetupExchanged = { ...rest, theirCommitment: theirs.commitment, delta: choice.delta, kDelta, k0, k1, received: exchange.slice() };
+    const exchanged: SetupExchanged = { ...rest, theirCommitment: theirs.commitment, delta: choice.delta, kDelta, k0, k1, received: new Uint8Array(exchange) };
     return { kind: 'send', bytes: encodeSetupOpening(opening), next: new Once(exchanged, 'The end of this set-up') };
   });
 }

@@ -50,6 +50,9 @@ export function xofHex(encoded: Uint8Array, length: number): string {
   return hash('shake256', encoded, { outputEncoding: 'hex', outputLength: length });
 }
 
+// Node before 24.4 knows no outputLength and would answer with 32 bytes.
+assert(xofHex(new Uint8Array(), 68).length === 136, 'node:crypto hashes to the length that it is asked for');
+
 /** A list is ONE part: count u32 BE || fixed-width items (2.1). */
 export function list(items: readonly Uint8Array[], width: number): Uint8Array {
   const bytes = new Uint8Array(4 + items.length * width);

@@ -6,7 +6,7 @@ export const PROTOCOL_VERSION = utf8('cairn-dkls23/1');
 export const CURVE_NAME = utf8('secp256k1');
 
 /** kappa: bits of a scalar. */
-export const KAPPA = 256;
+const KAPPA = 256;
 /** lambda_c: computational security in bits. */
 const LAMBDA_C = 128;
 /** lambda_s: statistical security in bits. */
@@ -22,7 +22,7 @@ export const VOLE_CHECKS = 2;
 /** W: field elements of one OT. */
 export const VOLE_WIDTH = VOLE_INPUTS + VOLE_CHECKS;
 /** sigma: check bits of the OT extension; the prover may grind its Fiat-Shamir challenge, so they are as many as the computational parameter. */
-export const OTE_CHECK_BITS = 128;
+const OTE_CHECK_BITS = 128;
 /** eta': bits and bytes of one extended column. */
 export const COLUMN_BITS = XI + OTE_CHECK_BITS;
 export const COLUMN_BYTES = COLUMN_BITS / 8;

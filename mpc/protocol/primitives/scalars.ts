@@ -41,9 +41,16 @@ export function bigEndian(bytes: Uint8Array): bigint {
   return BigInt(`0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')}`);
 }
 
+/** `length` bytes of the source, as a copy of their own: a source that falls short, or that hands out its own buffer again, must never be the reason for a secret that is known or used twice. */
+export function drawn(length: number, random: RandomBytes): Uint8Array {
+  const bytes = new Uint8Array(random(length));
+  assert(bytes.length === length, 'the source of randomness gives as many bytes as it is asked for');
+  return bytes;
+}
+
 /** Uniform in Z_q but for 2^-256: 512 bits reduced. */
 export function randomScalar(random: RandomBytes): bigint {
-  return bigEndian(random(64)) % q;
+  return bigEndian(drawn(64, random)) % q;
 }
 
 /** Uniform in Z_q*. A zero once in 2^256 draws is drawn again; a source that gives nothing but zeros is broken, and stops here. */

@@ -6,7 +6,7 @@ import { scalarOf } from './scalars.ts';
 
 /**
  * Reads one message of an authenticated sender: exact length, exact order, nothing after the end (2.3). The length is checked before the content is touched, and whatever is
- * wrong is mpc/malformed-message with the sender as the culprit. What it gives out are copies: the caller's buffer may be used again.
+ * wrong is mpc/malformed-message with the sender as the culprit. What it gives out are copies: the caller's buffer may be used again, also where it is a Node Buffer, whose own slice() is a view of it.
  */
 export class Reader {
   readonly #bytes: Uint8Array;
@@ -15,7 +15,7 @@ export class Reader {
   #at = 0;
 
   constructor(bytes: Uint8Array, byteLength: number, from: PartyId, what: string) {
-    this.#bytes = bytes;
+    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#from = from;
     this.#what = what;
     if (bytes.length !== byteLength) this.#refuse(`has ${bytes.length} bytes instead of ${byteLength}`);

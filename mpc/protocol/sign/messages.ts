@@ -70,7 +70,7 @@ export function encodeRound2({ R, salt, pk, Gu, Gv, psi, rvole, echo }: Round2Fi
 
 export function decodeRound2(bytes: Uint8Array, from: PartyId): Round2Message {
   const read = new Reader(bytes, ROUND2_BYTES, from, 'The second message');
-  const RBytes = bytes.slice(0, POINT_BYTES);
+  const RBytes = new Uint8Array(bytes.subarray(0, POINT_BYTES));
   const fields = { R: read.point(), salt: read.bytes(HASH_BYTES), pk: read.point(), Gu: read.point(), Gv: read.point(), psi: read.scalar() };
   const rvole = readAliceMessage(read.bytes(RVOLE_BYTES));
   const echo = read.bytes(HASH_BYTES);

@@ -2,7 +2,7 @@
  * Signing (digest section 7; eprint 2023/765 protocol 3.6): three rounds among t signers. What a round leaves for the next is taken once; an abort ends the session and says what must be durable before
  * anything else is sent. There is no way into the middle: a presignature is a second use of {R, phi, v} waiting to happen, and with late tweaks it is weaker than interactive signing (8).
  */
-import { assert, type Problem, type RandomBytes } from '#base';
+import type { Problem, RandomBytes } from '#base';
 import { abort, attempt, Once, type Aborted } from '../primitives/abort.ts';
 import { equal, wipe } from '../primitives/constantTime.ts';
 import { H, list, u16 } from '../primitives/hash.ts';
@@ -10,7 +10,7 @@ import { pairId, type SessionId, type Slot } from '../primitives/ids.ts';
 import { HASH_BYTES } from '../primitives/parameters.ts';
 import { lagrange, type PartyId } from '../primitives/parties.ts';
 import { G, pointOf, pointsBytes, sum, timesG, timesGBytes, timesPublic, xOfMultiples, type Point } from '../primitives/points.ts';
-import { bigEndian, mod, q, randomNonZeroScalar, randomScalar } from '../primitives/scalars.ts';
+import { bigEndian, drawn, mod, q, randomNonZeroScalar, randomScalar } from '../primitives/scalars.ts';
 import { checkInbox, type Inbox } from '../keys/rounds.ts';
 import { checkExtension } from '../ot/extension.ts';
 import type { Pair } from '../ot/pair.ts';
@@ -109,8 +109,7 @@ export function signRound1(
   const r = randomNonZeroScalar(random);
   const phi = randomNonZeroScalar(random);
   const R = timesGBytes(r); // R_i = r_i G
-  const salt = random(HASH_BYTES);
-  assert(salt.length === HASH_BYTES, 'the source of randomness gives as many bytes as it is asked for');
+  const salt = drawn(HASH_BYTES, random);
   const com = commitment(sid, i, R, salt);
   const bob = new Map<PartyId, BobState>();
   const messages = peers.map((j) => {
@@ -214,7 +213,6 @@ export function signRound3(state: Once<AfterRound2>, inbox: Inbox, random: Rando
     const u = mod(r * PSI + both('u'));
     const v = mod(sk * PSI + both('v'));
     const w = mod(bigEndian(digest) * phi + nonce.r * v); // w_i = m phi_i + r v_i
-    for (const { beta } of bob.values()) wipe(beta);
     const next: AfterRound3 = { session, nonce, u, w };
     return { kind: 'release', sid, digest, bytes: encodeRound3({ u, w }), next: new Once(next, 'The end of this session') };
   });
@@ -232,6 +230,7 @@ export function usableR(R: Point): NonceR {
 function multiplied(sid: SessionId, pair: Pair, state: BobState, { rvole, R, pk, Gu, Gv }: Round2Message, random: RandomBytes): Two {
   const { own, peer, setupId } = pair.secrets;
   const d = bob3(pairId(sid, peer, own, setupId), state, rvole); // 2
+  wipe(state.beta);
   if (!d) throw poisoned(pair, 'mpc/rvole-check-failed', `The multiplication of party ${peer} failed its check.`);
   // 3: chi R_j == du G + Gu, 4: chi pk_j == dv G + Gv. OpenSSL's ladder multiplies by the secret chi in constant time but gives x alone, and x alone would pass an input of -r_j (7.3). So both sides are
   // moved by chi D, D = dG for a random d drawn after the message came: if T' = -T were moved to the same x, then 2 chi D = -(T + T') (impossible for T' = chi R, but with probability 1/q over d).

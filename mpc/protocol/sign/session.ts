@@ -1,11 +1,12 @@
 /** Which session a signer takes part in (digest 2.6): it accepts one tuple, and starts that one, once. */
-import { assert, Problem, type RandomBytes } from '#base';
+import { Problem, type RandomBytes } from '#base';
 import { abort, Once } from '../primitives/abort.ts';
 import { equal } from '../primitives/constantTime.ts';
 import { sessionId, type Context, type SessionId, type Slot } from '../primitives/ids.ts';
 import { contextOf, type KeyShare } from '../primitives/keyShare.ts';
 import { HASH_BYTES } from '../primitives/parameters.ts';
 import { signerSet, type PartyId } from '../primitives/parties.ts';
+import { drawn } from '../primitives/scalars.ts';
 import { derive, type Path } from '../keys/derivation.ts';
 
 /** What a signer is asked to sign, after its policy has decided that it will. */
@@ -55,9 +56,7 @@ export function acceptSigning(
     if (bytes.length !== HASH_BYTES) throw new Problem('mpc/bad-parameters', `The ${name} has ${bytes.length} bytes instead of ${HASH_BYTES}.`);
   const S = signerSet(signers, key, key.id);
   const { tweak, publicKey } = derive(key, path);
-  const nonce = random(HASH_BYTES); // N_i
-  assert(nonce.length === HASH_BYTES, 'the source of randomness gives as many bytes as it is asked for');
-  const slot: Slot = { nonce, policyHash: policyHash.slice() };
+  const slot: Slot = { nonce: drawn(HASH_BYTES, random), policyHash: new Uint8Array(policyHash) }; // N_i
   const accepted: Accepted = {
     key,
     ctx: contextOf(key),
@@ -65,11 +64,12 @@ export function acceptSigning(
     path: [...path],
     tweak,
     publicKey,
-    digest: digest.slice(),
-    requestId: requestId.slice(),
+    digest: new Uint8Array(digest),
+    requestId: new Uint8Array(requestId),
     slot,
   };
-  return { slot, acceptance: new Once(accepted, 'This acceptance of a signature') };
+  // The caller's slot is a copy, which it may wipe or change without changing what was accepted.
+  return { slot: { nonce: slot.nonce.slice(), policyHash: slot.policyHash.slice() }, acceptance: new Once(accepted, 'This acceptance of a signature') };
 }
 
 /**

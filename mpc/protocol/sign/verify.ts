@@ -23,21 +23,22 @@ const MESSAGE_DIGEST = BigInt(`0x${hash('sha256', MESSAGE, 'hex')}`);
 export function verifyIndependently(candidate: Candidate): boolean {
   const { compact } = candidate;
   const [r, s] = [bigEndian(compact.subarray(0, 32)), bigEndian(compact.subarray(32))];
-  return r > 0n && r < q && s > 0n && s <= q >> 1n && verifiesNatively(candidate, r) && recoversTo(candidate);
+  return r > 0n && r < q && s > 0n && s <= q >> 1n && verifiesNatively(candidate) && recoversTo(candidate);
 }
 
 /**
  * OpenSSL through Node verifies messages and no digests. (r, s) is a signature of digest m by Q exactly if it is one of digest e by Q + ((m - e) / r) G, for both say (e/s) G + (r/s) Q' = (m/s) G + (r/s) Q;
- * so e is the SHA-256 of a fixed message.
+ * so e is the SHA-256 of a fixed message. r is in [1, q).
  */
-function verifiesNatively({ compact, digest, publicKey }: Candidate, r: bigint): boolean {
-  const Q = pointOf(publicKey);
+export function verifiesNatively({ compact, digest, publicKey }: Omit<Candidate, 'recovery'>): boolean {
+  const [Q, r] = [pointOf(publicKey), bigEndian(compact.subarray(0, 32))];
   const shifted = Q?.add(timesPublic(G, mod((bigEndian(digest) - MESSAGE_DIGEST) * invert(r))));
   if (!shifted || shifted.is0()) return false;
   return verify('sha256', MESSAGE, { key: nativeKey(pointBytes(shifted)), dsaEncoding: 'ieee-p1363' }, compact);
 }
 
-function recoversTo({ compact, recovery, digest, publicKey }: Candidate): boolean {
+/** @noble/secp256k1 recovers exactly this key, which it does exactly if the signature is valid under it. */
+export function recoversTo({ compact, recovery, digest, publicKey }: Candidate): boolean {
   try {
     const compressed = recoverPublicKey(concat(Uint8Array.of(recovery), compact), digest, { prehash: false });
     return equal(compressed.subarray(1), publicKey.subarray(1, 33)) && (compressed[0]! & 1) === (publicKey[64]! & 1);

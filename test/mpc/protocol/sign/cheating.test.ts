@@ -145,7 +145,7 @@ describe('a signer that multiplies by something else', function () {
     const two = [0, 1].map((i) => must(signRound2(one[i]!.next, inbox(one, i === 0 ? 1 : 0), random)));
     const end = signRound3(two[0]!.next, inbox(two, 1), random);
     assert.equal(end.kind, 'abort');
-    const { abort } = end as Aborted;
+    const { abort } = end;
     assert.deepEqual([abort.problem.code, abort.effect], ['mpc/key-sum-differs', 'self-test']);
     assert.ok(!first.pairs.get(second.key.id)!.isPoisoned);
   });
@@ -182,13 +182,13 @@ describe('a poisoned pair', () => {
 
     const outcome = signRound2(session.victim.next, new Map([[second.key.id, forged(session, column)]]), random);
     assert.equal(outcome.kind, 'abort');
-    const { abort } = outcome as Aborted;
+    const { abort } = outcome;
     assert.deepEqual([abort.problem.code, abort.culprit, abort.effect], ['mpc/ot-check-failed', second.key.id, 'poison-pair']);
     assert.ok(pair.isPoisoned);
 
     for (const late of [signRound2(beforeTwo[0]!.next, from2(beforeTwo), random), signRound3(third[0]!.next, from2(third), random)]) {
       assert.equal(late.kind, 'abort');
-      assert.deepEqual([(late as Aborted).abort.problem.code, (late as Aborted).abort.effect], ['mpc/pair-not-usable', 'none']);
+      assert.deepEqual([late.abort.problem.code, late.abort.effect], ['mpc/pair-not-usable', 'none']);
     }
     const { acceptances, slots } = acceptAll({ signers: session.parties, digest: digestOf('afterwards') });
     assert.throws(() => signRound1(acceptances[0]!.acceptance, slots, first.pairs, random), { code: 'mpc/pair-not-usable' });
@@ -244,7 +244,7 @@ describe('what a signer hides behind', () => {
     }
     for (const [name, values] of Object.entries(samples)) {
       assert.equal(new Set(values).size, 40, name);
-      const counts = new Array<number>(16).fill(0);
+      const counts = Array.from({ length: 16 }, () => 0);
       for (const value of values) for (let nibble = 0n; nibble < 63n; nibble++) counts[Number((value >> (4n * nibble)) & 15n)]! += 1;
       const expected = (40 * 63) / 16;
       // Chi-square of 15 degrees of freedom is above 90 once in 10^12 runs.

@@ -20,7 +20,7 @@ export function signHonestly(signers: readonly Party[], digest: Uint8Array, path
   const first = endings[0];
   assert.equal(first?.kind, 'signed');
   for (const ending of endings) assert.deepEqual(ending, first);
-  const { compact, recovery, publicKey } = first as Signed;
+  const { compact, recovery, publicKey } = first;
   const { publicKey: expected } = derive(signers[0]!.key, path);
   assert.deepEqual(publicKey, expected);
   const s = BigInt(toHex(compact.slice(32)));
@@ -30,7 +30,7 @@ export function signHonestly(signers: readonly Party[], digest: Uint8Array, path
   assert.deepEqual(Point.fromBytes(recovered).toBytes(false), publicKey);
   const signature = Signature.from({ r: toHex(compact.slice(0, 32)), s: toHex(compact.slice(32)), v: 27 + recovery });
   assert.equal(recoverAddress(digest, signature), computeAddress(toHex(publicKey)));
-  return first as Signed;
+  return first;
 }
 
 /** `count` signatures over all pairs of one 2-of-3 key and `count` / 4 over all triples of one 3-of-5 key. */

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { secp256k1 } from '@noble/curves/secp256k1.js';
 import * as door from '#mpc/protocol';
-import { acceptSigning, combine, Once, signRound1, signRound2, signRound3, verifyIndependently, type Aborted, type PartyId, type Slot } from '#mpc/protocol';
+import { acceptSigning, combine, signRound1, signRound2, signRound3, verifyIndependently, type PartyId, type Slot } from '#mpc/protocol';
+import { Once } from '../../../../mpc/protocol/primitives/abort.ts';
+import { recoversTo, verifiesNatively } from '../../../../mpc/protocol/sign/verify.ts';
 import { usableR } from '../../../../mpc/protocol/sign/rounds.ts';
 import { compressedPointOf, G, O, times, timesG } from '../../../../mpc/protocol/primitives/points.ts';
 import { q, scalarBytes } from '../../../../mpc/protocol/primitives/scalars.ts';
@@ -43,7 +46,7 @@ function start(
 function mustDiffer(outcomes: readonly ReturnType<typeof signRound2>[], what: string): void {
   for (const outcome of outcomes) {
     assert.equal(outcome.kind, 'abort', what);
-    const { abort } = outcome as Aborted;
+    const { abort } = outcome;
     assert.deepEqual([abort.problem.code, abort.culprit, abort.effect], ['mpc/session-differs', null, 'alarm'], what);
   }
   for (const { pairs } of parties) for (const pair of pairs.values()) assert.ok(!pair.isPoisoned, what);
@@ -191,10 +194,10 @@ describe('the rounds of a session', () => {
       assert.throws(() => signRound2(one[0]!.next, wrong, random), { code: 'mpc/bad-parameters' });
     const two = [signRound2(one[0]!.next, inbox(one[1]!.messages[0]!.bytes), random), signRound2(one[1]!.next, back(one[0]!.messages[0]!.bytes), random)];
     assert.throws(() => signRound2(one[0]!.next, inbox(one[1]!.messages[0]!.bytes), random), { code: 'mpc/step-already-taken' });
-    const [mine, theirs] = two.map((step) => (assert.equal(step.kind, 'send'), step as Extract<typeof step, { kind: 'send' }>));
+    const [mine, theirs] = two.map((step) => (assert.equal(step.kind, 'send'), step));
     const end = [signRound3(mine!.next, inbox(theirs!.messages[0]!.bytes), random), signRound3(theirs!.next, back(mine!.messages[0]!.bytes), random)];
     assert.throws(() => signRound3(mine!.next, inbox(theirs!.messages[0]!.bytes), random), { code: 'mpc/step-already-taken' });
-    const [release, other] = end.map((step) => (assert.equal(step.kind, 'release'), step as Extract<typeof step, { kind: 'release' }>));
+    const [release, other] = end.map((step) => (assert.equal(step.kind, 'release'), step));
     assert.deepEqual(release!.digest, digestOf('once'));
     assert.equal(combine(release!.next, inbox(other!.bytes)).kind, 'signed');
     assert.throws(() => combine(release!.next, inbox(other!.bytes)), { code: 'mpc/step-already-taken' });
@@ -223,9 +226,9 @@ describe('the finished signature', () => {
       });
       const mine = endings.get(signers[0]!.key.id)!;
       assert.equal(mine?.kind, 'abort');
-      const { abort } = mine as Aborted;
+      const { abort } = mine;
       assert.deepEqual([abort.problem.code, abort.culprit, abort.effect], ['mpc/invalid-signature', culprit, 'count-failure']);
-      assert.ok(!('compact' in mine!));
+      assert.ok(!('compact' in mine));
     }
   });
 
@@ -242,7 +245,7 @@ describe('the finished signature', () => {
       });
       const mine = endings.get(signers[0]!.key.id)!;
       assert.equal(mine?.kind, 'abort');
-      assert.equal((mine as Aborted).abort.problem.code, 'mpc/invalid-signature');
+      assert.equal(mine.abort.problem.code, 'mpc/invalid-signature');
     }
   });
 
@@ -263,6 +266,26 @@ describe('the finished signature', () => {
       { compact: concat(uintBytes(q, 32), compact.slice(32)), recovery, digest, publicKey },
     ] as const)
       assert.ok(!verifyIndependently(candidate));
+  });
+
+  it('T-17 is judged alike by each of the two libraries alone', () => {
+    for (let k = 0; k < 8; k++) {
+      const key = secp256k1.keygen();
+      const publicKey = secp256k1.getPublicKey(key.secretKey, false);
+      const digest = k === 0 ? new Uint8Array(32) : k === 1 ? new Uint8Array(32).fill(255) : random(32);
+      const recovered = secp256k1.sign(digest, key.secretKey, { prehash: false, format: 'recovered', lowS: k % 2 === 0 });
+      const good = { compact: recovered.slice(1), recovery: recovered[0] as 0 | 1, digest, publicKey };
+      const bad = [
+        { ...good, digest: random(32) },
+        { ...good, publicKey: timesG(5n).toBytes(false) },
+        { ...good, compact: concat(good.compact.slice(0, 32), scalarBytes(7n)) },
+        { ...good, compact: concat(scalarBytes(7n), good.compact.slice(32)) },
+      ];
+      for (const judge of [verifiesNatively, recoversTo]) {
+        assert.ok(judge(good), judge.name);
+        for (const candidate of bad) assert.ok(!judge(candidate), judge.name);
+      }
+    }
   });
 
   it('T-17 is refused where x(R) wrapped around the order, where R is the identity, and only there', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { pointBytes, pointOf, timesG } from '../../../../mpc/protocol/primitives/points.ts';
 import { mod, q, scalarBytes } from '../../../../mpc/protocol/primitives/scalars.ts';
-import type { Aborted, AbortCode, Effect } from '#mpc/protocol';
+import type { AbortCode, Effect } from '#mpc/protocol';
 import { dealParties, digestOf, type Party } from '../support/dealer.ts';
 import { recordSession, runSession, type Ending, type Recorded, type Tamper } from '../support/session.ts';
 import { concat } from '#base';
@@ -63,7 +63,7 @@ function ending(parties: readonly Party[], round: Round, change: (bytes: Uint8Ar
 
 function mustAbort(outcome: Ending | null, code: AbortCode, culprit: number | null, what: string): void {
   assert.equal(outcome?.kind, 'abort', `${what}: ${outcome?.kind}`);
-  const { abort } = outcome as Aborted;
+  const { abort } = outcome;
   assert.deepEqual([abort.problem.code, abort.culprit, abort.effect], [code, culprit, EFFECTS[code]], `${what}: ${abort.problem.message}`);
 }
 

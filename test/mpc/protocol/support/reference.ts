@@ -12,7 +12,7 @@ export function littleEndian(bytes: Uint8Array): bigint {
   return BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`);
 }
 
-export function littleBytes(value: bigint, length: number): Uint8Array {
+function littleBytes(value: bigint, length: number): Uint8Array {
   return new Uint8Array(Buffer.from(value.toString(16).padStart(2 * length, '0'), 'hex').reverse());
 }
 
@@ -23,7 +23,7 @@ function bigEndian(bytes: Uint8Array): bigint {
 const bit = (value: bigint, index: number): bigint => (value >> BigInt(index)) & 1n;
 
 /** The product in GF(2)[x] / (x^128 + x^7 + x^2 + x + 1). */
-export function multiply(a: bigint, b: bigint): bigint {
+function multiply(a: bigint, b: bigint): bigint {
   let product = 0n;
   for (let k = 127; k >= 0; k--) {
     product <<= 1n;

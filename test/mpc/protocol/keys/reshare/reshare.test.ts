@@ -19,17 +19,15 @@ function facts(record: KeyRecord, dealers: readonly number[], t: number, n: numb
 
 describe('reshare', () => {
   it('hands the same key on to new parties with a new threshold, whichever quorum deals', () => {
-    const shape = fc
-      .record({ n: fc.integer({ min: 2, max: 4 }), next: fc.integer({ min: 2, max: 5 }), more: fc.boolean() })
-      .chain(({ n, next, more }) =>
-        fc.record({
-          t: fc.integer({ min: 2, max: Math.min(3, n) }),
-          n: fc.constant(n),
-          nextT: fc.integer({ min: 2, max: Math.min(3, next) }),
-          nextN: fc.constant(next),
-          more: fc.constant(more),
-        }),
-      );
+    const shape = fc.record({ n: fc.integer({ min: 2, max: 4 }), next: fc.integer({ min: 2, max: 5 }), more: fc.boolean() }).chain(({ n, next, more }) =>
+      fc.record({
+        t: fc.integer({ min: 2, max: Math.min(3, n) }),
+        n: fc.constant(n),
+        nextT: fc.integer({ min: 2, max: Math.min(3, next) }),
+        nextN: fc.constant(next),
+        more: fc.constant(more),
+      }),
+    );
     fc.assert(
       fc.property(shape, fc.nat(), ({ t, n, nextT, nextN, more }, pick) => {
         const before = recordsOf(runDkg(t, n));
