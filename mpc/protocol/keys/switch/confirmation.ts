@@ -8,7 +8,7 @@ import { decodeEpoch, doneDigest, encodeEpoch, type Epoch } from '../epoch.ts';
 import { frame, unframe } from '../rounds.ts';
 
 /** Of Ed25519 (RFC 8032), and of ECDSA over P-256 as r || s. */
-export const SIGNATURE_BYTES = 64;
+const SIGNATURE_BYTES = 64;
 
 /** Whether `signature` is by party `party`, whose identity in that epoch is `identity`, over the 32 bytes of `digest`. A party that was restored under a new identity is the caller's to know. */
 export type Verify = (party: PartyId, identity: Uint8Array, digest: Uint8Array, signature: Uint8Array) => boolean;

@@ -169,6 +169,7 @@ function receive(state: Epochs, from: PartyId, bytes: Uint8Array, verify: Verify
   const waiting = state.waiting.find(isFor);
   if (!waiting) return { kind: 'turn', state, duties: [] };
   const signature = readConfirmation(waiting.epoch, partyId(from, waiting.epoch.n), bytes, verify);
+  if (from === waiting.own && !waiting.confirmed) throw behind(waiting.epoch);
   if (waiting.signatures.has(from)) return { kind: 'turn', state, duties: [] };
   const more: Waiting = { ...waiting, signatures: new Map([...waiting.signatures, [from, signature]]) };
   const settled = settle(replace(state, waiting, more), more);
@@ -188,14 +189,18 @@ function gather(state: Epochs, bytes: Uint8Array, verify: Verify): Turn {
   if (!bundle || !isComplete(bundle, verify)) throw abort('mpc/malformed-message', null, 'What was passed on is no bundle of confirmations.');
   const waiting = state.waiting.find(({ epoch }) => equal(epoch.epochId, bundle.epoch.epochId));
   if (!waiting) {
-    if (isMissing(state, bundle.epoch)) throw new Problem('mpc/state-behind', `This party has confirmed epoch ${bundle.epoch.epoch}, and does not hold it.`);
+    if (isMissing(state, bundle.epoch)) throw behind(bundle.epoch);
     return { kind: 'turn', state, duties: [] };
   }
-  if (waiting.own !== null && !waiting.confirmed)
-    throw new Problem('mpc/state-behind', `This party has confirmed epoch ${bundle.epoch.epoch}, and does not know it.`);
+  if (waiting.own !== null && !waiting.confirmed) throw behind(waiting.epoch);
   const complete: Waiting = { ...waiting, signatures: bundle.signatures };
   const settled = settle(replace(state, waiting, complete), complete);
   return { kind: 'turn', state: settled.state, duties: [WRITE, ...settled.duties] };
+}
+
+/** The own signature is out, and the state does not know of it: it was rolled back. */
+function behind({ epoch }: Epoch): Problem {
+  return new Problem('mpc/state-behind', `This party has confirmed epoch ${epoch}, and does not know it.`);
 }
 
 /** Whether the epoch is one of this key that ranks above the active one and has this party in it. */
@@ -207,7 +212,8 @@ function isMissing({ active }: Epochs, epoch: Epoch): boolean {
 
 /** Promotes the epoch where all have confirmed it, this party too; what it outranks is erased, what ranks above it waits on. The new state is written before anything is erased. */
 function settle(state: Epochs, { epoch, own, confirmed, signatures }: Waiting): Turn {
-  if (signatures.size < epoch.n || (own !== null && !confirmed)) return { kind: 'turn', state, duties: [] };
+  if (signatures.size < epoch.n) return { kind: 'turn', state, duties: [] };
+  assert(own === null || confirmed, 'the own signature is among those of all only after the own confirmation');
   const outranked = [...(state.active ? [state.active] : []), ...state.waiting].map((held) => held.epoch).filter((held) => outranks(epoch, held));
   const erasing = [...state.erasing, ...outranked.map(({ epochId }) => epochId)];
   const waiting = state.waiting.filter((held) => outranks(held.epoch, epoch));

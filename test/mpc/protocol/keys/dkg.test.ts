@@ -63,12 +63,10 @@ describe('distributed key generation', () => {
       verdict: BY_3('mpc/bad-opening', 'mpc/malformed-message'),
     })),
     'dkg/share': body(['s', 32]).map((field) => ({ ...field, verdict: BY_3('mpc/bad-share', 'mpc/malformed-message') })),
-    'dkg/proof': [
-      ...body(['z', 32], ['E', 32]).map((field) => ({
-        ...field,
-        verdict: field.name === 'z' ? BY_3('mpc/bad-proof', 'mpc/malformed-message') : NOBODY('mpc/echo-differs'),
-      })),
-    ],
+    'dkg/proof': body(['z', 32], ['E', 32]).map((field) => ({
+      ...field,
+      verdict: field.name === 'z' ? BY_3('mpc/bad-proof', 'mpc/malformed-message') : NOBODY('mpc/echo-differs'),
+    })),
   };
 
   for (const [kind, fields] of Object.entries(FIELDS) as [Kind, readonly (Field & { verdict: Verdict })[]][]) {
@@ -287,6 +285,17 @@ describe('distributed key generation', () => {
       rest.slice(129),
     );
     assert.deepEqual(passed.find((p) => p.kind === 'dkg/commitment' && p.from === '1')!.bytes.slice(37), C);
+    const Cs = ['1', '2'].map((from) => passed.find((p) => p.kind === 'dkg/commitment' && p.from === from)!.bytes.slice(37));
+    const E = H(
+      'dkg-echo/v1',
+      record!.attempt,
+      list(Cs, 32),
+      list(
+        ['1', '2'].map((from) => opening(from).slice()),
+        3 * 65 + 96,
+      ),
+    );
+    assert.deepEqual(passed.find((p) => p.kind === 'dkg/proof' && p.from === '1')!.bytes.slice(-32), E);
   });
 });
 

@@ -50,7 +50,7 @@ function changed({ at, length }: Field, change: (value: bigint) => bigint): (byt
 
 /** A random bit flipped, one added, q added. */
 export function changesOf(field: Field): Change[] {
-  const bit = BigInt(bigEndian(random(4)) % BigInt(8 * field.length));
+  const bit = bigEndian(random(4)) % BigInt(8 * field.length);
   return [
     { name: `bit ${bit} of ${field.name} flipped`, apply: changed(field, (value) => value ^ (1n << bit)) },
     { name: `${field.name} + 1`, apply: changed(field, (value) => value + 1n) },

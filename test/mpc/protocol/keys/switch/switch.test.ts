@@ -18,7 +18,6 @@ import {
   type Duty,
   type Epoch,
   type Epochs,
-  type KeyRecord,
   type PartyId,
   type Turn,
 } from '#mpc/protocol';
@@ -36,7 +35,7 @@ const e = publicPart(old[0]!);
 const refreshed = (next: number): Epoch => publicPart(recordsOf(runRefresh(old, { next }))[0]!);
 const [A, B] = [refreshed(2), refreshed(3)];
 const reshared = (identities: readonly Uint8Array[], epoch: number): Epoch =>
-  publicPart(recordsOf(runReshare(old, { anchor: anchorOf(old[0]!), dealers: [P(1), P(2)], next: { t: 2, n: 3, identities }, epoch }))[0]! as KeyRecord);
+  publicPart(recordsOf(runReshare(old, { anchor: anchorOf(old[0]!), dealers: [P(1), P(2)], next: { t: 2, n: 3, identities }, epoch }))[0]!);
 
 function active(epoch: Epoch, own: number): Epochs {
   return { ...NO_EPOCHS, active: { epoch, own: P(own), signatures: allSigned(epoch) } };
@@ -142,6 +141,15 @@ describe('the switch of epochs', () => {
     assert.equal(confirm(tested(one, A.epochId, [P(1), P(3)]).state, A.epochId, signature(A, 1), verify).state.waiting[0]!.confirmed, true);
   });
 
+  it('promotes nothing that it has not confirmed itself, though all others have', () => {
+    let state = waitingFor(A);
+    for (const from of [2, 3]) state = turn(received(state, P(from), confirmation(A, from), verify)).state;
+    assert.equal(state.active!.epoch, e);
+    const confirmed = confirm(state, A.epochId, signature(A, 1), verify);
+    assert.deepEqual(kinds(confirmed.duties), ['write', 'send-confirmation', 'send-bundle', 'erase']);
+    assert.equal(confirmed.state.active!.epoch, A);
+  });
+
   it('drops what it has not confirmed, and erases what it had stored of it', () => {
     const dropped = drop(waitingFor(A), A.epochId);
     assert.deepEqual(kinds(dropped.duties), ['write', 'erase']);
@@ -178,6 +186,8 @@ describe('the switch of epochs', () => {
   it('stops where it has confirmed an epoch that it knows nothing of: its state was rolled back', () => {
     assert.throws(() => gathered(active(e, 1), bundle(A), verify), /mpc\/state-behind/);
     assert.throws(() => gathered(waitingFor(A), bundle(A), verify), /mpc\/state-behind/);
+    // Its own confirmation comes back to it, though it has not made it.
+    assert.throws(() => received(waitingFor(A), P(1), confirmation(A, 1), verify), /mpc\/state-behind/);
     // An older bundle, or one of another key, is no news.
     const onB = active(B, 1);
     assert.deepEqual(turn(gathered(onB, bundle(A), verify)).duties, []);

@@ -97,7 +97,7 @@ export class Exploration {
 
   #spelled({ active, waiting, erasing, left }: Epochs): string {
     const waits = waiting.map(
-      ({ epoch, confirmed, signatures }) => `${this.#nameOf(epoch.epochId)}${confirmed ? '!' : '?'}${[...signatures.keys()].sort().join('')}`,
+      ({ epoch, confirmed, signatures }) => `${this.#nameOf(epoch.epochId)}${confirmed ? '!' : '?'}${[...signatures.keys()].sort((a, b) => a - b).join('')}`,
     );
     return `${active ? this.#nameOf(active.epoch.epochId) : '-'}${active?.signatures ? '*' : ''} ${waits.sort().join(',')} x${erasing.map((id) => this.#nameOf(id)).join('')} ${left ? 'left' : ''}`;
   }
