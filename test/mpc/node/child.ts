@@ -129,7 +129,9 @@ const scenarios: Readonly<Record<string, () => Promise<void>>> = {
       }
     } catch (error) {
       tell(`failed ${(error as { code: string }).code}`);
-      const again = await store.poison({ ...refOf(1), peer: 3, generation: 1, sid: bytes(0x22, 32), check: 'ote', audit: NO_AUDIT, atMs: NOW_MS }).catch((refused: { code: string }) => refused);
+      const again = await store
+        .poison({ ...refOf(1), peer: 3, generation: 1, sid: bytes(0x22, 32), check: 'ote', audit: NO_AUDIT, atMs: NOW_MS })
+        .catch((refused: { code: string }) => refused);
       tell(`then ${(again as { code: string }).code}`);
     }
   },

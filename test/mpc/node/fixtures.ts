@@ -4,7 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { toHex, type Hex } from '#base';
-import { keyFileProvider, NodeStore, parsePolicy, policyHash, type EpochRef, type Facts, type Head, type NewEpoch, type OpenOptions, type Policy, type SigningSession } from '#mpc/node';
+import {
+  keyFileProvider,
+  NodeStore,
+  parsePolicy,
+  policyHash,
+  type EpochRef,
+  type Facts,
+  type Head,
+  type NewEpoch,
+  type OpenOptions,
+  type Policy,
+  type SigningSession,
+} from '#mpc/node';
 
 export const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
 
@@ -24,7 +36,9 @@ export const NOW_MS = Date.UTC(2026, 0, 7, 12);
 export const DAY_MS = 86_400_000;
 
 /** ed25519 keys of three operators and three approvers, the same in every run. */
-export const SECRETS: Readonly<Record<string, Uint8Array>> = Object.fromEntries(['op1', 'op2', 'op3', 'ann', 'ben', 'eve'].map((name, i) => [name, new Uint8Array(32).fill(i + 1)]));
+export const SECRETS: Readonly<Record<string, Uint8Array>> = Object.fromEntries(
+  ['op1', 'op2', 'op3', 'ann', 'ben', 'eve'].map((name, i) => [name, new Uint8Array(32).fill(i + 1)]),
+);
 export const publicKey = (name: string): Hex => toHex(ed25519.getPublicKey(SECRETS[name]!));
 export const signAs = (name: string, message: Uint8Array): Hex => toHex(ed25519.sign(message, SECRETS[name]!));
 
@@ -123,7 +137,13 @@ export function optionsIn(root: string, node = 'n1'): OpenOptions {
   const key = join(root, 'store.key');
   writeFileSync(key, `${bytes(0x5a, 32)}\n`);
   chmodSync(key, 0o600);
-  return { folder: join(root, 'data'), node, provider: keyFileProvider(key), random, isConfirmation: (_record, { party, signature }) => signature === bytes(party, 64) };
+  return {
+    folder: join(root, 'data'),
+    node,
+    provider: keyFileProvider(key),
+    random,
+    isConfirmation: (_record, { party, signature }) => signature === bytes(party, 64),
+  };
 }
 
 export function clearHomes(): void {
@@ -159,7 +179,16 @@ export const NO_AUDIT: Head = { seq: 0, hash: bytes(0, 32) };
 
 export function session(store: NodeStore, sid: number, changes: Partial<Facts> = {}): SigningSession {
   const facts = factsWith({ digest: bytes(sid, 32), requestId: `request-${sid}`, ...changes });
-  return { ...refOf(1), sid: bytes(sid, 32), peers: [2], audit: NO_AUDIT, facts, approvals: [], intent: { kind: 'instruction', sid }, policyHash: policyHash(store.policy.inForce) };
+  return {
+    ...refOf(1),
+    sid: bytes(sid, 32),
+    peers: [2],
+    audit: NO_AUDIT,
+    facts,
+    approvals: [],
+    intent: { kind: 'instruction', sid },
+    policyHash: policyHash(store.policy.inForce),
+  };
 }
 
 export function identity(): { readonly privateKey: KeyObject; readonly publicKey: KeyObject } {

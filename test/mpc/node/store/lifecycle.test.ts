@@ -21,7 +21,8 @@ describe('the durable state of a node', () => {
     await store.close();
     clearHomes();
   });
-  const poison = (peer: number, changes = {}) => store.poison({ ...refOf(1), peer, generation: 1, sid: bytes(9, 32), check: 'rvole', audit: NO_AUDIT, atMs: NOW_MS, ...changes });
+  const poison = (peer: number, changes = {}) =>
+    store.poison({ ...refOf(1), peer, generation: 1, sid: bytes(9, 32), check: 'rvole', audit: NO_AUDIT, atMs: NOW_MS, ...changes });
 
   it('makes a key in order: PENDING, confirmed, ACTIVE with all confirmations, and gives back what was sealed', async () => {
     await store.putPending(epoch(1), NOW_MS);
@@ -31,7 +32,12 @@ describe('the durable state of a node', () => {
     await rejects(store.promote(refOf(1), bundle, NOW_MS), { code: 'node/wrong-state' });
     await store.confirm(refOf(1), bytes(1, 64), NOW_MS);
     await reopen();
-    for (const short of [bundle.slice(1), [...bundle.slice(1), bundle[1]!], [...bundle, { party: 4, signature: bytes(4, 64) }], [...bundle.slice(1), { party: 1, signature: bytes(9, 64) }]]) {
+    for (const short of [
+      bundle.slice(1),
+      [...bundle.slice(1), bundle[1]!],
+      [...bundle, { party: 4, signature: bytes(4, 64) }],
+      [...bundle.slice(1), { party: 1, signature: bytes(9, 64) }],
+    ]) {
       await rejects(store.promote(refOf(1), short, NOW_MS), { code: 'node/confirmations-missing' });
     }
     await store.promote(refOf(1), bundle, NOW_MS);
