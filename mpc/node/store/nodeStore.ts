@@ -4,8 +4,18 @@ import type { JsonValue } from '#anchor/core';
 import { assert, Problem, toHex, type Hex, type RandomBytes, type TimeMs } from '#base';
 import { eraseFile, lockFolder, readIfPresent, syncFolder, writeDurably, type FolderLock } from '../files/files.ts';
 import { sha256, type HashChain, type Head } from '../heads/heads.ts';
-import { evaluate, policyHash, type Approval, type Counters, type Facts, type Policy, type PolicyChange, type PolicyState } from '../policy/policy.ts';
-import type { Confirmation, EpochMade, EpochRef, FileRef, PairMade, Poisoned, Released, StoreEvent } from './events.ts';
+import {
+  evaluate,
+  policyHash,
+  type Approval,
+  type Counters,
+  type Facts,
+  type Policy,
+  type PolicyChange,
+  type PolicyState,
+  type Spent,
+} from '../policy/policy.ts';
+import type { Confirmation, EpochMade, EpochRef, FileRef, PairMade, Poisoned, Released, SpentJson, StoreEvent } from './events.ts';
 import { createHeader, openHeader } from './header.ts';
 import { Journal, type Sealing } from './journal.ts';
 import type { KeyProvider } from './keyProvider.ts';
@@ -23,6 +33,14 @@ export interface StoreOptions {
 export interface OpenOptions extends StoreOptions {
   /** Whether this confirmation is by that party over what this epoch fixed: the protocol's own check, since only it knows what is signed. */
   readonly isConfirmation: (record: EpochRecord, confirmation: Confirmation) => boolean;
+  /** Whether this is H("test-sign/v1"; ctx, S) of this epoch and of these signers beside us: the only digest that is signed without asking the policy. */
+  readonly isTestDigest: (record: EpochRecord, peers: readonly number[], digest: Hex) => boolean;
+}
+
+/** What a restored node has lost and its peers have not (11.3): whatever it released in the last day was released by a peer too, and whom it poisoned it told. */
+export interface PeersMemory {
+  readonly spent: readonly Spent[];
+  readonly poisonings: readonly Poisoned[];
 }
 
 /** What section 4 left for one peer. `secrets` (OT state, zero seeds) stays the caller's to wipe. */
@@ -56,7 +74,7 @@ export interface SigningSession extends Session {
 }
 
 export interface TestSession extends Session {
-  /** H("test-sign/v1"; ctx, S), computed by the caller from its own epoch: the only digest that no policy is asked about. */
+  /** H("test-sign/v1"; ctx, S). */
   readonly digest: Hex;
 }
 
@@ -242,10 +260,11 @@ export class NodeStore {
     await this.#retiring(() => this.#commit({ event: 'retired', ...refOf(ref), reason, atMs: nowMs }));
   }
 
-  /** A share that came back from this node's backup: RESTORED, with no pair. */
-  async putRestored({ share, ...made }: Omit<NewEpoch, 'pairs' | 'backup'>, nowMs: TimeMs): Promise<void> {
+  /** A share that came back from this node's backup: RESTORED, with no pair, and with the limits already used up by what the peers remember. */
+  async putRestored({ share, ...made }: Omit<NewEpoch, 'pairs' | 'backup'>, { spent, poisonings }: PeersMemory, nowMs: TimeMs): Promise<void> {
+    const remembered = { spent: spent.map(spentJson), poisonings };
     await this.#write((serial) =>
-      this.#commitRecords(made, serial, [['share', 0, share]], (file) => ({ event: 'restored', made, share: file('share', 0), atMs: nowMs })),
+      this.#commitRecords(made, serial, [['share', 0, share]], (file) => ({ event: 'restored', made, share: file('share', 0), ...remembered, atMs: nowMs })),
     );
   }
 
@@ -293,7 +312,7 @@ export class NodeStore {
       throw new Problem('policy/changed', `The session began under policy ${session.policyHash}, and ${hash} is in force.`, { inForce: hash });
     const verdict = evaluate(inForce, this.counters, facts, approvals, nowMs);
     if (!verdict.allowed) throw new Problem('policy/refused', verdict.reason, { rule: verdict.rule });
-    const spent = { ...verdict.debits, debits: verdict.debits.debits.map((debit) => ({ ...debit, amount: String(debit.amount) })) };
+    const spent = spentJson(verdict.debits);
     const policy = { version: inForce.version, hash };
     await this.#commit({
       event: 'released',
@@ -309,10 +328,12 @@ export class NodeStore {
     });
   }
 
-  /** The same for a test signature, which moves nothing. */
+  /** The same for a test signature, which moves nothing. node/blind-digest for any other digest. */
   async releaseTest(session: TestSession, nowMs: TimeMs): Promise<void> {
     const { sid, digest, peers, audit } = session;
     this.#state.demandUsable(session, peers, 'test');
+    if (!this.#options.isTestDigest(this.#state.epoch(session), peers, digest))
+      throw new Problem('node/blind-digest', `${digest} is not the digest of a test.`, { digest });
     await this.#commit({ event: 'released', ...refOf(session), sid, digest, requestId: '', intent: null, policy: null, spent: null, audit, atMs: nowMs });
   }
 
@@ -330,10 +351,14 @@ export class NodeStore {
 
   /** Erases records that nothing refers to: of epochs that were retired, and of ceremonies that a killed process did not finish. Only once the peers have confirmed that this disk is not an old one. */
   async eraseLeftovers(): Promise<string[]> {
-    const live = new Set(this.#state.liveFiles().map(([, file]) => nameOf(file)));
     const folder = join(this.#options.folder, 'records');
-    const dead = (await readdir(folder)).filter((name) => !live.has(name));
-    for (const name of dead) await eraseFile(join(folder, name));
+    const dead: string[] = [];
+    // In its turn, so that a ceremony which is being written is not taken for one that died.
+    await this.#write(async () => {
+      const live = new Set(this.#state.liveFiles().map(([, file]) => nameOf(file)));
+      dead.push(...(await readdir(folder)).filter((name) => !live.has(name)));
+      for (const name of dead) await eraseFile(join(folder, name));
+    });
     return dead;
   }
 
@@ -350,6 +375,11 @@ export class NodeStore {
     const secret = file && this.#secrets.get(nameOf(file));
     if (!secret) throw new Problem('node/wrong-state', 'Nothing is left of this record.');
     return Uint8Array.from(secret);
+  }
+
+  #forget(name: string): void {
+    this.#secrets.get(name)?.fill(0);
+    this.#secrets.delete(name);
   }
 
   async #commit(event: StoreEvent): Promise<void> {
@@ -382,7 +412,13 @@ export class NodeStore {
     this.#state.check(event);
     for (const [i, { bytes }] of sealed.entries()) await writeDurably(join(this.#options.folder, 'records', nameOf(files[i]!)), bytes);
     for (const [i, { plain }] of sealed.entries()) this.#secrets.set(nameOf(files[i]!), Uint8Array.from(plain));
-    await this.#commit(event);
+    try {
+      await this.#commit(event);
+    } catch (error) {
+      // Refused meanwhile, or the disk failed: nobody will ask for them any more.
+      for (const file of files) this.#forget(nameOf(file));
+      throw error;
+    }
   }
 
   /** Does what retires records, then erases exactly those files that were in use before and are not any more. */
@@ -391,11 +427,14 @@ export class NodeStore {
     await work();
     const live = new Set(this.#state.liveFiles().map(([, file]) => nameOf(file)));
     for (const name of before.filter((name) => !live.has(name))) {
-      this.#secrets.get(name)?.fill(0);
-      this.#secrets.delete(name);
+      this.#forget(name);
       await eraseFile(join(this.#options.folder, 'records', name));
     }
   }
+}
+
+function spentJson({ digest, atMs, debits }: Spent): SpentJson {
+  return { digest, atMs, debits: debits.map((debit) => ({ ...debit, amount: String(debit.amount) })) };
 }
 
 function refOf({ keyId, epochId }: EpochRef): EpochRef {
@@ -422,7 +461,10 @@ async function readRecord(folder: string, sealing: Sealing, record: EpochRecord,
 
 /** A killed ceremony leaves files of the next serial at most; any later one was written by a later journal than this. */
 async function demandNoneFromLater(folder: string, serial: number): Promise<void> {
-  for (const name of await readdir(join(folder, 'records'))) {
+  const names = await readdir(join(folder, 'records')).catch((cause: unknown) => {
+    throw new Problem('node/store-incomplete', `${folder} has no records.`, { file: 'records' }, cause);
+  });
+  for (const name of names) {
     const found = Number(/^(\d+)-/.exec(name)?.[1] ?? 0);
     if (found > serial + 1) throw new Problem('node/store-behind', `${name} was written after this journal.`, { file: name, serial });
   }

@@ -1,7 +1,7 @@
 import { assert, Problem, type Hex, type TimeMs } from '#base';
 import type { Head } from '../heads/heads.ts';
 import { applyChange, DAY_MS, type Counters, type PolicyState, type Spent } from '../policy/policy.ts';
-import type { Confirmation, EpochMade, EpochRef, FileRef, PairMade, Poisoned, Released, StoreEvent } from './events.ts';
+import type { Confirmation, EpochMade, EpochRef, FileRef, PairMade, Poisoned, Released, SpentJson, StoreEvent } from './events.ts';
 
 /** PENDING from the ceremony to the bundle; RESTORED from a backup until its pairs are set up and tested; RETIRED when nothing of it may be used again. */
 export type EpochStatus = 'PENDING' | 'ACTIVE' | 'RESTORED' | 'RETIRED';
@@ -142,6 +142,8 @@ export class StoreState {
         return this.#add(event.made, 'PENDING', event.share, event.backup ?? undefined, pairs);
       }
       case 'restored':
+        for (const spent of event.spent) this.#spend(spent);
+        this.#poisonings.push(...event.poisonings);
         return this.#add(event.made, 'RESTORED', event.share, undefined, []);
       case 'confirmed':
         return this.#set({ ...this.epoch(event), confirmed: event.signature });
@@ -256,11 +258,16 @@ export class StoreState {
     this.#audit = event.audit;
     this.#sids.set(event.sid, event.atMs);
     if (event.spent === null) return;
-    this.#seen(event.atMs);
-    // Moved to the end, so that the map stays in the order of time.
-    this.#spent.delete(event.digest);
-    this.#spent.set(event.digest, { ...event.spent, debits: event.spent.debits.map((debit) => ({ ...debit, amount: BigInt(debit.amount) })) });
+    this.#spend(event.spent);
     this.#forget();
+  }
+
+  /** Counted once a digest, from its latest release; moved to the end, so that the map stays in the order of time. */
+  #spend({ digest, atMs, debits }: SpentJson): void {
+    this.#seen(atMs);
+    const latestMs = Math.max(atMs, this.#spent.get(digest)?.atMs ?? 0);
+    this.#spent.delete(digest);
+    this.#spent.set(digest, { digest, atMs: latestMs, debits: debits.map((debit) => ({ ...debit, amount: BigInt(debit.amount) })) });
   }
 
   #seen(atMs: TimeMs): void {

@@ -32,6 +32,7 @@ export const SAFE = bytes(0xa3, 20);
 export const TIMELOCK = bytes(0xa4, 20);
 export const TOKEN = bytes(0xb1, 20);
 export const PAYEE = bytes(0xc1, 20);
+export const TEST_DIGEST = bytes(0x7e, 32);
 export const NOW_MS = Date.UTC(2026, 0, 7, 12);
 export const DAY_MS = 86_400_000;
 
@@ -143,6 +144,7 @@ export function optionsIn(root: string, node = 'n1'): OpenOptions {
     provider: keyFileProvider(key),
     random,
     isConfirmation: (_record, { party, signature }) => signature === bytes(party, 64),
+    isTestDigest: (_record, _peers, digest) => digest === TEST_DIGEST,
   };
 }
 

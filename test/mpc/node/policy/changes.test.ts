@@ -8,6 +8,7 @@ import {
   parsePolicyText,
   policyHash,
   proposalId,
+  stopSubject,
   type Policy,
   type PolicyChange,
   type PolicyState,
@@ -26,13 +27,13 @@ const looser = next((json) => (json.chains[0]!.tokens[0]!.perDay = '9999'));
 const tighter = next((json) => (json.chains[0]!.tokens[0]!.perDay = '1'));
 
 function proposed(state: PolicyState, policy: Policy, operator = 'op1', nonce = NONCE, atMs = NOW_MS): PolicyChange {
-  return { change: 'proposed', policy, nonce, operator, atMs, signature: signAs(operator, changeMessage('approve', proposalId(state.inForce, policy, nonce))) };
+  return { change: 'proposed', policy, nonce, operator, atMs, signature: signAs(operator, changeMessage('approve', proposalId(state.file, policy, nonce))) };
 }
 function signed(change: 'approved' | 'cancelled', proposal: `0x${string}`, operator: string, atMs = NOW_MS): PolicyChange {
   return { change, proposal, operator, atMs, signature: signAs(operator, changeMessage(change === 'approved' ? 'approve' : 'cancel', proposal)) };
 }
 function stopped(state: PolicyState, operator = 'op3'): PolicyChange {
-  return { change: 'stopped', operator, atMs: NOW_MS, signature: signAs(operator, changeMessage('stop', policyHash(state.inForce))) };
+  return { change: 'stopped', operator, atMs: NOW_MS, signature: signAs(operator, changeMessage('stop', stopSubject(state))) };
 }
 
 describe('changing a policy', () => {
@@ -113,19 +114,47 @@ describe('changing a policy', () => {
   });
 
   it('is not needed to stop: one operator stops the node at once, and only a loosening goes on', () => {
-    const going = applyChange(first(), proposed(first(), looser));
-    const state = applyChange(going, stopped(going));
-    deepStrictEqual([state.inForce.stop, state.inForce.version, state.proposals], ['everything', 2, []]);
+    const state = applyChange(first(), stopped(first()));
+    deepStrictEqual([state.inForce.stop, state.file.stop, policyHash(state.inForce) === policyHash(first().inForce)], ['everything', 'nothing', false]);
     throws(() => applyChange(state, stopped(first())), { code: 'policy/bad-signature' });
-    const resumed = applyChange(
+    throws(() => applyChange(first(), stopped(first(), 'eve')), { code: 'policy/bad-signature' });
+
+    let resumed = applyChange(
       state,
       proposed(
         state,
-        next(() => undefined, 3),
+        next(() => undefined),
       ),
     );
-    strictEqual(resumed.proposals[0]!.direction, 'loosening');
-    throws(() => applyChange(first(), stopped(first(), 'eve')), { code: 'policy/bad-signature' });
+    const { id, direction } = resumed.proposals[0]!;
+    strictEqual(direction, 'loosening');
+    resumed = applyChange(resumed, signed('approved', id, 'op2'));
+    const again = applyChange(resumed, stopped(resumed));
+    const goes = { change: 'effective', proposal: id, atMs: NOW_MS + 48 * HOUR_MS } as const;
+    strictEqual(applyChange(resumed, goes).inForce.stop, 'nothing');
+    strictEqual(applyChange(again, goes).inForce.stop, 'everything', 'a stop that came later stays');
+    throws(() => applyChange(applyChange(resumed, goes), stopped(first())), { code: 'policy/bad-signature' });
+  });
+
+  it('goes on while the node is stopped, and does not end the stop by the way', () => {
+    let state = applyChange(first(), proposed(first(), tighter));
+    state = applyChange(state, stopped(state));
+    const { id } = state.proposals[0]!;
+    state = applyChange(state, signed('approved', id, 'op2'));
+    state = applyChange(state, { change: 'effective', proposal: id, atMs: NOW_MS + HOUR_MS });
+    deepStrictEqual([state.file, state.inForce], [tighter, { ...tighter, stop: 'everything' }]);
+  });
+
+  it('cannot be held up by the operator whom it removes, neither by cancelling nor by stopping', () => {
+    const without = next((json) => json.operators.keys.pop());
+    let state = applyChange(first(), proposed(first(), without));
+    const { id } = state.proposals[0]!;
+    throws(() => applyChange(state, signed('cancelled', id, 'op3')), { code: 'policy/bad-signature' });
+    state = applyChange(state, stopped(state, 'op3'));
+    state = applyChange(state, signed('approved', id, 'op2'));
+    state = applyChange(state, { change: 'effective', proposal: id, atMs: NOW_MS + HOUR_MS });
+    throws(() => applyChange(state, stopped(state, 'op3')), { code: 'policy/bad-signature' });
+    deepStrictEqual(state.file, without);
   });
 
   describe('in a store', () => {

@@ -2,7 +2,7 @@ import { deepStrictEqual, ok, rejects, strictEqual, throws } from 'node:assert/s
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { NodeStore, policyHash } from '#mpc/node';
-import { activate, bundle, bytes, clearHomes, DAY_MS, epoch, home, NO_AUDIT, NOW_MS, refOf, session, type Home } from '../fixtures.ts';
+import { activate, bundle, bytes, clearHomes, DAY_MS, epoch, home, NO_AUDIT, NOW_MS, refOf, session, TEST_DIGEST, type Home } from '../fixtures.ts';
 
 describe('the durable state of a node', () => {
   let place: Home;
@@ -151,7 +151,7 @@ describe('the durable state of a node', () => {
 
   it('signs from a restored share only after every pair was set up and tested', async () => {
     const { pairs, backup: _backup, ...restored } = epoch(1);
-    await store.putRestored(restored, NOW_MS);
+    await store.putRestored(restored, { spent: [], poisonings: [] }, NOW_MS);
     throws(() => store.demandUsable(refOf(1), [2], 'test'), { code: 'node/unknown-key' });
     await rejects(store.activateRestored(refOf(1), NOW_MS), { code: 'node/wrong-state' });
     await store.putPair(refOf(1), pairs[0]!, 'op1', NOW_MS);
@@ -163,6 +163,25 @@ describe('the durable state of a node', () => {
     await store.activateRestored(refOf(1), NOW_MS);
     store.demandUsable(refOf(1), [2], 'sign');
     throws(() => store.demandUsable(refOf(1), [3], 'sign'), { code: 'node/unknown-key' });
+  });
+
+  it('has used up after a restore what its peers remember that it spent, and remembers whom it poisoned', async () => {
+    await activate(store);
+    for (let sid = 1; sid <= 14; sid++) await store.release(session(store, sid), NOW_MS);
+    await poison(3);
+    const { counters, poisonings } = store;
+    await store.close();
+    place = await home();
+    store = await NodeStore.open(place.options);
+    const { pairs, backup: _backup, ...restored } = epoch(1);
+    await store.putRestored(restored, { spent: counters.spent, poisonings }, NOW_MS);
+    await store.putPair(refOf(1), pairs[0]!, 'op1', NOW_MS);
+    await store.activatePair(refOf(1), 2, NOW_MS);
+    await store.activateRestored(refOf(1), NOW_MS);
+    await reopen();
+    deepStrictEqual([store.counters, store.poisonings], [counters, poisonings]);
+    await store.release(session(store, 20), NOW_MS);
+    await rejects(store.release(session(store, 21), NOW_MS), { code: 'policy/refused' });
   });
 
   it('debits limits when the last message leaves, once a digest, and remembers all of it over a restart', async () => {
@@ -204,7 +223,9 @@ describe('the durable state of a node', () => {
 
   it('writes down a test signature, which moves nothing and needs no policy', async () => {
     await store.putPending(epoch(1), NOW_MS);
-    await store.releaseTest({ ...refOf(1), sid: bytes(1, 32), peers: [2], digest: bytes(2, 32), audit: NO_AUDIT }, NOW_MS);
+    await store.releaseTest({ ...refOf(1), sid: bytes(1, 32), peers: [2], digest: TEST_DIGEST, audit: NO_AUDIT }, NOW_MS);
+    const blind = store.releaseTest({ ...refOf(1), sid: bytes(2, 32), peers: [2], digest: bytes(2, 32), audit: NO_AUDIT }, NOW_MS);
+    await rejects(blind, { code: 'node/blind-digest' });
     deepStrictEqual([store.counters.spent.length, (await store.released())[0]?.policy], [0, null]);
   });
 
