@@ -37,7 +37,7 @@ export const NOW_MS = Date.UTC(2026, 0, 7, 12);
 export const DAY_MS = 86_400_000;
 
 /** ed25519 keys of three operators and three approvers, the same in every run. */
-export const SECRETS: Readonly<Record<string, Uint8Array>> = Object.fromEntries(
+const SECRETS: Readonly<Record<string, Uint8Array>> = Object.fromEntries(
   ['op1', 'op2', 'op3', 'ann', 'ben', 'eve'].map((name, i) => [name, new Uint8Array(32).fill(i + 1)]),
 );
 export const publicKey = (name: string): Hex => toHex(ed25519.getPublicKey(SECRETS[name]!));
