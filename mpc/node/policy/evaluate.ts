@@ -127,6 +127,7 @@ function isListed(asked: Case, { role, address }: ContractFact): boolean {
 
 /** What left within the last 24 hours on the same chain under other digests: a second signature over the same digest moves nothing more. */
 function spentToday({ counters, facts, nowMs }: Case): Debit[] {
+  if (facts.payments.length === 0) return [];
   return counters.spent
     .filter(({ digest, atMs }) => digest !== facts.digest && nowMs - atMs < DAY_MS)
     .flatMap(({ debits }) => debits)

@@ -265,6 +265,7 @@ export class StoreState {
   /** Counted once a digest, from its latest release; moved to the end, so that the map stays in the order of time. */
   #spend({ digest, atMs, debits }: SpentJson): void {
     this.#seen(atMs);
+    if (debits.length === 0) return;
     const latestMs = Math.max(atMs, this.#spent.get(digest)?.atMs ?? 0);
     this.#spent.delete(digest);
     this.#spent.set(digest, { digest, atMs: latestMs, debits: debits.map((debit) => ({ ...debit, amount: BigInt(debit.amount) })) });
