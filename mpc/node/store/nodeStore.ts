@@ -82,7 +82,7 @@ export class NodeStore {
   get storeId(): Hex {
     return this.#sealing.storeId;
   }
-  /** Every head that the journal had. */
+  /** Every head that the journal had, as far as it is durable. */
   get chain(): HashChain {
     return this.#journal.chain;
   }

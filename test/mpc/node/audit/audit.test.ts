@@ -134,6 +134,15 @@ describe('the audit log of a node', () => {
     await log.close();
   });
 
+  it('shows no head to anybody before its line is durable', async () => {
+    const log = await open();
+    const appended = [1, 2].map((i) => log.append({ kind: 'signed', atMs: NOW_MS, data: { i } }));
+    strictEqual(log.head.seq, LINES);
+    strictEqual((await appended[0]!).seq, LINES + 1);
+    deepStrictEqual(await appended[1]!, log.head);
+    await log.close();
+  });
+
   for (const [when, point, told, kept] of [
     ['before a line is written', 'write:audit:before:3', 2, 2],
     ['half-way through a line', 'write:audit:middle:3', 2, 2],

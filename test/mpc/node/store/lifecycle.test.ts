@@ -214,6 +214,15 @@ describe('the durable state of a node', () => {
     await store.release(session(store, 99), NOW_MS + DAY_MS);
   });
 
+  it('shows no head to a peer before it is durable, since losing it in a crash would look like a rollback', async () => {
+    await activate(store);
+    const { seq } = store.chain.head;
+    const released = [1, 2].map((sid) => store.release(session(store, sid), NOW_MS));
+    strictEqual(store.chain.head.seq, seq);
+    await Promise.all(released);
+    strictEqual(store.chain.head.seq, seq + 2);
+  });
+
   it('signs under exactly the policy that stands in the session', async () => {
     await activate(store);
     await rejects(store.release({ ...session(store, 1), policyHash: bytes(1, 32) }, NOW_MS), { code: 'policy/changed' });
