@@ -188,18 +188,23 @@ export class NodeStore {
     await this.#retiring(() => this.#commit({ event: 'retired', ...refOf(ref), reason, atMs: nowMs }));
   }
 
-  /** A share that came back from this node's backup: RESTORED, with no pair, and with the limits already used up by what the peers remember. */
-  async putRestored({ share, ...made }: Omit<NewEpoch, 'pairs' | 'backup'>, { spent, poisonings }: PeersMemory, nowMs: TimeMs): Promise<void> {
-    const remembered = { spent: spent.map(spentJson), poisonings };
+  /** A share that came back from this node's backup: RESTORED, with no pair. What it spent and whom it poisoned its backup does not know: `remember`. */
+  async putRestored({ share, ...made }: Omit<NewEpoch, 'pairs' | 'backup'>, nowMs: TimeMs): Promise<void> {
     await this.#write((serial) =>
       this.#commitRecords(made, serial, [{ kind: 'share', peer: 0, plain: share }], (file) => ({
         event: 'restored',
         made,
         share: file('share', 0),
-        ...remembered,
         atMs: nowMs,
       })),
     );
+  }
+
+  /** Uses up the limits, and counts the poisonings, by what the peers of a restored node say that it released and poisoned (11.3). It only ever adds: a peer that lies makes the node stricter. */
+  async remember({ spent, poisonings }: PeersMemory, nowMs: TimeMs): Promise<void> {
+    // A time that has not come yet would set this node's clock wrong for good.
+    const dated = spent.map((one) => spentJson({ ...one, atMs: Math.min(one.atMs, nowMs) }));
+    await this.#commit({ event: 'remembered', spent: dated, poisonings, atMs: nowMs });
   }
 
   /** A pair that section 4 set up anew after a poisoning or a restore, by an operator's approval: RESTORED until it is tested. */

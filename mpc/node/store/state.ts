@@ -94,6 +94,8 @@ export class StoreState {
         return this.#checkNew(event.made);
       case 'restored':
         return this.#checkNew(event.made);
+      case 'remembered':
+        return;
       case 'confirmed':
         return this.#checkConfirmed(event);
       case 'promoted':
@@ -142,9 +144,12 @@ export class StoreState {
         return this.#add(event.made, 'PENDING', event.share, event.backup ?? undefined, pairs);
       }
       case 'restored':
-        for (const spent of event.spent) this.#spend(spent);
-        this.#poisonings.push(...event.poisonings);
         return this.#add(event.made, 'RESTORED', event.share, undefined, []);
+      case 'remembered':
+        // What this node wrote down itself no peer can talk down.
+        for (const spent of event.spent) if (!this.#spent.has(spent.digest)) this.#spend(spent);
+        this.#poisonings.push(...event.poisonings);
+        return;
       case 'confirmed':
         return this.#set({ ...this.epoch(event), confirmed: event.signature });
       case 'promoted':

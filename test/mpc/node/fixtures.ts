@@ -50,7 +50,7 @@ export function policyJson() {
     version: 1,
     stop: 'nothing',
     clock: { backwardsS: 5, witnessS: null as number | null },
-    kinds: ['anchor', 'cancel', 'governance', 'instruction'] as string[],
+    kinds: ['anchor', 'cancel', 'governance', 'instruction', 'timelockCancel'] as string[],
     chains: [
       {
         chainId: String(CHAIN),

@@ -77,10 +77,12 @@ describe('the policy of a node', () => {
     const anchor = factsWith({ kind: 'anchor', contracts: [{ role: 'anchor', address: ANCHOR }], payments: [] });
     const cancel = factsWith({ kind: 'cancel', payments: [] });
     const govern = factsWith({ kind: 'governance', contracts: [{ role: 'safe', address: SAFE }], payments: [] });
-    const under = (stop: string) => [anchor, cancel, govern, factsWith()].map((facts) => ruling({ policy: policyWith((json) => (json.stop = stop)), facts }));
-    deepStrictEqual(under('nothing'), ['allowed', 'allowed', 'allowed', 'allowed']);
-    deepStrictEqual(under('payments'), ['allowed', 'allowed', 'stop', 'stop']);
-    deepStrictEqual(under('everything'), ['stop', 'stop', 'stop', 'stop']);
+    const veto = factsWith({ kind: 'timelockCancel', contracts: [{ role: 'timelock', address: TIMELOCK }], payments: [] });
+    const under = (stop: string) =>
+      [anchor, cancel, veto, govern, factsWith()].map((facts) => ruling({ policy: policyWith((json) => (json.stop = stop)), facts }));
+    deepStrictEqual(under('nothing'), ['allowed', 'allowed', 'allowed', 'allowed', 'allowed']);
+    deepStrictEqual(under('payments'), ['allowed', 'allowed', 'allowed', 'stop', 'stop']);
+    deepStrictEqual(under('everything'), ['stop', 'stop', 'stop', 'stop', 'stop']);
   });
 
   it('wants every contract of an intent listed in its own role, on its own chain', () => {

@@ -151,7 +151,7 @@ describe('the durable state of a node', () => {
 
   it('signs from a restored share only after every pair was set up and tested', async () => {
     const { pairs, backup: _backup, ...restored } = epoch(1);
-    await store.putRestored(restored, { spent: [], poisonings: [] }, NOW_MS);
+    await store.putRestored(restored, NOW_MS);
     throws(() => store.demandUsable(refOf(1), [2], 'test'), { code: 'node/unknown-key' });
     await rejects(store.activateRestored(refOf(1), NOW_MS), { code: 'node/wrong-state' });
     await store.putPair(refOf(1), pairs[0]!, 'op1', NOW_MS);
@@ -174,7 +174,9 @@ describe('the durable state of a node', () => {
     place = await home();
     store = await NodeStore.open(place.options);
     const { pairs, backup: _backup, ...restored } = epoch(1);
-    await store.putRestored(restored, { spent: counters.spent, poisonings }, NOW_MS);
+    await store.putRestored(restored, NOW_MS);
+    await store.remember({ spent: counters.spent, poisonings }, NOW_MS);
+    await store.remember({ spent: counters.spent.slice(3), poisonings: [] }, NOW_MS);
     await store.putPair(refOf(1), pairs[0]!, 'op1', NOW_MS);
     await store.activatePair(refOf(1), 2, NOW_MS);
     await store.activateRestored(refOf(1), NOW_MS);
@@ -182,6 +184,18 @@ describe('the durable state of a node', () => {
     deepStrictEqual([store.counters, store.poisonings], [counters, poisonings]);
     await store.release(session(store, 20), NOW_MS);
     await rejects(store.release(session(store, 21), NOW_MS), { code: 'policy/refused' });
+  });
+
+  it('becomes only stricter by what peers say that it spent', async () => {
+    await activate(store);
+    await store.release(session(store, 1), NOW_MS);
+    const { spent } = store.counters;
+    const said = (changes: object) => ({ spent: [{ ...spent[0]!, ...changes }], poisonings: [] });
+    await store.remember(said({ debits: [{ ...spent[0]!.debits[0]!, amount: 1n }] }), NOW_MS);
+    await store.remember(said({ digest: bytes(2, 32), atMs: NOW_MS + 10 * DAY_MS }), NOW_MS);
+    await reopen();
+    deepStrictEqual([store.counters.highWaterMs, store.counters.spent.map(({ debits }) => debits[0]!.amount)], [NOW_MS, [100n, 100n]]);
+    await store.release(session(store, 3), NOW_MS);
   });
 
   it('debits limits when the last message leaves, once a digest, and remembers all of it over a restart', async () => {
