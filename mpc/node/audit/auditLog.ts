@@ -14,11 +14,15 @@ export interface AuditOptions {
 
 /** The append-only log of everything asked, decided, signed, refused and poisoned: JSON lines, each hashed over all before it. */
 export class AuditLog {
+  /** Only what is durable, so that no head is shown which a crash could take back. */
   readonly chain: HashChain;
+  /** With the lines that are on their way to the disk. */
+  #tip: Head;
   readonly #file: AppendFile;
 
   private constructor(chain: HashChain, file: AppendFile) {
     this.chain = chain;
+    this.#tip = chain.head;
     this.#file = file;
   }
 
@@ -43,10 +47,10 @@ export class AuditLog {
 
   /** The head with this entry, when it is durable. In the order of the calls; node/disk-failed, then and ever after. */
   async append(entry: AuditEntry): Promise<Head> {
-    const line = nextLine(this.chain, entry);
-    const head = this.chain.head;
-    await this.#file.append(line);
-    return head;
+    const { text, body, head } = nextLine(this.chain.tag, this.#tip, entry);
+    this.#tip = head;
+    await this.#file.append(text);
+    return this.chain.push(body);
   }
 
   /** All lines, read and checked again from the disk. */

@@ -1,6 +1,6 @@
 import { canonicalJson, parseCanonicalJson, type JsonValue } from '#anchor/core';
 import { isHex, toHex, utf8, type Hex, type TimeMs } from '#base';
-import { HashChain, sha256, type Head } from '../heads/heads.ts';
+import { HashChain, linked, sha256, type Head } from '../heads/heads.ts';
 
 /** What a node tells of itself. */
 export type AuditKind = 'started' | 'asked' | 'decided' | 'signed' | 'refused' | 'poisoned' | 'policy' | 'ceremony' | 'peer' | 'stopped';
@@ -36,11 +36,11 @@ function bodyOf({ kind, atMs, data }: AuditEntry, seq: number): Hex {
   return toHex(sha256(utf8(canonicalJson({ seq, atMs, kind, data }))));
 }
 
-/** The next line's text, by which the chain grows. */
-export function nextLine(chain: HashChain, entry: AuditEntry): string {
-  const previous = chain.head.hash;
-  const { seq, hash } = chain.push(bodyOf(entry, chain.head.seq + 1));
-  return canonicalJson({ ...entry, seq, previous, hash });
+/** The line after this head: its text, the hash of what it says, and the head with it. */
+export function nextLine(tag: string, { seq, hash: previous }: Head, entry: AuditEntry): { readonly text: string; readonly body: Hex; readonly head: Head } {
+  const body = bodyOf(entry, seq + 1);
+  const head = linked(tag, { seq, hash: previous }, body);
+  return { text: canonicalJson({ ...entry, seq: head.seq, previous, hash: head.hash }), body, head };
 }
 
 /** Reads a whole log and checks every line, then every head that somebody remembers. Pure. */

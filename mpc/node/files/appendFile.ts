@@ -56,7 +56,6 @@ export class AppendFile {
   /** One line without its newline, durable when this resolves, in the order of the calls. node/disk-failed, then and ever after. */
   append(line: string): Promise<void> {
     assert(!line.includes('\n'), 'a line has no newline of its own');
-    if (this.#broken) return Promise.reject(this.#broken);
     return new Promise((done, failed) => {
       this.#waiting.push({ bytes: Buffer.from(`${line}\n`), done, failed });
       this.#writing ??= this.#drain();

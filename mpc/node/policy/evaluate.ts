@@ -1,6 +1,6 @@
 import { assert, type Hex, type TimeMs } from '#base';
 import { validApprovers, type Approval } from './approvals.ts';
-import type { ContractFact, Counters, Debit, Facts, Spent } from './facts.ts';
+import type { ContractFact, Counters, Debit, Facts, IntentKind, Spent } from './facts.ts';
 import { allowedMinutes, minuteOfWeek } from './hours.ts';
 import type { Policy } from './schema.ts';
 
@@ -25,6 +25,9 @@ interface Case {
   readonly nowMs: TimeMs;
 }
 
+/** What a stop of payments lets pass: it moves nothing, and the cancellations are what an attack is stopped with. */
+const HARMLESS: readonly IntentKind[] = ['anchor', 'cancel', 'timelockCancel'];
+
 const CONTRACTS = { anchor: 'anchors', vault: 'vaults', safe: 'safes', timelock: 'timelocks' } as const;
 
 /** May this be signed? Pure; every refusal names the rule that objects. Asked when the request comes and again, against the counters of that moment, when the last message is about to leave. */
@@ -46,7 +49,7 @@ export function evaluate(policy: Policy, counters: Counters, facts: Facts, appro
 const OBJECTIONS: Readonly<Record<Rule, (asked: Case) => string | undefined>> = {
   stop: ({ policy, facts }) => {
     if (policy.stop === 'everything') return 'The operators stopped this node.';
-    if (policy.stop === 'payments' && facts.kind !== 'anchor' && facts.kind !== 'cancel')
+    if (policy.stop === 'payments' && !HARMLESS.includes(facts.kind))
       return `The operators stopped everything but anchors and cancellations, and this is: ${facts.kind}.`;
     return undefined;
   },
@@ -127,6 +130,7 @@ function isListed(asked: Case, { role, address }: ContractFact): boolean {
 
 /** What left within the last 24 hours on the same chain under other digests: a second signature over the same digest moves nothing more. */
 function spentToday({ counters, facts, nowMs }: Case): Debit[] {
+  if (facts.payments.length === 0) return [];
   return counters.spent
     .filter(({ digest, atMs }) => digest !== facts.digest && nowMs - atMs < DAY_MS)
     .flatMap(({ debits }) => debits)

@@ -1,7 +1,7 @@
 import type { Hex, TimeMs } from '#base';
 
 /** What a node can be asked to sign, as far as the policy tells kinds apart. */
-export const INTENT_KINDS = ['anchor', 'authorisation', 'cancel', 'governance', 'instruction'] as const;
+export const INTENT_KINDS = ['anchor', 'authorisation', 'cancel', 'governance', 'instruction', 'timelockCancel'] as const;
 
 export type IntentKind = (typeof INTENT_KINDS)[number];
 

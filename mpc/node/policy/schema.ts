@@ -34,7 +34,7 @@ const schema = z
     format: z.literal('cairn-node-policy/1'),
     /** Grows with every change. */
     version: z.int().min(1),
-    /** `payments`: only anchors and cancellations. `everything`: nothing at all. */
+    /** `payments`: only anchors and cancellations (of payments and in the timelock). `everything`: nothing at all. */
     stop: z.enum(['nothing', 'payments', 'everything']),
     clock: z.strictObject({
       /** How far the clock may stand behind a time that it already showed. */

@@ -91,6 +91,7 @@ export type StoreEvent =
   | ({ readonly event: 'promoted'; readonly bundle: readonly Confirmation[] } & EpochRef & At)
   | ({ readonly event: 'dropped' } & EpochRef & At)
   | ({ readonly event: 'restored'; readonly made: EpochMade; readonly share: FileRef } & At)
+  | ({ readonly event: 'remembered'; readonly spent: readonly SpentJson[]; readonly poisonings: readonly Poisoned[] } & At)
   | ({ readonly event: 'activated' } & EpochRef & At)
   | ({ readonly event: 'retired'; readonly reason: string } & EpochRef & At)
   | ({ readonly event: 'paired'; readonly pair: PairMade; readonly approvedBy: string } & EpochRef & At)

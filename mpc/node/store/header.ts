@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { canonicalJson, parseCanonicalJson } from '#anchor/core';
 import { isHex, Problem, toHex, utf8, type Hex, type RandomBytes } from '#base';
-import { readIfPresent, writeDurably } from '../files/files.ts';
+import { lockFolder, readIfPresent, writeDurably } from '../files/files.ts';
 import type { KeyProvider, WrappedKey } from './keyProvider.ts';
 import { KEY_BYTES } from './seal.ts';
 
@@ -38,12 +38,17 @@ export async function createHeader(folder: string, node: string, provider: KeyPr
   return { storeId, storeKey };
 }
 
-/** Wraps the store's key anew: another passphrase, a stronger cost, another kind of provider. The old header is overwritten, old copies of it stay what they are. */
+/** Wraps the store's key anew: another passphrase, a stronger cost, another kind of provider. The old header is overwritten, old copies of it stay what they are. Not while the node runs: node/folder-locked. */
 export async function rewrapHeader(folder: string, from: KeyProvider, to: KeyProvider, random: RandomBytes): Promise<void> {
-  const header = await readHeader(folder);
-  const storeKey = await from.unwrap(header.wrapped, contextOf(header));
-  await writeHeader(folder, { ...header, provider: to.kind }, storeKey, to, random);
-  storeKey.fill(0);
+  const lock = await lockFolder(folder);
+  try {
+    const header = await readHeader(folder);
+    const storeKey = await from.unwrap(header.wrapped, contextOf(header));
+    await writeHeader(folder, { ...header, provider: to.kind }, storeKey, to, random);
+    storeKey.fill(0);
+  } finally {
+    lock.release();
+  }
 }
 
 /** node/store-absent, node/store-tampered where it cannot be read, node/store-swapped where it is another node's, node/wrong-key where it does not open. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { canonicalJson } from '#anchor/core';
 import { assert, concat, fromHex, Problem, toHex, uintBytes, utf8, type Hex, type RandomBytes } from '#base';
 import { AppendFile, readIfPresent, writeDurably } from '../files/files.ts';
-import { HashChain, sha256, type Head } from '../heads/heads.ts';
+import { HashChain, linked, sha256, type Head } from '../heads/heads.ts';
 import type { StoreEvent } from './events.ts';
 import { decrypt, encrypt, seal, subkey, unseal, type Label } from './seal.ts';
 
@@ -27,7 +27,10 @@ export function storeTag(storeId: Hex): string {
  * heads that peers remember.
  */
 export class Journal {
+  /** Only what is durable: a head that is shown to a peer and then lost with the process would look like a rollback for ever. */
   readonly chain: HashChain;
+  /** With the lines that are on their way to the disk. */
+  #tip: Head;
   readonly #sealing: Sealing;
   readonly #key: Uint8Array;
   readonly #file: AppendFile;
@@ -39,6 +42,7 @@ export class Journal {
 
   private constructor(sealing: Sealing, chain: HashChain, key: Uint8Array, file: AppendFile, slots: FileHandle, noted: Head, turn: number) {
     this.chain = chain;
+    this.#tip = chain.head;
     this.#sealing = sealing;
     this.#key = key;
     this.#file = file;
@@ -83,10 +87,12 @@ export class Journal {
   async append(event: StoreEvent): Promise<void> {
     if (this.#broken) throw this.#broken;
     const plain = utf8(canonicalJson(event));
-    const sealed = encrypt(this.#key, associated(this.#sealing, this.chain.head), plain, this.#sealing.random);
+    const sealed = encrypt(this.#key, associated(this.#sealing, this.#tip), plain, this.#sealing.random);
     const line = Buffer.from(sealed).toString('base64');
-    const head = this.chain.push(toHex(sha256(utf8(line))));
+    const body = toHex(sha256(utf8(line)));
+    this.#tip = linked(this.chain.tag, this.#tip, body);
     await this.#file.append(line);
+    const head = this.chain.push(body);
     // The slots follow behind: nothing waits for them, and they never say more than what is durable.
     if (head.seq > this.#noted.seq) this.#noted = head;
     this.#noting ??= this.#note();
@@ -128,10 +134,8 @@ function associated({ node, storeId }: Sealing, before: Head): Uint8Array {
 }
 
 function readLine(key: Uint8Array, sealing: Sealing, chain: HashChain, line: Buffer): StoreEvent {
-  const text = line.toString('latin1');
-  const sealed = Buffer.from(text, 'base64');
-  // One spelling only: base64 decoders overlook foreign characters and spare bits.
-  const plain = sealed.toString('base64') === text ? decrypt(key, associated(sealing, chain.head), sealed) : undefined;
+  // Base64 has several spellings of the same bytes; the chain hashes the spelling.
+  const plain = decrypt(key, associated(sealing, chain.head), Buffer.from(line.toString('latin1'), 'base64'));
   if (!plain)
     throw new Problem('node/store-tampered', `Line ${chain.head.seq + 1} of the journal is not what was sealed there.`, {
       file: 'journal',

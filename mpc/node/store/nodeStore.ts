@@ -1,64 +1,14 @@
-import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { JsonValue } from '#anchor/core';
-import { assert, Problem, toHex, type Hex, type RandomBytes, type TimeMs } from '#base';
-import { eraseFile, lockFolder, readIfPresent, syncFolder, writeDurably, type FolderLock } from '../files/files.ts';
-import { sha256, type HashChain, type Head } from '../heads/heads.ts';
-import { evaluate, policyHash, type Approval, type Counters, type Facts, type Policy, type PolicyChange, type PolicyState } from '../policy/policy.ts';
-import type { Confirmation, EpochMade, EpochRef, FileRef, PairMade, Poisoned, Released, StoreEvent } from './events.ts';
+import { assert, Problem, type Hex, type TimeMs } from '#base';
+import { lockFolder, readIfPresent, syncFolder, type FolderLock } from '../files/files.ts';
+import type { HashChain, Head } from '../heads/heads.ts';
+import { evaluate, policyHash, type Counters, type Policy, type PolicyChange, type PolicyState, type Spent } from '../policy/policy.ts';
+import type { Confirmation, EpochRef, FileRef, Poisoned, Released, SpentJson, StoreEvent } from './events.ts';
 import { createHeader, openHeader } from './header.ts';
 import { Journal, type Sealing } from './journal.ts';
-import type { KeyProvider } from './keyProvider.ts';
-import { seal, unseal, type Label } from './seal.ts';
+import { Records, type Content } from './records.ts';
 import { StoreState, type EpochRecord } from './state.ts';
-
-export interface StoreOptions {
-  /** The node's own data folder: nobody else's, never in a snapshot. */
-  readonly folder: string;
-  readonly node: string;
-  readonly provider: KeyProvider;
-  readonly random: RandomBytes;
-}
-
-export interface OpenOptions extends StoreOptions {
-  /** Whether this confirmation is by that party over what this epoch fixed: the protocol's own check, since only it knows what is signed. */
-  readonly isConfirmation: (record: EpochRecord, confirmation: Confirmation) => boolean;
-}
-
-/** What section 4 left for one peer. `secrets` (OT state, zero seeds) stays the caller's to wipe. */
-export interface NewPair extends Omit<PairMade, 'file'> {
-  readonly secrets: Uint8Array;
-}
-
-/** What a DKG, a refresh or a reshare left behind; the bytes stay the caller's to wipe. */
-export interface NewEpoch extends EpochMade {
-  readonly share: Uint8Array;
-  readonly pairs: readonly NewPair[];
-  /** Encrypted to this node's own recovery keys (11.3); erased with the epoch. */
-  readonly backup?: Uint8Array;
-}
-
-interface Session extends EpochRef {
-  readonly sid: Hex;
-  /** The other signers. */
-  readonly peers: readonly number[];
-  /** Of the audit log, after the line that says what was decided. */
-  readonly audit: Head;
-}
-
-export interface SigningSession extends Session {
-  readonly facts: Facts;
-  readonly approvals: readonly Approval[];
-  /** The decoded intent, bigints as strings. */
-  readonly intent: JsonValue;
-  /** That stands in this signer's slot of the sid. */
-  readonly policyHash: Hex;
-}
-
-export interface TestSession extends Session {
-  /** H("test-sign/v1"; ctx, S), computed by the caller from its own epoch: the only digest that no policy is asked about. */
-  readonly digest: Hex;
-}
+import type { NewEpoch, NewPair, OpenOptions, PeersMemory, SigningSession, StoreOptions, TestSession } from './types.ts';
 
 /**
  * The durable state of one node (digest, section 14). Every operation refuses first, takes effect in memory at once, so that whoever asks next already meets it, and is durable when it resolves; only then may
@@ -70,18 +20,17 @@ export class NodeStore {
   readonly #sealing: Sealing;
   readonly #journal: Journal;
   readonly #state: StoreState;
-  /** Opened records by file name. */
-  readonly #secrets: Map<string, Uint8Array>;
+  readonly #records: Records;
   /** Records are written one operation at a time, since the serial is drawn before the line that names it. */
   #writing: Promise<unknown> = Promise.resolve();
 
-  private constructor(options: OpenOptions, lock: FolderLock, sealing: Sealing, journal: Journal, state: StoreState, secrets: Map<string, Uint8Array>) {
+  private constructor(options: OpenOptions, lock: FolderLock, sealing: Sealing, journal: Journal, state: StoreState, records: Records) {
     this.#options = options;
     this.#lock = lock;
     this.#sealing = sealing;
     this.#journal = journal;
     this.#state = state;
-    this.#secrets = secrets;
+    this.#records = records;
   }
 
   /** Makes an empty store with its first policy. node/store-exists, node/folder-locked. */
@@ -89,7 +38,7 @@ export class NodeStore {
     const { folder, node, provider, random } = options;
     const lock = await lockFolder(folder);
     try {
-      await mkdir(join(folder, 'records'), { recursive: true, mode: 0o700 });
+      await Records.create(folder);
       const sealing: Sealing = { node, random, ...(await createHeader(folder, node, provider, random)) };
       await Journal.create(folder, sealing);
       const { journal } = await Journal.open(folder, sealing);
@@ -110,7 +59,6 @@ export class NodeStore {
     const { folder, node, provider, random } = options;
     if (!(await readIfPresent(join(folder, 'store.json')))) throw new Problem('node/store-absent', `There is no store in ${folder}.`, { folder });
     const lock = await lockFolder(folder);
-    const secrets = new Map<string, Uint8Array>();
     let journal: Journal | undefined;
     try {
       const sealing: Sealing = { node, random, ...(await openHeader(folder, node, provider)) };
@@ -119,11 +67,9 @@ export class NodeStore {
       const state = new StoreState();
       for (const event of read.events) state.apply(event);
       if (!state.policy) throw new Problem('node/store-incomplete', 'The store was never finished: it has no policy.', { file: 'journal' });
-      await demandNoneFromLater(folder, state.serial);
-      for (const [record, file] of state.liveFiles()) secrets.set(nameOf(file), await readRecord(folder, sealing, record, file));
-      return new NodeStore(options, lock, sealing, journal, state, secrets);
+      const records = await Records.open(folder, sealing, state.liveFiles(), state.serial);
+      return new NodeStore(options, lock, sealing, journal, state, records);
     } catch (error) {
-      for (const secret of secrets.values()) secret.fill(0);
       await journal?.close();
       lock.release();
       throw error;
@@ -136,7 +82,7 @@ export class NodeStore {
   get storeId(): Hex {
     return this.#sealing.storeId;
   }
-  /** Every head that the journal had. */
+  /** Every head that the journal had, as far as it is durable. */
   get chain(): HashChain {
     return this.#journal.chain;
   }
@@ -175,17 +121,17 @@ export class NodeStore {
   /** x_i and what goes with it: a copy, for the caller to wipe. node/wrong-state where nothing is left. */
   share(ref: EpochRef): Uint8Array {
     const record = this.#state.epoch(ref);
-    return this.#secret(record.status === 'RETIRED' ? undefined : record.share);
+    return this.#records.get(record.status === 'RETIRED' ? undefined : record.share);
   }
 
   /** OT state and zero seeds for one peer: a copy, for the caller to wipe. */
   pairSecrets(ref: EpochRef, peer: number): Uint8Array {
-    return this.#secret(this.#state.epoch(ref).pairs.get(peer)?.file);
+    return this.#records.get(this.#state.epoch(ref).pairs.get(peer)?.file);
   }
 
   backup(ref: EpochRef): Uint8Array | undefined {
     const { backup } = this.#state.epoch(ref);
-    return backup && this.#secret(backup);
+    return backup && this.#records.get(backup);
   }
 
   /** e+1 on the disk, with everything that it needs to sign, beside e (10.3). */
@@ -204,11 +150,11 @@ export class NodeStore {
         backup: backup ? file('backup', 0) : null,
         atMs: nowMs,
       });
-      const contents = [
-        ...pairs.map(({ peer, secrets }) => ['pair', peer, secrets] as const),
-        ['share', 0, share] as const,
-        ...(backup ? [['backup', 0, backup] as const] : []),
+      const contents: Content[] = [
+        ...pairs.map(({ peer, secrets }): Content => ({ kind: 'pair', peer, plain: secrets })),
+        { kind: 'share', peer: 0, plain: share },
       ];
+      if (backup) contents.push({ kind: 'backup', peer: 0, plain: backup });
       await this.#commitRecords(made, serial, contents, build);
     });
   }
@@ -242,16 +188,28 @@ export class NodeStore {
     await this.#retiring(() => this.#commit({ event: 'retired', ...refOf(ref), reason, atMs: nowMs }));
   }
 
-  /** A share that came back from this node's backup: RESTORED, with no pair. */
+  /** A share that came back from this node's backup: RESTORED, with no pair. What it spent and whom it poisoned its backup does not know: `remember`. */
   async putRestored({ share, ...made }: Omit<NewEpoch, 'pairs' | 'backup'>, nowMs: TimeMs): Promise<void> {
     await this.#write((serial) =>
-      this.#commitRecords(made, serial, [['share', 0, share]], (file) => ({ event: 'restored', made, share: file('share', 0), atMs: nowMs })),
+      this.#commitRecords(made, serial, [{ kind: 'share', peer: 0, plain: share }], (file) => ({
+        event: 'restored',
+        made,
+        share: file('share', 0),
+        atMs: nowMs,
+      })),
     );
+  }
+
+  /** Uses up the limits, and counts the poisonings, by what the peers of a restored node say that it released and poisoned (11.3). It only ever adds: a peer that lies makes the node stricter. */
+  async remember({ spent, poisonings }: PeersMemory, nowMs: TimeMs): Promise<void> {
+    // A time that has not come yet would set this node's clock wrong for good.
+    const dated = spent.map((one) => spentJson({ ...one, atMs: Math.min(one.atMs, nowMs) }));
+    await this.#commit({ event: 'remembered', spent: dated, poisonings, atMs: nowMs });
   }
 
   /** A pair that section 4 set up anew after a poisoning or a restore, by an operator's approval: RESTORED until it is tested. */
   async putPair(ref: EpochRef, { secrets, ...pair }: NewPair, approvedBy: string, nowMs: TimeMs): Promise<void> {
-    const contents = [['pair', pair.peer, secrets] as const];
+    const contents: Content[] = [{ kind: 'pair', peer: pair.peer, plain: secrets }];
     await this.#retiring(() =>
       this.#write((serial) =>
         this.#commitRecords(ref, serial, contents, (file) => ({
@@ -293,7 +251,7 @@ export class NodeStore {
       throw new Problem('policy/changed', `The session began under policy ${session.policyHash}, and ${hash} is in force.`, { inForce: hash });
     const verdict = evaluate(inForce, this.counters, facts, approvals, nowMs);
     if (!verdict.allowed) throw new Problem('policy/refused', verdict.reason, { rule: verdict.rule });
-    const spent = { ...verdict.debits, debits: verdict.debits.debits.map((debit) => ({ ...debit, amount: String(debit.amount) })) };
+    const spent = spentJson(verdict.debits);
     const policy = { version: inForce.version, hash };
     await this.#commit({
       event: 'released',
@@ -309,10 +267,12 @@ export class NodeStore {
     });
   }
 
-  /** The same for a test signature, which moves nothing. */
+  /** The same for a test signature, which moves nothing. node/blind-digest for any other digest. */
   async releaseTest(session: TestSession, nowMs: TimeMs): Promise<void> {
     const { sid, digest, peers, audit } = session;
     this.#state.demandUsable(session, peers, 'test');
+    if (!this.#options.isTestDigest(this.#state.epoch(session), peers, digest))
+      throw new Problem('node/blind-digest', `${digest} is not the digest of a test.`, { digest });
     await this.#commit({ event: 'released', ...refOf(session), sid, digest, requestId: '', intent: null, policy: null, spent: null, audit, atMs: nowMs });
   }
 
@@ -330,10 +290,9 @@ export class NodeStore {
 
   /** Erases records that nothing refers to: of epochs that were retired, and of ceremonies that a killed process did not finish. Only once the peers have confirmed that this disk is not an old one. */
   async eraseLeftovers(): Promise<string[]> {
-    const live = new Set(this.#state.liveFiles().map(([, file]) => nameOf(file)));
-    const folder = join(this.#options.folder, 'records');
-    const dead = (await readdir(folder)).filter((name) => !live.has(name));
-    for (const name of dead) await eraseFile(join(folder, name));
+    // In its turn, so that a ceremony which is being written is not taken for one that died.
+    const dead: string[] = [];
+    await this.#write(async () => void dead.push(...(await this.#records.eraseAllBut(this.#state.liveFiles().map(([, file]) => file)))));
     return dead;
   }
 
@@ -341,15 +300,9 @@ export class NodeStore {
   async close(): Promise<void> {
     await this.#writing;
     await this.#journal.close();
-    for (const secret of [...this.#secrets.values(), this.#sealing.storeKey]) secret.fill(0);
-    this.#secrets.clear();
+    this.#records.wipe();
+    this.#sealing.storeKey.fill(0);
     this.#lock.release();
-  }
-
-  #secret(file: FileRef | undefined): Uint8Array {
-    const secret = file && this.#secrets.get(nameOf(file));
-    if (!secret) throw new Problem('node/wrong-state', 'Nothing is left of this record.');
-    return Uint8Array.from(secret);
   }
 
   async #commit(event: StoreEvent): Promise<void> {
@@ -368,62 +321,35 @@ export class NodeStore {
   async #commitRecords(
     ref: EpochRef,
     serial: number,
-    contents: readonly (readonly [kind: FileRef['kind'], peer: number, plain: Uint8Array])[],
+    contents: readonly Content[],
     build: (file: (kind: FileRef['kind'], peer: number) => FileRef) => StoreEvent,
   ): Promise<void> {
-    const sealed = contents.map(([kind, peer, plain]) => ({
-      kind,
-      peer,
-      plain,
-      bytes: seal(this.#sealing.storeKey, labelOf(this.#sealing, ref, kind, peer, serial), plain, this.#sealing.random),
-    }));
-    const files = sealed.map(({ kind, peer, bytes }): FileRef => ({ kind, peer, serial, digest: toHex(sha256(bytes)) }));
+    const { files, write } = this.#records.seal(ref, serial, contents);
     const event = build((kind, peer) => files.find((file) => file.kind === kind && file.peer === peer)!);
     this.#state.check(event);
-    for (const [i, { bytes }] of sealed.entries()) await writeDurably(join(this.#options.folder, 'records', nameOf(files[i]!)), bytes);
-    for (const [i, { plain }] of sealed.entries()) this.#secrets.set(nameOf(files[i]!), Uint8Array.from(plain));
-    await this.#commit(event);
-  }
-
-  /** Does what retires records, then erases exactly those files that were in use before and are not any more. */
-  async #retiring(work: () => Promise<void>): Promise<void> {
-    const before = this.#state.liveFiles().map(([, file]) => nameOf(file));
-    await work();
-    const live = new Set(this.#state.liveFiles().map(([, file]) => nameOf(file)));
-    for (const name of before.filter((name) => !live.has(name))) {
-      this.#secrets.get(name)?.fill(0);
-      this.#secrets.delete(name);
-      await eraseFile(join(this.#options.folder, 'records', name));
+    await write();
+    try {
+      await this.#commit(event);
+    } catch (error) {
+      // Refused meanwhile, or the disk failed: nobody will ask for them any more.
+      this.#records.forget(files);
+      throw error;
     }
   }
+
+  /** Does what retires records, then erases exactly those that were in use before and are not any more. */
+  async #retiring(work: () => Promise<void>): Promise<void> {
+    const before = this.#state.liveFiles().map(([, file]) => file);
+    await work();
+    const live = new Set(this.#state.liveFiles().map(([, file]) => file));
+    await this.#records.erase(before.filter((file) => !live.has(file)));
+  }
+}
+
+function spentJson({ digest, atMs, debits }: Spent): SpentJson {
+  return { digest, atMs, debits: debits.map((debit) => ({ ...debit, amount: String(debit.amount) })) };
 }
 
 function refOf({ keyId, epochId }: EpochRef): EpochRef {
   return { keyId, epochId };
-}
-
-function nameOf({ serial, kind, peer }: FileRef): string {
-  return kind === 'pair' ? `${serial}-pair-${peer}.sealed` : `${serial}-${kind}.sealed`;
-}
-
-function labelOf({ node, storeId }: Sealing, { keyId, epochId }: EpochRef, kind: FileRef['kind'], peer: number, serial: number): Label {
-  return { format: 'cairn-node-record/1', kind, storeId, node, keyId, epochId, peer, serial };
-}
-
-async function readRecord(folder: string, sealing: Sealing, record: EpochRecord, file: FileRef): Promise<Uint8Array> {
-  const name = nameOf(file);
-  const bytes = await readIfPresent(join(folder, 'records', name));
-  if (!bytes) throw new Problem('node/store-incomplete', `${name} is missing.`, { file: name });
-  const plain = unseal(sealing.storeKey, labelOf(sealing, record, file.kind, file.peer, file.serial), bytes, name);
-  if (toHex(sha256(bytes)) === file.digest) return plain;
-  plain.fill(0);
-  throw new Problem('node/store-tampered', `${name} is not the record that the journal refers to.`, { file: name });
-}
-
-/** A killed ceremony leaves files of the next serial at most; any later one was written by a later journal than this. */
-async function demandNoneFromLater(folder: string, serial: number): Promise<void> {
-  for (const name of await readdir(join(folder, 'records'))) {
-    const found = Number(/^(\d+)-/.exec(name)?.[1] ?? 0);
-    if (found > serial + 1) throw new Problem('node/store-behind', `${name} was written after this journal.`, { file: name, serial });
-  }
 }

@@ -1,7 +1,7 @@
 import { assert, Problem, type Hex, type TimeMs } from '#base';
 import type { Head } from '../heads/heads.ts';
 import { applyChange, DAY_MS, type Counters, type PolicyState, type Spent } from '../policy/policy.ts';
-import type { Confirmation, EpochMade, EpochRef, FileRef, PairMade, Poisoned, Released, StoreEvent } from './events.ts';
+import type { Confirmation, EpochMade, EpochRef, FileRef, PairMade, Poisoned, Released, SpentJson, StoreEvent } from './events.ts';
 
 /** PENDING from the ceremony to the bundle; RESTORED from a backup until its pairs are set up and tested; RETIRED when nothing of it may be used again. */
 export type EpochStatus = 'PENDING' | 'ACTIVE' | 'RESTORED' | 'RETIRED';
@@ -94,6 +94,8 @@ export class StoreState {
         return this.#checkNew(event.made);
       case 'restored':
         return this.#checkNew(event.made);
+      case 'remembered':
+        return;
       case 'confirmed':
         return this.#checkConfirmed(event);
       case 'promoted':
@@ -143,6 +145,11 @@ export class StoreState {
       }
       case 'restored':
         return this.#add(event.made, 'RESTORED', event.share, undefined, []);
+      case 'remembered':
+        // What this node wrote down itself no peer can talk down.
+        for (const spent of event.spent) if (!this.#spent.has(spent.digest)) this.#spend(spent);
+        this.#poisonings.push(...event.poisonings);
+        return;
       case 'confirmed':
         return this.#set({ ...this.epoch(event), confirmed: event.signature });
       case 'promoted':
@@ -256,11 +263,17 @@ export class StoreState {
     this.#audit = event.audit;
     this.#sids.set(event.sid, event.atMs);
     if (event.spent === null) return;
-    this.#seen(event.atMs);
-    // Moved to the end, so that the map stays in the order of time.
-    this.#spent.delete(event.digest);
-    this.#spent.set(event.digest, { ...event.spent, debits: event.spent.debits.map((debit) => ({ ...debit, amount: BigInt(debit.amount) })) });
+    this.#spend(event.spent);
     this.#forget();
+  }
+
+  /** Counted once a digest, from its latest release; moved to the end, so that the map stays in the order of time. */
+  #spend({ digest, atMs, debits }: SpentJson): void {
+    this.#seen(atMs);
+    if (debits.length === 0) return;
+    const latestMs = Math.max(atMs, this.#spent.get(digest)?.atMs ?? 0);
+    this.#spent.delete(digest);
+    this.#spent.set(digest, { digest, atMs: latestMs, debits: debits.map((debit) => ({ ...debit, amount: BigInt(debit.amount) })) });
   }
 
   #seen(atMs: TimeMs): void {

@@ -8,7 +8,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { AuditLog, lockFolder, NodeStore } from '#mpc/node';
-import { activate, bundle, bytes, epoch, NO_AUDIT, NOW_MS, optionsIn, policyWith, refOf, session } from './fixtures.ts';
+import { activate, bundle, bytes, epoch, NO_AUDIT, NOW_MS, optionsIn, PAYEE, policyWith, refOf, session, TOKEN } from './fixtures.ts';
 
 const [root = '', scenario = '', point = ''] = process.argv.slice(2);
 
@@ -124,12 +124,14 @@ const scenarios: Readonly<Record<string, () => Promise<void>>> = {
     await activate(store);
     try {
       for (let sid = 1; sid < 256; sid++) {
-        await store.release(session(store, sid, { payments: [] }), NOW_MS);
+        await store.release(session(store, sid, { payments: [{ token: TOKEN, payee: PAYEE, amount: 1n, registered: true }] }), NOW_MS);
         tell(`released ${sid}`);
       }
     } catch (error) {
       tell(`failed ${(error as { code: string }).code}`);
-      const again = await store.poison({ ...refOf(1), peer: 3, generation: 1, sid: bytes(0x22, 32), check: 'ote', audit: NO_AUDIT, atMs: NOW_MS }).catch((refused: { code: string }) => refused);
+      const again = await store
+        .poison({ ...refOf(1), peer: 3, generation: 1, sid: bytes(0x22, 32), check: 'ote', audit: NO_AUDIT, atMs: NOW_MS })
+        .catch((refused: { code: string }) => refused);
       tell(`then ${(again as { code: string }).code}`);
     }
   },

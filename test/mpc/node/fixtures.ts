@@ -4,7 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { toHex, type Hex } from '#base';
-import { keyFileProvider, NodeStore, parsePolicy, policyHash, type EpochRef, type Facts, type Head, type NewEpoch, type OpenOptions, type Policy, type SigningSession } from '#mpc/node';
+import {
+  keyFileProvider,
+  NodeStore,
+  parsePolicy,
+  policyHash,
+  type EpochRef,
+  type Facts,
+  type Head,
+  type NewEpoch,
+  type OpenOptions,
+  type Policy,
+  type SigningSession,
+} from '#mpc/node';
 
 export const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
 
@@ -20,11 +32,14 @@ export const SAFE = bytes(0xa3, 20);
 export const TIMELOCK = bytes(0xa4, 20);
 export const TOKEN = bytes(0xb1, 20);
 export const PAYEE = bytes(0xc1, 20);
+export const TEST_DIGEST = bytes(0x7e, 32);
 export const NOW_MS = Date.UTC(2026, 0, 7, 12);
 export const DAY_MS = 86_400_000;
 
 /** ed25519 keys of three operators and three approvers, the same in every run. */
-export const SECRETS: Readonly<Record<string, Uint8Array>> = Object.fromEntries(['op1', 'op2', 'op3', 'ann', 'ben', 'eve'].map((name, i) => [name, new Uint8Array(32).fill(i + 1)]));
+const SECRETS: Readonly<Record<string, Uint8Array>> = Object.fromEntries(
+  ['op1', 'op2', 'op3', 'ann', 'ben', 'eve'].map((name, i) => [name, new Uint8Array(32).fill(i + 1)]),
+);
 export const publicKey = (name: string): Hex => toHex(ed25519.getPublicKey(SECRETS[name]!));
 export const signAs = (name: string, message: Uint8Array): Hex => toHex(ed25519.sign(message, SECRETS[name]!));
 
@@ -35,7 +50,7 @@ export function policyJson() {
     version: 1,
     stop: 'nothing',
     clock: { backwardsS: 5, witnessS: null as number | null },
-    kinds: ['anchor', 'cancel', 'governance', 'instruction'] as string[],
+    kinds: ['anchor', 'cancel', 'governance', 'instruction', 'timelockCancel'] as string[],
     chains: [
       {
         chainId: String(CHAIN),
@@ -123,7 +138,14 @@ export function optionsIn(root: string, node = 'n1'): OpenOptions {
   const key = join(root, 'store.key');
   writeFileSync(key, `${bytes(0x5a, 32)}\n`);
   chmodSync(key, 0o600);
-  return { folder: join(root, 'data'), node, provider: keyFileProvider(key), random, isConfirmation: (_record, { party, signature }) => signature === bytes(party, 64) };
+  return {
+    folder: join(root, 'data'),
+    node,
+    provider: keyFileProvider(key),
+    random,
+    isConfirmation: (_record, { party, signature }) => signature === bytes(party, 64),
+    isTestDigest: (_record, _peers, digest) => digest === TEST_DIGEST,
+  };
 }
 
 export function clearHomes(): void {
@@ -159,7 +181,16 @@ export const NO_AUDIT: Head = { seq: 0, hash: bytes(0, 32) };
 
 export function session(store: NodeStore, sid: number, changes: Partial<Facts> = {}): SigningSession {
   const facts = factsWith({ digest: bytes(sid, 32), requestId: `request-${sid}`, ...changes });
-  return { ...refOf(1), sid: bytes(sid, 32), peers: [2], audit: NO_AUDIT, facts, approvals: [], intent: { kind: 'instruction', sid }, policyHash: policyHash(store.policy.inForce) };
+  return {
+    ...refOf(1),
+    sid: bytes(sid, 32),
+    peers: [2],
+    audit: NO_AUDIT,
+    facts,
+    approvals: [],
+    intent: { kind: 'instruction', sid },
+    policyHash: policyHash(store.policy.inForce),
+  };
 }
 
 export function identity(): { readonly privateKey: KeyObject; readonly publicKey: KeyObject } {

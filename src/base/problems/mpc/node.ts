@@ -109,6 +109,12 @@ export const MPC_NODE_PROBLEMS = {
     howToSolve:
       'A check against this peer failed, so bits of a secret may be out. An operator decides whether the pair is set up anew; until then sign with another quorum.',
   },
+  'node/blind-digest': {
+    status: 403,
+    title: 'A digest that nobody rebuilt is not signed',
+    retry: 'never',
+    howToSolve: 'Ask for a structured intent, which the node decodes, judges and hashes itself.',
+  },
   'node/already-released': {
     status: 409,
     title: 'This session was already released',

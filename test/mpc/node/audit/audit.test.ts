@@ -33,10 +33,16 @@ describe('the audit log of a node', () => {
 
   it('is a file of JSON lines, each with its number, its time, the hash before it and its own', async () => {
     const [first, second] = lines().map((line) => JSON.parse(line) as Record<string, unknown>);
-    deepStrictEqual({ ...first, hash: '' }, { seq: 1, atMs: NOW_MS + 1, kind: 'asked', data: { request: 'r1', amount: '5', note: 'π' }, previous: beginning(TAG), hash: '' });
+    deepStrictEqual(
+      { ...first, hash: '' },
+      { seq: 1, atMs: NOW_MS + 1, kind: 'asked', data: { request: 'r1', amount: '5', note: 'π' }, previous: beginning(TAG), hash: '' },
+    );
     strictEqual(second?.['previous'], first?.['hash']);
     const log = await open();
-    deepStrictEqual((await log.read()).map(({ seq }) => seq), [1, 2, 3, 4, 5, 6]);
+    deepStrictEqual(
+      (await log.read()).map(({ seq }) => seq),
+      [1, 2, 3, 4, 5, 6],
+    );
     await log.close();
   });
 
@@ -82,7 +88,7 @@ describe('the audit log of a node', () => {
 
   it('shows a tail cut off against a remembered head, and cannot without one', async () => {
     const whole = lines();
-    const head = JSON.parse(whole.at(-1)!) as Head;
+    const head = JSON.parse(whole.at(-1)) as Head;
     write(whole.slice(0, 4));
     await rejects(open([head]), { code: 'node/audit-behind', facts: { line: 5, why: 'short' } });
     await (await open()).close();
@@ -94,7 +100,7 @@ describe('the audit log of a node', () => {
 
   it('cuts off the line that a killed process left unfinished, unless somebody remembers that it was finished', async () => {
     const [whole, text] = [lines(), readFileSync(path)];
-    const head = JSON.parse(whole.at(-1)!) as Head;
+    const head = JSON.parse(whole.at(-1)) as Head;
     writeFileSync(path, text.subarray(0, -10));
     await rejects(open([head]), { code: 'node/audit-behind' });
     strictEqual(readFileSync(path).length, text.length - 10, 'a refused log stays as it is, for evidence');
@@ -117,8 +123,23 @@ describe('the audit log of a node', () => {
   it('answers appends that run at once in their order, and keeps what it never hands out as it was read', async () => {
     const log = await open();
     const heads = await Promise.all(Array.from({ length: 50 }, (_, i) => log.append({ kind: 'signed', atMs: NOW_MS, data: { i } })));
-    deepStrictEqual(heads.map(({ seq }) => seq), Array.from({ length: 50 }, (_, i) => LINES + 1 + i));
-    deepStrictEqual((await log.read()).slice(LINES).map(({ data }) => data), Array.from({ length: 50 }, (_, i) => ({ i })));
+    deepStrictEqual(
+      heads.map(({ seq }) => seq),
+      Array.from({ length: 50 }, (_, i) => LINES + 1 + i),
+    );
+    deepStrictEqual(
+      (await log.read()).slice(LINES).map(({ data }) => data),
+      Array.from({ length: 50 }, (_, i) => ({ i })),
+    );
+    await log.close();
+  });
+
+  it('shows no head to anybody before its line is durable', async () => {
+    const log = await open();
+    const appended = [1, 2].map((i) => log.append({ kind: 'signed', atMs: NOW_MS, data: { i } }));
+    strictEqual(log.head.seq, LINES);
+    strictEqual((await appended[0]!).seq, LINES + 1);
+    deepStrictEqual(await appended[1]!, log.head);
     await log.close();
   });
 

@@ -55,7 +55,11 @@ describe('durable files of a node', () => {
     const { write, datasync } = prototype;
     const trace: string[] = [];
     prototype.write = async function (this: unknown, ...args: unknown[]) {
-      trace.push(`write ${Buffer.from(args[0] as Uint8Array).toString().trimEnd()}`);
+      trace.push(
+        `write ${Buffer.from(args[0] as Uint8Array)
+          .toString()
+          .trimEnd()}`,
+      );
       return write.apply(this, args);
     };
     prototype.datasync = async function (this: unknown) {

@@ -57,7 +57,7 @@ describe('heads of append-only logs', () => {
     ]) {
       deepStrictEqual(extendsHead(TAG, head, [], claimed), { extends: false, why: 'malformed' });
     }
-    deepStrictEqual(extendsHead(TAG, head, ['0xzz' as Hex], { seq: 1, hash: head.hash }), { extends: false, why: 'malformed' });
+    deepStrictEqual(extendsHead(TAG, head, ['0xzz'], { seq: 1, hash: head.hash }), { extends: false, why: 'malformed' });
   });
 
   describe('that a node signed', () => {

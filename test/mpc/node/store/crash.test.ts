@@ -64,7 +64,16 @@ describe('a signer that gets a SIGKILL', () => {
     const store = await NodeStore.open(optionsIn(root));
     strictEqual((await store.released()).length, left);
     strictEqual(store.poisonings.length, 0);
-    await store.poison({ keyId: 'vault', epochId: store.epochs[0]!.epochId, peer: 3, generation: 1, sid: '0x', check: 'ote', audit: { seq: 0, hash: '0x' }, atMs: NOW_MS });
+    await store.poison({
+      keyId: 'vault',
+      epochId: store.epochs[0]!.epochId,
+      peer: 3,
+      generation: 1,
+      sid: '0x',
+      check: 'ote',
+      audit: { seq: 0, hash: '0x' },
+      atMs: NOW_MS,
+    });
     await store.close();
   });
 });

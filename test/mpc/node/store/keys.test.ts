@@ -30,7 +30,15 @@ describe('the key of a store', () => {
   });
 
   it('is not stretched by less than the floor, whatever a header says, nor by more than any machine has', async () => {
-    const weak: Partial<Argon2Cost>[] = [{ memoryKiB: 65_535 }, { passes: 2 }, { lanes: 0 }, { memoryKiB: 2 ** 40 }, { passes: 65 }, { lanes: 17 }, { memoryKiB: Number.NaN }];
+    const weak: Partial<Argon2Cost>[] = [
+      { memoryKiB: 65_535 },
+      { passes: 2 },
+      { lanes: 0 },
+      { memoryKiB: 2 ** 40 },
+      { passes: 65 },
+      { lanes: 17 },
+      { memoryKiB: Number.NaN },
+    ];
     for (const cost of weak) throws(() => passphraseProvider(PASSPHRASE, { ...FLOOR, ...cost }), { code: 'node/weak-kdf' });
     throws(() => passphraseProvider('fifteen letters'), { code: 'node/weak-passphrase' });
 

@@ -2,7 +2,7 @@ import { deepStrictEqual, ok, rejects, strictEqual, throws } from 'node:assert/s
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { NodeStore, policyHash } from '#mpc/node';
-import { activate, bundle, bytes, clearHomes, DAY_MS, epoch, home, NO_AUDIT, NOW_MS, refOf, session, type Home } from '../fixtures.ts';
+import { activate, bundle, bytes, clearHomes, DAY_MS, epoch, home, NO_AUDIT, NOW_MS, refOf, session, TEST_DIGEST, type Home } from '../fixtures.ts';
 
 describe('the durable state of a node', () => {
   let place: Home;
@@ -21,7 +21,8 @@ describe('the durable state of a node', () => {
     await store.close();
     clearHomes();
   });
-  const poison = (peer: number, changes = {}) => store.poison({ ...refOf(1), peer, generation: 1, sid: bytes(9, 32), check: 'rvole', audit: NO_AUDIT, atMs: NOW_MS, ...changes });
+  const poison = (peer: number, changes = {}) =>
+    store.poison({ ...refOf(1), peer, generation: 1, sid: bytes(9, 32), check: 'rvole', audit: NO_AUDIT, atMs: NOW_MS, ...changes });
 
   it('makes a key in order: PENDING, confirmed, ACTIVE with all confirmations, and gives back what was sealed', async () => {
     await store.putPending(epoch(1), NOW_MS);
@@ -31,7 +32,12 @@ describe('the durable state of a node', () => {
     await rejects(store.promote(refOf(1), bundle, NOW_MS), { code: 'node/wrong-state' });
     await store.confirm(refOf(1), bytes(1, 64), NOW_MS);
     await reopen();
-    for (const short of [bundle.slice(1), [...bundle.slice(1), bundle[1]!], [...bundle, { party: 4, signature: bytes(4, 64) }], [...bundle.slice(1), { party: 1, signature: bytes(9, 64) }]]) {
+    for (const short of [
+      bundle.slice(1),
+      [...bundle.slice(1), bundle[1]!],
+      [...bundle, { party: 4, signature: bytes(4, 64) }],
+      [...bundle.slice(1), { party: 1, signature: bytes(9, 64) }],
+    ]) {
       await rejects(store.promote(refOf(1), short, NOW_MS), { code: 'node/confirmations-missing' });
     }
     await store.promote(refOf(1), bundle, NOW_MS);
@@ -159,6 +165,39 @@ describe('the durable state of a node', () => {
     throws(() => store.demandUsable(refOf(1), [3], 'sign'), { code: 'node/unknown-key' });
   });
 
+  it('has used up after a restore what its peers remember that it spent, and remembers whom it poisoned', async () => {
+    await activate(store);
+    for (let sid = 1; sid <= 14; sid++) await store.release(session(store, sid), NOW_MS);
+    await poison(3);
+    const { counters, poisonings } = store;
+    await store.close();
+    place = await home();
+    store = await NodeStore.open(place.options);
+    const { pairs, backup: _backup, ...restored } = epoch(1);
+    await store.putRestored(restored, NOW_MS);
+    await store.remember({ spent: counters.spent, poisonings }, NOW_MS);
+    await store.remember({ spent: counters.spent.slice(3), poisonings: [] }, NOW_MS);
+    await store.putPair(refOf(1), pairs[0]!, 'op1', NOW_MS);
+    await store.activatePair(refOf(1), 2, NOW_MS);
+    await store.activateRestored(refOf(1), NOW_MS);
+    await reopen();
+    deepStrictEqual([store.counters, store.poisonings], [counters, poisonings]);
+    await store.release(session(store, 20), NOW_MS);
+    await rejects(store.release(session(store, 21), NOW_MS), { code: 'policy/refused' });
+  });
+
+  it('becomes only stricter by what peers say that it spent', async () => {
+    await activate(store);
+    await store.release(session(store, 1), NOW_MS);
+    const { spent } = store.counters;
+    const said = (changes: object) => ({ spent: [{ ...spent[0]!, ...changes }], poisonings: [] });
+    await store.remember(said({ debits: [{ ...spent[0]!.debits[0]!, amount: 1n }] }), NOW_MS);
+    await store.remember(said({ digest: bytes(2, 32), atMs: NOW_MS + 10 * DAY_MS }), NOW_MS);
+    await reopen();
+    deepStrictEqual([store.counters.highWaterMs, store.counters.spent.map(({ debits }) => debits[0]!.amount)], [NOW_MS, [100n, 100n]]);
+    await store.release(session(store, 3), NOW_MS);
+  });
+
   it('debits limits when the last message leaves, once a digest, and remembers all of it over a restart', async () => {
     await activate(store);
     await store.release(session(store, 1), NOW_MS);
@@ -189,6 +228,15 @@ describe('the durable state of a node', () => {
     await store.release(session(store, 99), NOW_MS + DAY_MS);
   });
 
+  it('shows no head to a peer before it is durable, since losing it in a crash would look like a rollback', async () => {
+    await activate(store);
+    const { seq } = store.chain.head;
+    const released = [1, 2].map((sid) => store.release(session(store, sid), NOW_MS));
+    strictEqual(store.chain.head.seq, seq);
+    await Promise.all(released);
+    strictEqual(store.chain.head.seq, seq + 2);
+  });
+
   it('signs under exactly the policy that stands in the session', async () => {
     await activate(store);
     await rejects(store.release({ ...session(store, 1), policyHash: bytes(1, 32) }, NOW_MS), { code: 'policy/changed' });
@@ -198,7 +246,9 @@ describe('the durable state of a node', () => {
 
   it('writes down a test signature, which moves nothing and needs no policy', async () => {
     await store.putPending(epoch(1), NOW_MS);
-    await store.releaseTest({ ...refOf(1), sid: bytes(1, 32), peers: [2], digest: bytes(2, 32), audit: NO_AUDIT }, NOW_MS);
+    await store.releaseTest({ ...refOf(1), sid: bytes(1, 32), peers: [2], digest: TEST_DIGEST, audit: NO_AUDIT }, NOW_MS);
+    const blind = store.releaseTest({ ...refOf(1), sid: bytes(2, 32), peers: [2], digest: bytes(2, 32), audit: NO_AUDIT }, NOW_MS);
+    await rejects(blind, { code: 'node/blind-digest' });
     deepStrictEqual([store.counters.spent.length, (await store.released())[0]?.policy], [0, null]);
   });
 
