@@ -70,16 +70,22 @@ const CURSOR_EVERY_BLOCKS = 10_000n;
 /** Opens the node's book: replays its own journals, and refuses those of another deployment. decision/damaged-journal */
 export async function openNodeBook(options: NodeBookOptions): Promise<NodeBook> {
   const own = new OwnBook(options);
-  await own.open();
-  return own;
+  try {
+    await own.open();
+    return own;
+  } catch (error) {
+    await own.close();
+    throw error;
+  }
 }
 
 class OwnBook implements NodeBook {
   readonly #options: NodeBookOptions;
   readonly #replica: Replica;
   readonly #endpoints: Endpoints;
-  #records!: Journal;
-  #votes!: Journal;
+  /** Undefined only while they are being opened. */
+  #records: Journal | undefined;
+  #votes: Journal | undefined;
   #cursor: Cursor | null = null;
   /** As it stands in the journal. */
   #notedBlock = 0n;
@@ -132,8 +138,8 @@ class OwnBook implements NodeBook {
 
   async close(): Promise<void> {
     await this.#queue;
-    await this.#records.close();
-    await this.#votes.close();
+    await this.#records?.close();
+    await this.#votes?.close();
   }
 
   /** One after the other, whatever became of the one before. */
@@ -190,7 +196,7 @@ class OwnBook implements NodeBook {
     }
     const ends = page.ends.filter((end) => end <= this.#replica.seq);
     this.#replica.log.hint(ends);
-    if (taken.length > 0) await this.#records.append({ type: 'page', ends: ends.map(String), items: taken.map(itemToJson) } satisfies ReplicaLine);
+    if (taken.length > 0) await this.#records!.append({ type: 'page', ends: ends.map(String), items: taken.map(itemToJson) } satisfies ReplicaLine);
     this.#replica.log.follow([]);
     this.#replica.backing.advance();
     return refusal ?? { ok: true, seq: this.#replica.seq };
@@ -207,8 +213,9 @@ class OwnBook implements NodeBook {
     const behind = (await readDeployment(look, registration)) ?? (await this.#readLog(look));
     if (behind) return behind;
     if (intent.kind === 'anchor') return this.#judgeAnchor(intent, look);
-    await this.#readDeposits(look);
-    return this.#judgeVault(intent, look, nowMs);
+    const unread = await this.#readDeposits(look);
+    const judged = await this.#judgeVault(intent, look, nowMs);
+    return unread && 'rule' in judged && judged.rule === 'deposit-final' ? unread : judged;
   }
 
   /** Brings the log up to the final block, and says why not. */
@@ -217,7 +224,11 @@ class OwnBook implements NodeBook {
     if (isRefusal(view)) return view;
     const { cursor, events, commitment } = view;
     if (events.length > 0 || cursor.block - this.#notedBlock >= CURSOR_EVERY_BLOCKS) {
-      await this.#records.append({ type: 'log', cursor: { block: `${cursor.block}`, hash: cursor.hash }, events: events.map((event) => storedBigints({ ...event })) });
+      await this.#records!.append({
+        type: 'log',
+        cursor: { block: `${cursor.block}`, hash: cursor.hash },
+        events: events.map((event) => storedBigints({ ...event })),
+      });
       this.#notedBlock = cursor.block;
     }
     this.#takeLog(cursor, events);
@@ -231,7 +242,7 @@ class OwnBook implements NodeBook {
     const again = log.voted(vote.previous) !== undefined;
     if (!again) {
       // Durable before it is said: whatever happens from here on, no other batch is ever signed at this place.
-      await this.#votes.append({ type: 'vote', vote: storedBigints({ ...vote }) } satisfies VoteLine);
+      await this.#votes!.append({ type: 'vote', vote: storedBigints({ ...vote }) } satisfies VoteLine);
       log.take(vote);
     }
     const { chainId, anchor } = this.#options.registration;
@@ -241,24 +252,29 @@ class OwnBook implements NodeBook {
     return { kind: 'anchor', ...common, index, firstSeq, lastSeq, again } as const;
   }
 
-  /** Looks up the deposits that the records claim, in their order, as far as they are final. What an endpoint does not tell waits for the next look. */
-  async #readDeposits(look: Look): Promise<void> {
+  /** Looks up the deposits that the records claim, in their order, as far as they are final; says why not further where an endpoint does not tell. */
+  async #readDeposits(look: Look): Promise<Refusal | null> {
     const { backing } = this.#replica;
     for (let waiting = backing.waiting(CLAIMS_A_LOOK); waiting.length > 0; waiting = backing.waiting(CLAIMS_A_LOOK)) {
       const proofs: [string, boolean][] = [];
+      let unread: Refusal | null = null;
       const answers = await Promise.all(waiting.map(({ claim }) => readDeposit(look, this.#options.registration.vault, claim)));
       for (const [i, { id, claim }] of waiting.entries()) {
         const fact = answers[i]!;
-        if (isRefusal(fact)) break;
+        if (isRefusal(fact)) {
+          unread = fact;
+          break;
+        }
         // Said to be in a block that is not final yet: its time will come. Said to be in one that is, or in one that is far from being mined: invented.
         if (fact === null && claim.block > look.final.number && claim.block <= look.newest.number + CLAIM_AHEAD_BLOCKS) break;
         proofs.push([id, fact !== null && sameFact(fact, claim.fact)]);
       }
-      if (proofs.length === 0) return;
-      await this.#records.append({ type: 'deposits', proofs } satisfies ReplicaLine);
+      if (proofs.length === 0) return unread;
+      await this.#records!.append({ type: 'deposits', proofs } satisfies ReplicaLine);
       for (const [id, isThere] of proofs) backing.prove(id as never, isThere);
       backing.advance();
     }
+    return null;
   }
 
   async #judgeVault(intent: InstructionIntent | CancelIntent, look: Look, nowMs: TimeMs) {
@@ -293,4 +309,3 @@ function eventOf(stored: StoredBigints): AnchoredFact {
   const { index, leaf, previous, commitment, timestampS } = stored as { readonly [Member in keyof AnchoredFact]: string };
   return { index: BigInt(index), leaf: leaf as Hex, previous: previous as Hex, commitment: commitment as Hex, timestampS: BigInt(timestampS) };
 }
-

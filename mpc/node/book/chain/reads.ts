@@ -106,4 +106,3 @@ export async function readDeposit(look: Look, vault: Hex, { transaction, logInde
     return depositAt(vault, logs, logIndex);
   });
 }
-

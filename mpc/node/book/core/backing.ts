@@ -5,7 +5,14 @@ import type { HeldPayment } from './payments.ts';
 
 /** What a record did to the money of two accounts, as of that record. */
 type Movement =
-  | { readonly kind: 'claim'; readonly id: TransferId; readonly seq: bigint; readonly to: AccountId; readonly amount: bigint; readonly claim: DepositClaim | null }
+  | {
+      readonly kind: 'claim';
+      readonly id: TransferId;
+      readonly seq: bigint;
+      readonly to: AccountId;
+      readonly amount: bigint;
+      readonly claim: DepositClaim | null;
+    }
   | { readonly kind: 'hold'; readonly held: HeldPayment; readonly from: AccountId; readonly available: bigint }
   | {
       readonly kind: 'move';

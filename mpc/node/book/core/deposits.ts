@@ -122,11 +122,19 @@ export function depositAt(vault: Hex, logs: readonly ReceiptLog[], logIndex: num
   const ordered = [...logs].sort((a, b) => a.logIndex - b.logIndex);
   for (const log of ordered) {
     const [kind, first = '0x', second = '0x', third = '0x'] = log.topics;
-    if (kind === TRANSFER && log.topics.length === 3 && addressIn(second) === vault && addressIn(first) !== vault && log.address !== vault && isHex(log.data, 32)) {
+    if (
+      kind === TRANSFER &&
+      log.topics.length === 3 &&
+      addressIn(second) === vault &&
+      addressIn(first) !== vault &&
+      log.address !== vault &&
+      isHex(log.data, 32)
+    ) {
       incoming.push({ log, fact: { token: log.address, from: addressIn(first), amount: BigInt(log.data), reference: null }, reference: null, isProbe: false });
     } else if (kind === DEPOSITED && log.address === vault) {
       const match = incoming.findLast(
-        ({ fact, reference }) => reference === null && fact.token === addressIn(second) && fact.from === addressIn(third) && log.data !== '0x' && fact.amount === BigInt(log.data),
+        ({ fact, reference }) =>
+          reference === null && fact.token === addressIn(second) && fact.from === addressIn(third) && log.data !== '0x' && fact.amount === BigInt(log.data),
       );
       if (match) match.reference = first;
     } else if (kind === TOKEN_LISTED && log.address === vault) {

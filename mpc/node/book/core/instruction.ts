@@ -51,7 +51,8 @@ export function judgeInstruction(replica: Replica, known: Known, intent: Instruc
     return refuse('not-after', `It can be paid until ${instruction.notAfterS}, and it is ${known.latestS} (seconds since 1970)`);
   if (seen.opened) return refuse('unpaid', `The vault has paid from instruction ${instructionId(instruction)} already`);
   const everything = (1n << BigInt(instruction.count)) - 1n;
-  if ((everything & ~seen.cancelled & ~seen.settled) === 0n) return refuse('uncancelled', `Every payment of instruction ${instructionId(instruction)} is cancelled`);
+  if ((everything & ~seen.cancelled & ~seen.settled) === 0n)
+    return refuse('uncancelled', `Every payment of instruction ${instructionId(instruction)} is cancelled`);
   const derived = derive(replica, registration, record);
   if ('rule' in derived) return derived;
   const payable = derived.held.filter((_, index) => ((seen.cancelled >> BigInt(index)) & 1n) === 0n);
@@ -113,13 +114,19 @@ interface Message {
 function expired(replica: Replica, { seq, message }: Message): Fault | null {
   const anchoredS = replica.log.anchoredS(seq);
   if (anchoredS !== null && anchoredS <= message.expiry) return null;
-  return { rule: 'not-expired', reason: `what was signed in record ${seq} ended ${message.expiry}, and was anchored ${anchoredS ?? 'never'} (seconds since 1970)` };
+  return {
+    rule: 'not-expired',
+    reason: `what was signed in record ${seq} ended ${message.expiry}, and was anchored ${anchoredS ?? 'never'} (seconds since 1970)`,
+  };
 }
 
 function unregistered(merchants: MerchantKeys, { seq, nowMs, signer, message }: Message): Fault | null {
   const isGood = ({ key, untilMs }: RegisteredKey): boolean => key === signer && (untilMs === null || nowMs <= untilMs);
   if (merchants.get(message.merchant)?.some(isGood)) return null;
-  return { rule: 'merchant-key', reason: `record ${seq} is signed with ${signer}, which the operators did not register for merchant ${message.merchant} at that time` };
+  return {
+    rule: 'merchant-key',
+    reason: `record ${seq} is signed with ${signer}, which the operators did not register for merchant ${message.merchant} at that time`,
+  };
 }
 
 function unbacked({ backing }: Replica, held: HeldPayment, { seq }: InstructionRecord): Fault | null {
@@ -129,7 +136,13 @@ function unbacked({ backing }: Replica, held: HeldPayment, { seq }: InstructionR
   return held.backed ? null : { rule: 'deposit-backed', reason: 'it is paid from money that no deposit on the chain stands behind' };
 }
 
-function factsOf(replica: Replica, { registration, witnessedMs }: Known, intent: InstructionIntent, { plan }: Derived, payable: readonly HeldPayment[]): InstructionFacts {
+function factsOf(
+  replica: Replica,
+  { registration, witnessedMs }: Known,
+  intent: InstructionIntent,
+  { plan }: Derived,
+  payable: readonly HeldPayment[],
+): InstructionFacts {
   const record = replica.state.keyed.get(`asset:${plan.asset}`);
   const { symbol, decimals } = record?.kind === 'asset' ? record : { symbol: '', decimals: 0 };
   const amounts = new Map(plan.holds.map(({ hold, amount }) => [hold, amount]));

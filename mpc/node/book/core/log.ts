@@ -117,7 +117,8 @@ export class LogBook {
   /** Null where the log on the chain, as far as it was seen, is made of the replayed records, and `stored` is what the contract says. */
   unknown(stored: Hex): Refusal | null {
     const [first] = this.#unknown;
-    if (first) return refuse('log-known', `Leaf ${first.index} of the log on the chain is no batch of the records 1 to ${this.#leaves.count} that were replayed`);
+    if (first)
+      return refuse('log-known', `Leaf ${first.index} of the log on the chain is no batch of the records 1 to ${this.#leaves.count} that were replayed`);
     if (stored === this.#head.commitment) return null;
     return refuse('log-known', `The contract stores the commitment ${stored}; its events and the replayed records come to ${this.#head.commitment}`);
   }

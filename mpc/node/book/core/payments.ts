@@ -152,7 +152,8 @@ export class Payments {
     if (isFault(signedPayee)) return signedPayee;
     const { merchant } = signedOrder.message;
     const wrongPayee =
-      this.#wrongEntry(payee, signedPayee, merchant) ?? wrongPayeeMembers(payee, signedPayee, order.creditorAccount, tokenOfAsset(state, this.#chainId, record.asset));
+      this.#wrongEntry(payee, signedPayee, merchant) ??
+      wrongPayeeMembers(payee, signedPayee, order.creditorAccount, tokenOfAsset(state, this.#chainId, record.asset));
     if (wrongPayee) return wrongPayee;
     const expected = canonicalJson({ order: signedOrder.digest, payee: signedPayee.digest });
     if (record.fields?.authorisation !== expected) return fault('order-signed', 'it does not name the signed messages of its order and its payee');
@@ -171,7 +172,8 @@ export class Payments {
   #wrongLeg({ leg, account, held }: AnnouncedLeg, record: TransferRecord): Fault | null {
     const where = `record ${record.seq}, its ${leg.kind} leg,`;
     if (record.amount !== leg.amount) return fault('amount-derived', `${where} is ${record.amount}; the quote comes to ${leg.amount}`);
-    if (record.asset !== leg.asset || record.code !== leg.code) return fault('amount-derived', `${where} is in another asset or has another code than its quote`);
+    if (record.asset !== leg.asset || record.code !== leg.code)
+      return fault('amount-derived', `${where} is in another asset or has another code than its quote`);
     for (const side of ['debit', 'credit'] as const) {
       const expected = legAccount(this.#book, leg[side], leg.asset, account);
       if (record[side] !== expected) return fault('amount-derived', `${where} has the ${side} account ${record[side]} where ${expected} belongs`);

@@ -3,17 +3,7 @@ import { recordFieldsRoot, recordLeaf, sameHash, type Hash } from '#anchor/core'
 import { instructionId } from '#custody/intents';
 import type { FeedItem, FeedPage } from '#feed/core';
 import { merchantDomain } from '#identity/core';
-import {
-  emptyState,
-  PENDING,
-  POST_PENDING,
-  replay,
-  VOID_PENDING,
-  type LedgerRecord,
-  type State,
-  type TransferRecord,
-  type WindowRecord,
-} from '#ledger/core';
+import { emptyState, PENDING, POST_PENDING, replay, VOID_PENDING, type LedgerRecord, type State, type TransferRecord, type WindowRecord } from '#ledger/core';
 import { Authority } from './authority.ts';
 import { Backing, isDeposit } from './backing.ts';
 import { claimOf } from './deposits.ts';
@@ -176,4 +166,3 @@ export class Replica {
     this.#windows.set(window, { seq, payouts });
   }
 }
-

@@ -57,8 +57,11 @@ describe('a signer’s book and the chain it sees', function () {
 
   refuses('chain-recent', 'refuses where one endpoint lags behind the other', async (forge) => {
     const intent = await ready(forge);
+    forge.chain.finalise(30);
     const behind = forge.chain.newest.number - 20;
-    const lagging = await lying(forge, 'eth_getBlockByNumber', (truth, [tag]) => (tag === 'latest' ? { ...(truth as object), number: `0x${behind.toString(16)}` } : truth));
+    const lagging = await lying(forge, 'eth_getBlockByNumber', (truth, [tag]) =>
+      tag === 'latest' ? { ...(truth as object), number: `0x${behind.toString(16)}` } : truth,
+    );
     return judged(forge, intent, [await forge.chain.serve(), lagging]);
   });
 
@@ -85,7 +88,7 @@ describe('a signer’s book and the chain it sees', function () {
     return judged(forge, intent, [await forge.chain.serve(), paid]);
   });
 
-  refuses('deposit-final', 'waits where two endpoints contradict each other about a deposit', async (forge) => {
+  refuses('chain-agrees', 'refuses where two endpoints contradict each other about a deposit', async (forge) => {
     const intent = await ready(forge);
     return judged(forge, intent, [await forge.chain.serve(), await lying(forge, 'eth_getTransactionReceipt', () => null)]);
   });
@@ -124,7 +127,9 @@ describe('a signer’s book and the chain it sees', function () {
 
   refuses('deployment-known', 'refuses a vault that serves another book', async (forge) => {
     const intent = await ready(forge);
-    const other = await lying(forge, 'eth_call', (truth, [call]) => ((call as { data: Hex }).data.length === 10 && String(truth).endsWith('00'.repeat(16)) ? `0x${'ab'.repeat(16)}${'00'.repeat(16)}` : truth));
+    const other = await lying(forge, 'eth_call', (truth, [call]) =>
+      (call as { data: Hex }).data.length === 10 && String(truth).endsWith('00'.repeat(16)) ? `0x${'ab'.repeat(16)}${'00'.repeat(16)}` : truth,
+    );
     return judged(forge, intent, [other]);
   });
 
@@ -262,9 +267,8 @@ describe('a signer’s book, asked for an anchor,', function () {
   });
 
   refuses('batch-derived', 'refuses a batch that leaves records out', async (forge) => {
-    forge.ends.push(5n);
-    const intent = forge.seal();
-    return (await forge.fed()).judge(intent, forge.nowMs);
+    forge.seal(5n);
+    return judged(forge, forge.seal(), [await forge.chain.serve()]);
   });
 
   refuses('batch-derived', 'refuses a batch of records that it was not fed', async (forge) => {

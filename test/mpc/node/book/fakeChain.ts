@@ -116,7 +116,8 @@ export class FakeChain {
       request.on('end', () => {
         const { id, method, params = [] } = JSON.parse(Buffer.concat(chunks).toString()) as { id: number; method: string; params?: unknown[] };
         const truth = () => this.#answer(method, params);
-        const result = lie(method, params, truth) ?? truth();
+        const lied = lie(method, params, truth);
+        const result = lied === undefined ? truth() : lied;
         const body = result instanceof TypeError ? { jsonrpc: '2.0', id, error: { code: -32_000, message: result.message } } : { jsonrpc: '2.0', id, result };
         response.setHeader('content-type', 'application/json');
         response.end(JSON.stringify(body));

@@ -91,7 +91,13 @@ describe('a signer’s book refuses a feed', function () {
   refuses('record-legal', 'in which an account pays more than it has', async (forge) => {
     await booked(forge);
     const [debit, credit] = [forge.account('merchant', USD, forge.other.id), forge.account('merchant', USD, forge.merchant.id)];
-    const nothing = { pendingId: '00000000-0000-0000-0000-000000000000', reference: '00000000-0000-0000-0000-000000000000', timeoutS: 0, effectiveMs: 0, flags: 0 };
+    const nothing = {
+      pendingId: '00000000-0000-0000-0000-000000000000',
+      reference: '00000000-0000-0000-0000-000000000000',
+      timeoutS: 0,
+      effectiveMs: 0,
+      flags: 0,
+    };
     const seq = BigInt(forge.items.length + 1);
     const record = { kind: 'transfer', id: freshId(), debit, credit, asset: USD, amount: 1n, code: TRANSFER_CODES.other, ...nothing, seq, nowMs: forge.nowMs };
     forge.write(record as LedgerRecord);

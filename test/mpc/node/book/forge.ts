@@ -24,17 +24,7 @@ import {
   type TransferId,
   type WindowId,
 } from '#base';
-import {
-  anchorTree,
-  canonicalJson,
-  commitment,
-  merkleTree,
-  NO_HEAD,
-  recordFieldsRoot,
-  recordLeaf,
-  recordSalt,
-  type Hash,
-} from '#anchor/core';
+import { anchorTree, canonicalJson, commitment, merkleTree, NO_HEAD, recordFieldsRoot, recordLeaf, recordSalt, type Hash } from '#anchor/core';
 import type { AnchorIntent, Instruction, InstructionIntent } from '#custody/intents';
 import { encodePage, type FeedItem } from '#feed/core';
 import { merchantDomain, messageDigest, type AuthorisationJson, type MessageKind, type Messages } from '#identity/core';
@@ -198,7 +188,10 @@ export class Forge {
   }
 
   /** A final deposit, as the chain and the book have it. `change`: what the record says instead. */
-  deposit(amount: bigint, more: { merchant?: MerchantId; asset?: AssetNo; reference?: Hex; change?: (command: TransferCommand) => TransferCommand; mined?: boolean } = {}): TransferCommand {
+  deposit(
+    amount: bigint,
+    more: { merchant?: MerchantId; asset?: AssetNo; reference?: Hex; change?: (command: TransferCommand) => TransferCommand; mined?: boolean } = {},
+  ): TransferCommand {
     const { merchant = this.merchant.id, asset = USD, change = (command) => command, mined = true } = more;
     const liquidity = toHex(concat(uuidBytes(this.book), new Uint8Array(16)));
     const reference = more.reference ?? toHex(concat(uuidBytes(merchant), new Uint8Array(16)));
@@ -280,7 +273,10 @@ export class Forge {
     };
     const { json, digest } = await this.sign(key, 'Order', message);
     const { merchant } = message;
-    this.submit([{ kind: 'order', order, merchant, authorisation: digest, count: Number(message.count), ...evidence(json, merchant) }], shown === undefined ? file : shown);
+    this.submit(
+      [{ kind: 'order', order, merchant, authorisation: digest, count: Number(message.count), ...evidence(json, merchant) }],
+      shown === undefined ? file : shown,
+    );
     return { order, digest, file };
   }
 
@@ -342,7 +338,10 @@ export class Forge {
   }
 
   /** Closes a window and books its instructions. `change`: what the list is made of instead. */
-  settle(change: (plan: PlannedInstruction) => PlannedInstruction = (plan) => plan, taken: (holds: TakenHold[]) => TakenHold[] = (holds) => holds): InstructionIntent {
+  settle(
+    change: (plan: PlannedInstruction) => PlannedInstruction = (plan) => plan,
+    taken: (holds: TakenHold[]) => TakenHold[] = (holds) => holds,
+  ): InstructionIntent {
     const window = freshId<WindowId>();
     const [record] = this.submit([{ kind: 'window', window }]);
     const holds = [...this.state.holds.values()].filter((hold) => hold.windowSeq === record!.seq && hold.code === TRANSFER_CODES.payout);
@@ -352,7 +351,19 @@ export class Forge {
       return { hold: hold.id, seq: hold.seq, payment: hold.reference as string as PaymentId, asset: hold.asset, amount: hold.amount, address };
     });
     const plans = planInstructions({ book: this.book, window, notAfterS: START_MS / 1000 + 86_400, tokens: TOKENS }, taken(list)).map(change);
-    this.submit(plans.map(({ token, index, listHash, count, total, notAfterS }) => ({ kind: 'instruction', vault: this.chain.vault, token, window, index, listHash, count, total, notAfterS })));
+    this.submit(
+      plans.map(({ token, index, listHash, count, total, notAfterS }) => ({
+        kind: 'instruction',
+        vault: this.chain.vault,
+        token,
+        window,
+        index,
+        listHash,
+        count,
+        total,
+        notAfterS,
+      })),
+    );
     const { token, index, listHash, count, total, notAfterS } = plans[0]!;
     return this.intent({ book: this.book, window, index, token, listHash, count, total, notAfterS });
   }
@@ -392,8 +403,22 @@ export class Forge {
   async node(more: Partial<NodeBookOptions> & { readonly urls?: readonly string[] } = {}): Promise<NodeBook> {
     const { urls, ...options } = more;
     const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'cairn-node-book-'));
-    const chain = { urls: urls ?? [await this.chain.serve()], finality: { kind: 'depth', blocks: DEPTH }, maxBehindBlocks: 3, maxBehindMs: null, timeoutMs: 5_000 } as const;
-    const node = await openNodeBook({ folder, registration: this.registration, merchants: () => this.registered, rates: () => null, chain, maxAheadMs: 1_000, ...options });
+    const chain = {
+      urls: urls ?? [await this.chain.serve()],
+      finality: { kind: 'depth', blocks: DEPTH },
+      maxBehindBlocks: 3,
+      maxBehindMs: null,
+      timeoutMs: 5_000,
+    } as const;
+    const node = await openNodeBook({
+      folder,
+      registration: this.registration,
+      merchants: () => this.registered,
+      rates: () => null,
+      chain,
+      maxAheadMs: 1_000,
+      ...options,
+    });
     this.#opened.push({ node, folder });
     return node;
   }

@@ -46,13 +46,22 @@ describe('a signer’s book agrees to', function () {
     const { payee, amount, token, registered, merchant, currency, instructed } = payments[0]!;
     assert.deepEqual(
       { payee, amount, token, registered, merchant, currency, instructed },
-      { payee: entry.message.settlementAddress, amount: 100_000_000n, token: TOKENS.get(USD), registered: true, merchant: forge.merchant.id, currency: 'USD', instructed: '100' },
+      {
+        payee: entry.message.settlementAddress,
+        amount: 100_000_000n,
+        token: TOKENS.get(USD),
+        registered: true,
+        merchant: forge.merchant.id,
+        currency: 'USD',
+        instructed: '100',
+      },
     );
     await forge.close();
   });
 
   signs('a payment between two assets within the operators’ bands', async (forge) =>
-    between(forge, { pivot: 'USD', bands: new Map([['EUR', { low: '1.05', high: '1.12' }]]) }));
+    between(forge, { pivot: 'USD', bands: new Map([['EUR', { low: '1.05', high: '1.12' }]]) }),
+  );
 
   signs('what is left of an instruction after a cancellation', async (forge) => {
     forge.deposit(1_000_000_000n);
@@ -224,7 +233,10 @@ describe('a signer’s book refuses an instruction', function () {
       forge,
       forge.settle(
         (plan) => plan,
-        ([a, b]) => [{ ...a!, amount: b!.amount }, { ...b!, amount: a!.amount }],
+        ([a, b]) => [
+          { ...a!, amount: b!.amount },
+          { ...b!, amount: a!.amount },
+        ],
       ),
     );
   });
@@ -257,10 +269,13 @@ describe('a signer’s book refuses an instruction', function () {
     return asked(forge, intent);
   });
 
-  refuses('order-signed', 'for an order that was invented', async (forge) => paid(forge, { order: (evidence) => ({ ...evidence, order: freshId<OrderId>() }) }));
+  refuses('order-signed', 'for an order that was invented', async (forge) =>
+    paid(forge, { order: (evidence) => ({ ...evidence, order: freshId<OrderId>() }) }),
+  );
 
   refuses('order-signed', 'without any order', async (forge) =>
-    paid(forge, { commands: ([first, ...rest]) => [{ ...first!, fields: { payee: first!.fields!.payee! } }, ...rest] }));
+    paid(forge, { commands: ([first, ...rest]) => [{ ...first!, fields: { payee: first!.fields!.payee! } }, ...rest] }),
+  );
 
   refuses('order-signed', 'by an order that somebody else signed', async (forge) => {
     forge.deposit(1_000_000_000n);
@@ -285,7 +300,8 @@ describe('a signer’s book refuses an instruction', function () {
         const reference = paymentIdOf(freshId(), 5);
         return commands.map((command, i) => ({ ...command, id: legIdOf(reference, i), reference }));
       },
-    }));
+    }),
+  );
 
   refuses('order-file', 'by a file that the merchant did not sign', async (forge) => {
     forge.deposit(1_000_000_000n);
@@ -349,7 +365,8 @@ describe('a signer’s book refuses an instruction', function () {
   });
 
   refuses('payee-same', 'to an address that was swapped after the merchant approved', async (forge) =>
-    paid(forge, { payee: (evidence) => ({ ...evidence, address: `0x${'66'.repeat(20)}` }) }));
+    paid(forge, { payee: (evidence) => ({ ...evidence, address: `0x${'66'.repeat(20)}` }) }),
+  );
 
   refuses('payee-same', 'to a payee under another name', async (forge) => paid(forge, { payee: (evidence) => ({ ...evidence, name: 'Somebody else' }) }));
 
@@ -410,29 +427,42 @@ describe('a signer’s book refuses an instruction', function () {
   });
 
   refuses('amount-derived', 'for more than the line comes to', async (forge) =>
-    paid(forge, { commands: ([first, ...rest]) => [{ ...first!, amount: first!.amount * 2n }, ...rest] }));
+    paid(forge, { commands: ([first, ...rest]) => [{ ...first!, amount: first!.amount * 2n }, ...rest] }),
+  );
 
-  refuses('amount-derived', 'quoted in a currency with fewer decimals than it has', async (forge) => {
-    // 100.00 as 10000 whole dollars: all figures agree with each other, and none with the order.
-    const inflated = (evidence: Parameters<NonNullable<HoldChanges['quote']>>[0]) => {
-      const { principal, cost, total } = evidence.price;
-      const more = BigInt(principal) * 99n;
-      const fee = (BigInt(principal) + more) / 1_000n + 200_000n < 12_000_000n ? (BigInt(principal) + more) / 1_000n + 200_000n : 12_000_000n;
-      return {
-        ...evidence,
-        instructed: { ...evidence.instructed, decimals: 0 },
-        price: { ...evidence.price, principal: `${BigInt(principal) + more}`, cost: `${BigInt(cost) + more}`, fee: `${fee}`, total: `${BigInt(total) - BigInt(evidence.price.fee) + more + fee}` },
+  refuses(
+    'amount-derived',
+    'quoted in a currency with fewer decimals than it has',
+    async (forge) => {
+      // 100.00 as 10000 whole dollars: all figures agree with each other, and none with the order.
+      const inflated = (evidence: Parameters<NonNullable<HoldChanges['quote']>>[0]) => {
+        const { principal, cost, total } = evidence.price;
+        const more = BigInt(principal) * 99n;
+        const fee = (BigInt(principal) + more) / 1_000n + 200_000n < 12_000_000n ? (BigInt(principal) + more) / 1_000n + 200_000n : 12_000_000n;
+        return {
+          ...evidence,
+          instructed: { ...evidence.instructed, decimals: 0 },
+          price: {
+            ...evidence.price,
+            principal: `${BigInt(principal) + more}`,
+            cost: `${BigInt(cost) + more}`,
+            fee: `${fee}`,
+            total: `${BigInt(total) - BigInt(evidence.price.fee) + more + fee}`,
+          },
+        };
       };
-    };
-    forge.deposit(100_000_000_000n);
-    return paid(forge, {
-      quote: inflated,
-      commands: ([first, second, ...rest]) => [{ ...first!, amount: first!.amount * 100n }, { ...second!, amount: 10_200_000n }, ...rest],
-    });
-  }, /decimals/);
+      forge.deposit(100_000_000_000n);
+      return paid(forge, {
+        quote: inflated,
+        commands: ([first, second, ...rest]) => [{ ...first!, amount: first!.amount * 100n }, { ...second!, amount: 10_200_000n }, ...rest],
+      });
+    },
+    /decimals/,
+  );
 
   refuses('amount-derived', 'without the fee that its price announces', async (forge) =>
-    paid(forge, { commands: ([first]) => [{ ...first!, flags: first!.flags! & ~1 }] }));
+    paid(forge, { commands: ([first]) => [{ ...first!, flags: first!.flags! & ~1 }] }),
+  );
 
   refuses('amount-derived', 'whose fee is paid by another account', async (forge) =>
     paid(forge, {
@@ -440,23 +470,37 @@ describe('a signer’s book refuses an instruction', function () {
         forge.deposit(1_000_000_000n, { merchant: forge.other.id });
         return [first!, { ...fee!, debit: forge.account('merchant', USD, forge.other.id) }, ...rest];
       },
-    }));
+    }),
+  );
 
   refuses('amount-derived', 'priced by a tariff that nobody published', async (forge) =>
-    paid(forge, { quote: (evidence) => ({ ...evidence, tariff: { ...evidence.tariff, version: 'mine' } }) }));
+    paid(forge, { quote: (evidence) => ({ ...evidence, tariff: { ...evidence.tariff, version: 'mine' } }) }),
+  );
 
-  refuses('amount-derived', 'with two rates for one currency', async (forge) => {
-    forge.deposit(10_000_000_000n);
-    return paid(forge, {
-      quote: (evidence) => ({ ...evidence, rates: { ...evidence.rates, payee: '0.5' }, price: { ...evidence.price, principal: '200000000', cost: '200000000', fee: '400000', total: '200400000' } }),
-      commands: ([first, ...rest]) => [{ ...first!, amount: 200_000_000n }, ...rest],
-    });
-  }, /rates/);
+  refuses(
+    'amount-derived',
+    'with two rates for one currency',
+    async (forge) => {
+      forge.deposit(10_000_000_000n);
+      return paid(forge, {
+        quote: (evidence) => ({
+          ...evidence,
+          rates: { ...evidence.rates, payee: '0.5' },
+          price: { ...evidence.price, principal: '200000000', cost: '200000000', fee: '400000', total: '200400000' },
+        }),
+        commands: ([first, ...rest]) => [{ ...first!, amount: 200_000_000n }, ...rest],
+      });
+    },
+    /rates/,
+  );
 
   refuses('rate-plausible', 'between currencies at a rate outside the operators’ band', async (forge) =>
-    between(forge, { pivot: 'USD', bands: new Map([['EUR', { low: '1.20', high: '1.30' }]]) }));
+    between(forge, { pivot: 'USD', bands: new Map([['EUR', { low: '1.20', high: '1.30' }]]) }),
+  );
 
-  refuses('rate-plausible', 'between currencies for which the operators registered no band', async (forge) => between(forge, { pivot: 'USD', bands: new Map() }));
+  refuses('rate-plausible', 'between currencies for which the operators registered no band', async (forge) =>
+    between(forge, { pivot: 'USD', bands: new Map() }),
+  );
 
   refuses('rate-plausible', 'between currencies in another pivot than the operators’', async (forge) => between(forge, { pivot: 'CHF', bands: new Map() }));
 
@@ -500,7 +544,10 @@ describe('a signer’s book refuses an instruction', function () {
   });
 
   refuses('deposit-backed', 'out of a deposit that is another merchant’s', async (forge) => {
-    forge.deposit(1_000_000_000n, { merchant: forge.other.id, change: (command) => ({ ...command, credit: forge.account('merchant', USD, forge.merchant.id) }) });
+    forge.deposit(1_000_000_000n, {
+      merchant: forge.other.id,
+      change: (command) => ({ ...command, credit: forge.account('merchant', USD, forge.merchant.id) }),
+    });
     await forge.pay('100.00');
     return asked(forge, forge.settle());
   });
@@ -537,7 +584,15 @@ function claimed(command: TransferCommand, change: object): TransferCommand {
 }
 
 function moved(forge: Forge, debit: TransferCommand['debit'] & string, amount: bigint): TransferCommand {
-  return { kind: 'transfer', id: freshId<TransferId>(), debit, credit: forge.account('merchant', USD, forge.merchant.id), asset: USD, amount, code: TRANSFER_CODES.other };
+  return {
+    kind: 'transfer',
+    id: freshId<TransferId>(),
+    debit,
+    credit: forge.account('merchant', USD, forge.merchant.id),
+    asset: USD,
+    amount,
+    code: TRANSFER_CODES.other,
+  };
 }
 
 describe('a signer’s book, asked to cancel,', function () {
