@@ -1,4 +1,4 @@
-import { NIL_UUID, type AccountId, type TransferId } from '#base';
+import { NIL_UUID, type AccountId, type Hex, type TransferId } from '#base';
 import { chartAccount, type Account, type State, type TransferRecord } from '#ledger/core';
 import { placeOf, type DepositClaim } from './deposits.ts';
 import type { HeldPayment } from './payments.ts';
@@ -13,6 +13,7 @@ type Movement =
       readonly amount: bigint;
       readonly claim: DepositClaim | null;
     }
+  | ({ readonly kind: 'release' } & Release)
   | { readonly kind: 'hold'; readonly held: HeldPayment; readonly from: AccountId; readonly available: bigint }
   | {
       readonly kind: 'move';
@@ -25,11 +26,24 @@ type Movement =
       readonly by: HeldPayment | boolean;
     };
 
-export interface WaitingClaim {
+/** "Word `index` of this instruction was not paid and never will be": what a release says of the chain. */
+export interface ReleaseClaim {
+  readonly instruction: Hex;
+  readonly index: number;
+  readonly notAfterS: number;
+}
+
+/** A hold that is given back after a window took it. `claim`: true where no instruction names it, false where it names another than its own. */
+interface Release {
   readonly id: TransferId;
   readonly seq: bigint;
-  readonly claim: DepositClaim;
+  readonly from: AccountId;
+  readonly amount: bigint;
+  readonly claim: ReleaseClaim | boolean;
 }
+
+/** What has to be asked of the chain before anything behind it is known. */
+export type WaitingClaim = { readonly id: TransferId; readonly seq: bigint } & ({ readonly deposit: DepositClaim } | { readonly release: ReleaseClaim });
 
 /** Credits less debits, holds counted: what the account can still pay, whatever the book lets it owe. */
 function availableTo({ creditsPosted, debitsPosted, debitsPending }: Account): bigint {
@@ -37,9 +51,9 @@ function availableTo({ creditsPosted, debitsPosted, debitsPending }: Account): b
 }
 
 /**
- * How much of each account’s money nothing stands behind: invented deposits, deposits credited twice or to the wrong owner, money moved between owners without an
- * order. An account pays with the money that is backed first, so that an invention spoils nothing but itself; what it pays beyond that carries the defect along.
- * Records are taken in order, and the book waits at a deposit that is not looked up yet.
+ * How much of each account’s money nothing stands behind: invented deposits, deposits credited twice or to the wrong owner, payments given back that the vault
+ * paid, money moved between owners without an order. An account pays with the money that is backed first, so that an invention spoils nothing but itself; what it pays beyond that carries the defect along.
+ * Records are taken in order, and the book waits at a claim that is not looked up yet.
  */
 export class Backing {
   readonly #unbacked = new Map<AccountId, bigint>();
@@ -54,6 +68,10 @@ export class Backing {
     this.#queue.push({ kind: 'claim', id, seq, to, amount, claim });
   }
 
+  release(release: Release): void {
+    this.#queue.push({ kind: 'release', ...release });
+  }
+
   hold(state: State, held: HeldPayment, from: AccountId): void {
     this.#queue.push({ kind: 'hold', held, from, available: availableTo(state.accounts.get(from)!) });
   }
@@ -65,22 +83,25 @@ export class Backing {
     this.#queue.push({ kind: 'move', from, to, amount, available: availableTo(debtor), by: held ?? isOwn });
   }
 
-  /** Deposits to be looked up before anything behind them is known, oldest first, at most `limit`. */
+  /** Claims to be looked up, oldest first, at most `limit`. */
   waiting(limit: number): readonly WaitingClaim[] {
     const waiting: WaitingClaim[] = [];
     for (let at = this.#next; at < this.#queue.length && waiting.length < limit; at++) {
       const movement = this.#queue[at]!;
-      if (movement.kind === 'claim' && movement.claim && !this.#proofs.has(movement.id)) waiting.push({ ...movement, claim: movement.claim });
+      if ((movement.kind !== 'claim' && movement.kind !== 'release') || this.#proofs.has(movement.id)) continue;
+      const { id, seq, claim } = movement;
+      if (claim === null || typeof claim === 'boolean') continue;
+      waiting.push('transaction' in claim ? { id, seq, deposit: claim } : { id, seq, release: claim });
     }
     return waiting;
   }
 
-  /** Takes what the chain answered about a waiting deposit, for ever. */
-  prove(id: TransferId, isThere: boolean): void {
-    this.#proofs.set(id, isThere);
+  /** Takes what the chain answered about a waiting claim, for ever. */
+  prove(id: TransferId, isSo: boolean): void {
+    this.#proofs.set(id, isSo);
   }
 
-  /** Goes on up to the first deposit that is not looked up. */
+  /** Goes on up to the first claim that is not looked up. */
   advance(): void {
     for (let movement = this.#queue[this.#next]; movement && this.#take(movement); movement = this.#queue[this.#next]) this.#next++;
     // What was taken is never looked at again.
@@ -97,6 +118,14 @@ export class Backing {
     switch (movement.kind) {
       case 'claim':
         return this.#takeClaim(movement);
+      case 'release': {
+        const { id, from, amount, claim } = movement;
+        const proof = typeof claim === 'boolean' ? claim : this.#proofs.get(id);
+        if (proof === undefined) return false;
+        this.#proofs.delete(id);
+        if (!proof) this.#add(from, amount);
+        return true;
+      }
       case 'hold': {
         const { held, from, available } = movement;
         held.backed = (held.backed ?? true) && available >= this.unbackedOf(from);
@@ -132,6 +161,23 @@ export class Backing {
 function least(most: bigint, amount: bigint): bigint {
   if (amount <= 0n) return 0n;
   return amount < most ? amount : most;
+}
+
+/** Of a block: the bits of an instruction, and its clock in seconds. */
+export interface VaultBits {
+  readonly settled: bigint;
+  readonly cancelled: bigint;
+  readonly timestampS: bigint;
+}
+
+/** Whether a released payment can never be paid: true or false for ever, null where it will be known once the newest block is final. */
+export function isUnpaid({ index, notAfterS }: ReleaseClaim, final: VaultBits, newest: VaultBits): boolean | null {
+  const bit = 1n << BigInt(index);
+  if ((final.cancelled & bit) !== 0n) return true;
+  if ((final.settled & bit) !== 0n) return false;
+  if (final.timestampS > BigInt(notAfterS)) return true;
+  const isComing = (newest.cancelled & bit) !== 0n || newest.timestampS > BigInt(notAfterS);
+  return isComing ? null : false;
 }
 
 /** True of a transfer that says that money came into the vault. */

@@ -134,7 +134,7 @@ export function depositAt(vault: Hex, logs: readonly ReceiptLog[], logIndex: num
     } else if (kind === DEPOSITED && log.address === vault) {
       const match = incoming.findLast(
         ({ fact, reference }) =>
-          reference === null && fact.token === addressIn(second) && fact.from === addressIn(third) && log.data !== '0x' && fact.amount === BigInt(log.data),
+          reference === null && fact.token === addressIn(second) && fact.from === addressIn(third) && isHex(log.data, 32) && fact.amount === BigInt(log.data),
       );
       if (match) match.reference = first;
     } else if (kind === TOKEN_LISTED && log.address === vault) {
@@ -153,7 +153,7 @@ function takeProbe(
   incoming: readonly { readonly log: ReceiptLog; readonly fact: DepositFact; isProbe: boolean }[],
 ): void {
   const back = logs.findLast(
-    ({ address, topics, logIndex }) => logIndex < listedAt && address === token && topics[0] === TRANSFER && addressIn(topics[1] ?? '0x') === vault,
+    ({ address, topics, data, logIndex }) => logIndex < listedAt && isHex(data, 32) && address === token && topics[0] === TRANSFER && addressIn(topics[1] ?? '0x') === vault,
   );
   const probe =
     back &&

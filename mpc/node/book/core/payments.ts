@@ -21,14 +21,13 @@ export interface HeldPayment {
   fault: Fault | null;
   /** What it was judged by; null where there was nothing to judge by. */
   readonly proof: PaymentProof | null;
-  /** Legs of the price that no record booked yet. */
+  /** Legs that the price announces, and how many of them no record booked yet. */
+  readonly legs: number;
   missing: number;
   /** Whether money that really came in stands behind every leg; null while its deposits are not looked up. */
   backed: boolean | null;
   /** What the book did with it. */
   status: Hold['status'];
-  /** A release names it: it can only be given back. */
-  released: boolean;
 }
 
 export interface PaymentProof {
@@ -128,14 +127,13 @@ export class Payments {
       address,
       fault: isFault(found) ? found : null,
       proof: isFault(found) ? null : found.proof,
-      missing: 0,
+      legs: isFault(found) ? 1 : found.legs.length,
+      missing: isFault(found) ? 0 : found.legs.length,
       backed: null,
       status: 'open',
-      released: false,
     };
     this.#held.set(hold, held);
     if (isFault(found)) return;
-    held.missing = found.legs.length;
     for (const leg of found.legs) this.#announced.set(legIdOf(held.payment, leg.index), { held, leg, account: found.proof.order.message.account });
   }
 

@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { fromHex, toHex, type Hex } from '#base';
 import { appendLeaf, commitment } from '#anchor/core';
 import type { AnchorIntent, Intent } from '#custody/intents';
-import { refuses, signs } from './attack.ts';
-import { DEPTH, Forge } from './forge.ts';
-import type { Lie } from './fakeChain.ts';
+import { refuses, signs } from './support/attack.ts';
+import { Forge } from './support/forge.ts';
+import { DEPTH } from './support/samples.ts';
+import type { Lie } from './support/fakeChain.ts';
 
 /** A paid-up instruction that an honest node would sign. */
 async function ready(forge: Forge): Promise<Intent> {

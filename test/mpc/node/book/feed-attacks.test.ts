@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { utf8 } from '#base';
 import type { FeedItem } from '#feed/core';
 import { TRANSFER_CODES, type LedgerRecord } from '#ledger/core';
-import { refuses } from './attack.ts';
-import { Forge, freshId, START_MS, USD } from './forge.ts';
+import { refuses } from './support/attack.ts';
+import { Forge } from './support/forge.ts';
+import { freshId, START_MS, USD } from './support/samples.ts';
 
 /** A book of a dozen records and more, sealed in two batches. */
 async function booked(forge: Forge): Promise<void> {

@@ -7,8 +7,8 @@ import { CALLS } from '../../../../mpc/node/book/governance.ts';
 import { LEDGER_ANCHOR_ABI } from '../../../../src/chain/abi/ledger-anchor.ts';
 import { SETTLEMENT_VAULT_ABI } from '../../../../src/chain/abi/settlement-vault.ts';
 import { TIMELOCK_ABI } from '../../../../src/chain/abi/timelock.ts';
-import { refuses } from './attack.ts';
-import { Forge } from './forge.ts';
+import { refuses } from './support/attack.ts';
+import { Forge } from './support/forge.ts';
 
 const ZERO: Hex = `0x${'00'.repeat(32)}`;
 const NEW: Hex = `0x${'12'.repeat(20)}`;

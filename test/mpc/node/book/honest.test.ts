@@ -7,7 +7,7 @@ import { chartAccount, legIdOf, PENDING, SETTLES, TRANSFER_CODES, type TransferC
 import { instructionId, type Intent } from '#custody/intents';
 import type { Judgement } from '../../../../mpc/node/book/book.ts';
 import { DOLLAR, FINALITY } from '../../../support/platform.ts';
-import { platformNode, type PlatformNode } from './platformNode.ts';
+import { platformNode, type PlatformNode } from './support/platformNode.ts';
 
 /** Everything here runs on the product’s own platform, with PostgreSQL, a chain and contracts: first as it is meant, then in the hands of somebody else. */
 describe('a signer’s book beside a real platform', function () {

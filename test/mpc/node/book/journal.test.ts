@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Problem } from '#base';
 import { Journal } from '../../../../mpc/node/book/journal.ts';
 import { openNodeBook } from '../../../../mpc/node/book/book.ts';
-import { Forge } from './forge.ts';
+import { Forge } from './support/forge.ts';
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
   try {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Refusal, Rule } from '../../../../mpc/node/book/book.ts';
+import type { Refusal, Rule } from '../../../../../mpc/node/book/book.ts';
 import { Forge } from './forge.ts';
 
 type Answer = { readonly ok: true } | Refusal;

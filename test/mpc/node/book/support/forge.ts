@@ -1,5 +1,4 @@
 import { strict as assert } from 'node:assert';
-import { createHash, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,12 +7,10 @@ import {
   concat,
   derivedId,
   fromHex,
-  newId,
   toHex,
   uintBytes,
   utf8,
   uuidBytes,
-  type Asset,
   type AssetNo,
   type BookId,
   type Hex,
@@ -41,62 +38,14 @@ import {
   type LedgerRecord,
   type TransferCommand,
 } from '#ledger/core';
-import { parsePain001, parseRates, paymentIdOf, quote, type OrderEvidence, type PayeeEvidence, type Quote, type QuoteEvidence } from '#payments/core';
+import { parsePain001, parseRates, paymentIdOf, quote, type OrderEvidence, type PayeeEvidence } from '#payments/core';
 import { planInstructions, type PlannedInstruction, type TakenHold } from '#settlement/core';
-import { holdCommands } from '../../../../src/payments/core/legs.ts';
-import { loadExample } from '../../../../scripts/example/example.ts';
-import { openNodeBook, type NodeBook, type NodeBookOptions, type RegisteredKey, type Registration } from '../../../../mpc/node/book/book.ts';
-import { orderFile, type OrderLine } from '../../../support/order.ts';
-import { addressOfKey, sign } from '../../../support/trade.ts';
+import { holdCommands } from '../../../../../src/payments/core/legs.ts';
+import { openNodeBook, type NodeBook, type NodeBookOptions, type RegisteredKey, type Registration } from '../../../../../mpc/node/book/book.ts';
+import { orderFile, type OrderLine } from '../../../../support/order.ts';
+import { sign } from '../../../../support/trade.ts';
 import { FakeChain } from './fakeChain.ts';
-
-export const START_MS = 1_800_000_000_000;
-export const USD = 1 as AssetNo;
-export const EUR = 2 as AssetNo;
-export const TOKENS = new Map<AssetNo, Hex>([
-  [USD, `0x${'01'.repeat(20)}`],
-  [EUR, `0x${'02'.repeat(20)}`],
-]);
-const ASSETS: readonly Asset[] = [
-  { asset: USD, symbol: 'tUSD', decimals: 6, peg: 'USD', caip19: `eip155:31337/erc20:${TOKENS.get(USD)!}` },
-  { asset: EUR, symbol: 'tEUR', decimals: 18, peg: 'EUR', caip19: `eip155:31337/erc20:${TOKENS.get(EUR)!}` },
-];
-/** Blocks on top that make one final. */
-export const DEPTH = 2;
-export const FAR_S = 4_000_000_000n;
-const EXAMPLE = loadExample();
-const random = (length: number) => new Uint8Array(randomBytes(length));
-
-export function freshId<Id extends string>(): Id {
-  return newId(START_MS, random) as string as Id;
-}
-
-export interface Person {
-  readonly id: MerchantId;
-  readonly key: Hex;
-  readonly address: Hex;
-}
-
-export interface Entry {
-  readonly message: Messages['Payee'];
-  readonly digest: Hex;
-}
-
-export interface Placed {
-  readonly order: OrderId;
-  readonly digest: Hex;
-  readonly file: Uint8Array;
-}
-
-/** Where an attack may put in something else than what the platform's own code would write. */
-export interface HoldChanges {
-  readonly order?: (evidence: OrderEvidence) => object;
-  readonly payee?: (evidence: PayeeEvidence) => object;
-  readonly quote?: (evidence: QuoteEvidence) => object;
-  readonly priced?: (quoted: Quote) => Quote;
-  readonly commands?: (commands: readonly TransferCommand[]) => readonly TransferCommand[];
-  readonly position?: number;
-}
+import { ASSETS, DEPTH, evidence, EXAMPLE, FAR_S, freshId, personOf, random, START_MS, TOKENS, USD, type Entry, type HoldChanges, type Person, type Placed } from './samples.ts';
 
 /**
  * A platform in the hands of whoever attacks it: it writes whatever record the ledger's rules allow, with whatever evidence, seals and anchors it, and feeds signers.
@@ -131,9 +80,9 @@ export class Forge {
   submit(commands: readonly Command[], file: Uint8Array | null = null): readonly LedgerRecord[] {
     this.nowMs += 1_000;
     const { results, records } = apply(this.state, commands, this.nowMs);
+    for (const record of records) this.write(record, record.kind === 'order' ? file : null);
     const refused = results.find(({ code }) => code !== 'created');
     assert.equal(refused?.code, undefined, 'the forged book takes it');
-    for (const record of records) this.write(record, record.kind === 'order' ? file : null);
     return records;
   }
 
@@ -350,7 +299,7 @@ export class Forge {
       const { address } = JSON.parse(fields!.payee!) as { address: Hex };
       return { hold: hold.id, seq: hold.seq, payment: hold.reference as string as PaymentId, asset: hold.asset, amount: hold.amount, address };
     });
-    const plans = planInstructions({ book: this.book, window, notAfterS: START_MS / 1000 + 86_400, tokens: TOKENS }, taken(list)).map(change);
+    const plans = planInstructions({ book: this.book, window, notAfterS: Math.floor(this.nowMs / 1000) + 86_400, tokens: TOKENS }, taken(list)).map(change);
     this.submit(
       plans.map(({ token, index, listHash, count, total, notAfterS }) => ({
         kind: 'instruction',
@@ -448,15 +397,3 @@ export class Forge {
   }
 }
 
-function personOf(digits: string): Person {
-  const key: Hex = `0x${digits.repeat(32)}`;
-  return { id: freshId<MerchantId>(), key, address: addressOfKey(key) };
-}
-
-function evidence(json: AuthorisationJson, subject: MerchantId) {
-  return { fields: { authorisation: canonicalJson(json) }, subject };
-}
-
-export function sha256(bytes: Uint8Array): Hex {
-  return toHex(createHash('sha256').update(bytes).digest());
-}
