@@ -1,6 +1,16 @@
 import { decodeEventLog, parseAbi, parseAbiItem, type PublicClient } from 'viem';
 import { toHex, uuidBytes, type Hex } from '#base';
-import { refuse, type AnchoredFact, type DepositClaim, type DepositFact, type Refusal, type Registration, type VaultBits, type VaultFacts, depositAt } from '../core/core.ts';
+import {
+  refuse,
+  type AnchoredFact,
+  type DepositClaim,
+  type DepositFact,
+  type Refusal,
+  type Registration,
+  type VaultBits,
+  type VaultFacts,
+  depositAt,
+} from '../core/core.ts';
 import { isRefusal, type Look } from './endpoints.ts';
 
 /** Read from the interfaces, not from our build. */

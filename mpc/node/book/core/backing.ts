@@ -1,6 +1,6 @@
 import { NIL_UUID, type AccountId, type Hex, type TransferId } from '#base';
 import { chartAccount, type Account, type State, type TransferRecord } from '#ledger/core';
-import { placeOf, type DepositClaim } from './deposits.ts';
+import type { DepositClaim } from './deposits.ts';
 import type { HeldPayment } from './payments.ts';
 
 /** What a record did to the money of two accounts, as of that record. */
@@ -61,7 +61,6 @@ export class Backing {
   #next = 0;
   /** Whether the chain has a claimed deposit: decided once. */
   readonly #proofs = new Map<TransferId, boolean>();
-  readonly #credited = new Set<string>();
 
   /** `claim` null: it says that money came in, and what it says cannot be. */
   claim({ id, seq, credit: to, amount }: TransferRecord, claim: DepositClaim | null): void {
@@ -142,13 +141,12 @@ export class Backing {
     }
   }
 
+  /** No deposit is credited twice to anybody: the id of its credit follows from it, and the ledger takes an id once. */
   #takeClaim({ id, to, amount, claim }: Extract<Movement, { kind: 'claim' }>): boolean {
     const proof = claim === null ? false : this.#proofs.get(id);
     if (proof === undefined) return false;
     this.#proofs.delete(id);
-    const isGood = proof && !this.#credited.has(placeOf(claim!));
-    if (isGood) this.#credited.add(placeOf(claim!));
-    else this.#add(to, amount);
+    if (!proof) this.#add(to, amount);
     return true;
   }
 

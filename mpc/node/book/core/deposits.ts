@@ -104,11 +104,6 @@ function merchantOf(reference: Hex): MerchantId | null {
   return merchant === NIL_UUID ? null : merchant;
 }
 
-/** The same deposit, however often and under whatever id a book credits it. */
-export function placeOf({ transaction, logIndex }: DepositClaim): string {
-  return `${transaction} ${logIndex}`;
-}
-
 export function sameFact(a: DepositFact, b: DepositFact): boolean {
   return a.token === b.token && a.from === b.from && a.amount === b.amount && a.reference === b.reference;
 }
@@ -153,7 +148,8 @@ function takeProbe(
   incoming: readonly { readonly log: ReceiptLog; readonly fact: DepositFact; isProbe: boolean }[],
 ): void {
   const back = logs.findLast(
-    ({ address, topics, data, logIndex }) => logIndex < listedAt && isHex(data, 32) && address === token && topics[0] === TRANSFER && addressIn(topics[1] ?? '0x') === vault,
+    ({ address, topics, data, logIndex }) =>
+      logIndex < listedAt && isHex(data, 32) && address === token && topics[0] === TRANSFER && addressIn(topics[1] ?? '0x') === vault,
   );
   const probe =
     back &&

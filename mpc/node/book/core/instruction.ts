@@ -86,13 +86,19 @@ interface Message {
 function expired(replica: Replica, { seq, message }: Message): Fault | null {
   const anchoredS = replica.log.anchoredS(seq);
   if (anchoredS !== null && anchoredS <= message.expiry) return null;
-  return { rule: 'not-expired', reason: `what was signed in record ${seq} ended ${message.expiry}, and was anchored ${anchoredS ?? 'never'} (seconds since 1970)` };
+  return {
+    rule: 'not-expired',
+    reason: `what was signed in record ${seq} ended ${message.expiry}, and was anchored ${anchoredS ?? 'never'} (seconds since 1970)`,
+  };
 }
 
 function unregistered(merchants: MerchantKeys, { seq, nowMs, signer, message }: Message): Fault | null {
   const isGood = ({ key, untilMs }: RegisteredKey): boolean => key === signer && (untilMs === null || nowMs <= untilMs);
   if (merchants.get(message.merchant)?.some(isGood)) return null;
-  return { rule: 'merchant-key', reason: `record ${seq} is signed with ${signer}, which the operators did not register for merchant ${message.merchant} at that time` };
+  return {
+    rule: 'merchant-key',
+    reason: `record ${seq} is signed with ${signer}, which the operators did not register for merchant ${message.merchant} at that time`,
+  };
 }
 
 function unbacked({ backing }: Replica, held: HeldPayment, { seq }: InstructionRecord): Fault | null {

@@ -27,8 +27,6 @@ export interface DerivedList {
 interface ClosedWindow {
   readonly seq: bigint;
   readonly rest: TakenHold[];
-  /** Index of the list that comes next. */
-  next: number;
 }
 
 /** What one item did: null where it was replayed before and is the same. */
@@ -166,7 +164,7 @@ export class Replica {
       rest.push({ hold: hold.id, seq: hold.seq, payment: held.payment, asset: hold.asset, amount, address: held.address });
     }
     rest.sort((a, b) => a.asset - b.asset || (a.seq < b.seq ? -1 : 1));
-    this.#windows.set(window, { seq, rest, next: 0 });
+    this.#windows.set(window, { seq, rest });
   }
 
   /** Where a list ends was decided by the vault's caps of its day, so its length is the booked one; whom it pays follows from the holds. */
@@ -175,13 +173,7 @@ export class Replica {
     const id = instructionId({ ...record, book });
     const window = this.#windows.get(record.window);
     assert(window, 'an instruction follows its window');
-    // In the order of their places, each behind what the ones before it took: else two lists could name one hold.
-    if (record.index !== window.next) {
-      this.#lists.set(id, refuse('list-derived', `Record ${record.seq} is list ${record.index} of its window, and list ${window.next} comes next`));
-      return;
-    }
-    window.next++;
-    // The first list of what is left, and no hold behind the longest that there can be, decides.
+    // Each list takes the next holds, whatever it says, so that no two lists ever name one hold. No hold behind the longest list that there can be decides.
     const left = window.rest.slice(0, MAX_PAYMENTS);
     const tokens = new Map(left.map(({ asset }) => [asset, tokenOfAsset(this.state, chainId, asset)!]));
     const context = { book, window: record.window, notAfterS: record.notAfterS, tokens, counts: [record.count] };
@@ -189,7 +181,10 @@ export class Replica {
     window.rest.splice(0, plan?.count ?? 0);
     const differs = (['token', 'listHash', 'count', 'total'] as const).find((member) => plan?.[member] !== record[member]);
     if (!plan || differs !== undefined) {
-      this.#lists.set(id, refuse('list-derived', `The holds of window ${record.window} make another ${plan ? differs : 'list'} than record ${record.seq} says`));
+      this.#lists.set(
+        id,
+        refuse('list-derived', `The holds of window ${record.window} make another ${plan ? differs : 'list'} than record ${record.seq} says`),
+      );
       return;
     }
     plan.holds.forEach(({ hold }, index) => this.#places.set(hold, { instruction: id, index, notAfterS: record.notAfterS }));

@@ -44,7 +44,8 @@ export const RULES = {
   'amount-derived': 'What is held, in each leg, follows from the line, the published tariff and the quote.',
   'rate-plausible': 'The quote’s rates are within the bands that the operators registered.',
   'deposit-final': 'What the records before it say of the chain, deposits and releases, is final by the node’s own endpoints.',
-  'deposit-backed': 'The money behind the hold came in by deposits that the chain has, each credited once and to whom it belongs, and was not paid out by the vault before.',
+  'deposit-backed':
+    'The money behind the hold came in by deposits that the chain has, each credited once and to whom it belongs, and was not paid out by the vault before.',
   // A cancellation.
   'cancel-known': 'It is of a payment of an instruction in the book.',
   // A governance transaction.

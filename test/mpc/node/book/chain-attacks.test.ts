@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { fromHex, toHex, type Hex } from '#base';
 import { appendLeaf, commitment } from '#anchor/core';
 import type { AnchorIntent, Intent } from '#custody/intents';
-import { refuses, signs } from './support/attack.ts';
-import { Forge } from './support/forge.ts';
+import { inForge, refuses, signs } from './support/attack.ts';
+import type { Forge } from './support/forge.ts';
 import { DEPTH } from './support/samples.ts';
 import type { Lie } from './support/fakeChain.ts';
 
@@ -188,8 +188,7 @@ describe('a signer’s book and the chain it sees', function () {
 describe('a signer’s book, asked for an anchor,', function () {
   this.timeout(60_000);
 
-  it('agrees to one batch after another, and to the same one again', async () => {
-    const forge = await new Forge().open();
+  inForge('agrees to one batch after another, and to the same one again', async (forge) => {
     const first = forge.seal();
     const node = await forge.fed();
     const [yes, again] = [await node.judge(first, forge.nowMs), await node.judge(first, forge.nowMs)];
@@ -201,7 +200,6 @@ describe('a signer’s book, asked for an anchor,', function () {
     assert.ok((await node.absorb(forge.page(node.nextSeq()), forge.nowMs)).ok);
     const next = await node.judge(second, forge.nowMs);
     assert.ok(next.ok && next.facts.kind === 'anchor' && next.facts.index === 1n);
-    await forge.close();
   });
 
   refuses('one-batch-a-position', 'refuses another batch at the same place', async (forge) => {
@@ -224,8 +222,7 @@ describe('a signer’s book, asked for an anchor,', function () {
     return fresh.judge(other, forge.nowMs);
   });
 
-  it('signs one of two batches that are asked for at the same moment', async () => {
-    const forge = await new Forge().open();
+  inForge('signs one of two batches that are asked for at the same moment', async (forge) => {
     const { short, long } = conflicting(forge);
     const node = await forge.fed();
     const answers = await Promise.all([node.judge(short, forge.nowMs), node.judge(long, forge.nowMs)]);
@@ -233,11 +230,9 @@ describe('a signer’s book, asked for an anchor,', function () {
       answers.map((answer) => (answer.ok ? 'signed' : answer.rule)),
       ['signed', 'one-batch-a-position'],
     );
-    await forge.close();
   });
 
-  it('follows the batch that became final, also where it signed another', async () => {
-    const forge = await new Forge().open();
+  inForge('follows the batch that became final, also where it signed another', async (forge) => {
     const { node, other } = await twice(forge);
     forge.chain.append(other.leaf);
     forge.chain.finalise(DEPTH);
@@ -246,7 +241,6 @@ describe('a signer’s book, asked for an anchor,', function () {
     assert.ok((await node.absorb(forge.page(node.nextSeq()), forge.nowMs)).ok);
     const judgement = await node.judge(next, forge.nowMs);
     assert.deepEqual(judgement.ok ? null : judgement, null);
-    await forge.close();
   });
 
   refuses('log-extended', 'refuses a log that nobody knows', async (forge) => {

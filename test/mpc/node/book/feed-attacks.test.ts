@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { utf8 } from '#base';
 import type { FeedItem } from '#feed/core';
 import { TRANSFER_CODES, type LedgerRecord } from '#ledger/core';
-import { refuses } from './support/attack.ts';
-import { Forge } from './support/forge.ts';
+import { inForge, refuses } from './support/attack.ts';
+import type { Forge } from './support/forge.ts';
 import { freshId, START_MS, USD } from './support/samples.ts';
 
 /** A book of a dozen records and more, sealed in two batches. */
@@ -119,8 +119,7 @@ describe('a signer’s book refuses a feed', function () {
     return (await forge.node()).absorb(forge.page(), forge.nowMs);
   });
 
-  it('keeps what came before the record that it refused, and goes on with the right one', async () => {
-    const forge = await new Forge().open();
+  inForge('keeps what came before the record that it refused, and goes on with the right one', async (forge) => {
     await booked(forge);
     const node = await forge.node();
     const refused = await node.absorb(forge.page(1n, { items: changed(forge.items, 20, () => ({ nowMs: START_MS })) }), forge.nowMs);
@@ -128,11 +127,9 @@ describe('a signer’s book refuses a feed', function () {
     assert.equal(node.nextSeq(), 20n);
     const taken = await node.absorb(forge.page(20n), forge.nowMs);
     assert.ok(taken.ok && taken.seq === BigInt(forge.items.length));
-    await forge.close();
   });
 
-  it('takes pages that overlap, and is where it was after it was started again', async () => {
-    const forge = await new Forge().open();
+  inForge('takes pages that overlap, and is where it was after it was started again', async (forge) => {
     await booked(forge);
     const folder = await folderOf(forge);
     const again = await forge.node({ folder });
@@ -144,7 +141,6 @@ describe('a signer’s book refuses a feed', function () {
     assert.ok((await again.absorb(forge.page(again.nextSeq()), forge.nowMs)).ok);
     const judgement = await again.judge(intent, forge.nowMs);
     assert.deepEqual(judgement.ok ? null : judgement, null);
-    await forge.close();
   });
 });
 

@@ -35,8 +35,7 @@ describe('a signer’s book, asked for a transaction of the Safe,', function () 
     data: (forge: Forge) => Hex,
   ): Promise<{ readonly forge: Forge; readonly facts: Extract<Facts, { kind: 'governance' }> }> {
     const forge = await new Forge().open();
-    const judgement = await asked(forge, to(forge), data(forge));
-    await forge.close();
+    const judgement = await asked(forge, to(forge), data(forge)).finally(() => forge.close());
     assert.ok(judgement.ok && judgement.facts.kind === 'governance', judgement.ok ? '' : judgement.reason);
     return { forge, facts: judgement.facts };
   }

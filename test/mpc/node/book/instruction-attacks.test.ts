@@ -1,10 +1,9 @@
 import { strict as assert } from 'node:assert';
 import { keccak256 } from 'viem';
-import type { TransferId } from '#base';
+import type { Hex, TransferId } from '#base';
 import { listHash, paymentWord } from '#custody/intents';
-import { closingIdOf, legIdOf, POST_PENDING, VOID_PENDING } from '#ledger/core';
-import { refuses, signs } from './support/attack.ts';
-import { Forge } from './support/forge.ts';
+import { closingIdOf, legIdOf, POST_PENDING, TRANSFER_CODES, VOID_PENDING } from '#ledger/core';
+import { inForge, refuses, signs } from './support/attack.ts';
 import { freshId, START_MS, TOKENS, USD } from './support/samples.ts';
 import { asked, between, idOf, paid } from './support/stories.ts';
 
@@ -14,8 +13,7 @@ describe('a signer’s book agrees to', function () {
 
   signs('an instruction that the merchant ordered and the book booked', (forge) => paid(forge));
 
-  it('it with facts that the policy can judge', async () => {
-    const forge = await new Forge().open();
+  inForge('it with facts that the policy can judge', async (forge) => {
     forge.deposit(1_000_000_000n);
     const entry = await forge.pay('100.00');
     const judgement = await asked(forge, forge.settle());
@@ -40,7 +38,6 @@ describe('a signer’s book agrees to', function () {
         instructed: '100',
       },
     );
-    await forge.close();
   });
 
   signs('a payment between two assets within the operators’ bands', async (forge) =>
@@ -230,15 +227,24 @@ describe('a signer’s book refuses an instruction', function () {
     return asked(forge, intent);
   });
 
-  refuses('list-derived', 'whose list was booked before the one in front of it, which could name its holds again', async (forge) => {
+  refuses('list-derived', 'that names a hold of another list of its window', async (forge) => {
     forge.deposit(1_000_000_000n);
     await forge.pay('100.00');
     await forge.pay('50.00');
-    const intent = forge.settle(
+    const { instruction } = forge.settle(
       (plan) => ({ ...plan, index: 1 }),
-      (holds) => holds.slice(1),
+      (holds) => holds.slice(0, 1),
     );
-    return asked(forge, intent);
+    const words = [...forge.state.holds.values()]
+      .filter(({ code }) => code === TRANSFER_CODES.payout)
+      .map(({ seq, amount }) => paymentWord((JSON.parse(forge.items[Number(seq) - 1]!.record.fields!.payee!) as { address: Hex }).address, amount));
+    const both = { ...instruction, index: 0, listHash: listHash(words), count: 2, total: 150_000_000n };
+    forge.submit([{ kind: 'instruction', vault: forge.chain.vault, ...both }]);
+    forge.anchor();
+    const node = await forge.fed();
+    const first = await node.judge(forge.intent(instruction), forge.nowMs);
+    assert.deepEqual(first.ok ? null : first, null);
+    return node.judge(forge.intent(both), forge.nowMs);
   });
 
   refuses('hold-open', 'of which a leg was given back', async (forge) => {
@@ -261,7 +267,13 @@ describe('a signer’s book refuses an instruction', function () {
     await forge.pay('100.00');
     const [hold] = [...forge.state.holds.keys()];
     forge.submit([{ kind: 'transfer', id: freshId<TransferId>(), pendingId: hold!, amount: 40_000_000n, flags: POST_PENDING }]);
-    return asked(forge, forge.settle((plan) => plan, (holds) => holds.map((held) => ({ ...held, amount: held.amount - 40_000_000n }))));
+    return asked(
+      forge,
+      forge.settle(
+        (plan) => plan,
+        (holds) => holds.map((held) => ({ ...held, amount: held.amount - 40_000_000n })),
+      ),
+    );
   });
 
   refuses('hold-open', 'whose hold is posted', async (forge) => {

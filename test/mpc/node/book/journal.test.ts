@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Problem } from '#base';
 import { Journal } from '../../../../mpc/node/book/journal.ts';
 import { openNodeBook } from '../../../../mpc/node/book/book.ts';
-import { Forge } from './support/forge.ts';
+import { inForge } from './support/attack.ts';
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
   try {
@@ -73,8 +73,7 @@ describe('a journal of the node’s own book', () => {
     }
   });
 
-  it('opens no book of another deployment, and none whose own records do not replay', async () => {
-    const forge = await new Forge().open();
+  inForge('opens no book of another deployment, and none whose own records do not replay', async (forge) => {
     forge.anchor();
     const node = await forge.fed({ folder });
     await forge.stop(node);
@@ -97,7 +96,6 @@ describe('a journal of the node’s own book', () => {
     assert.equal(await codeOf(openNodeBook({ ...options, registration: forge.registration })), 'decision/damaged-journal');
     appendFileSync(join(folder, 'votes.ndjson'), 'rubbish\n');
     assert.equal(await codeOf(openNodeBook({ ...options, registration: forge.registration })), 'decision/damaged-journal');
-    await forge.close();
   });
 });
 

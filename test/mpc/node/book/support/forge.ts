@@ -45,7 +45,23 @@ import { openNodeBook, type NodeBook, type NodeBookOptions, type RegisteredKey, 
 import { orderFile, type OrderLine } from '../../../../support/order.ts';
 import { sign } from '../../../../support/trade.ts';
 import { FakeChain } from './fakeChain.ts';
-import { ASSETS, DEPTH, evidence, EXAMPLE, FAR_S, freshId, personOf, random, START_MS, TOKENS, USD, type Entry, type HoldChanges, type Person, type Placed } from './samples.ts';
+import {
+  ASSETS,
+  DEPTH,
+  evidence,
+  EXAMPLE,
+  FAR_S,
+  freshId,
+  personOf,
+  random,
+  START_MS,
+  TOKENS,
+  USD,
+  type Entry,
+  type HoldChanges,
+  type Person,
+  type Placed,
+} from './samples.ts';
 
 /**
  * A platform in the hands of whoever attacks it: it writes whatever record the ledger's rules allow, with whatever evidence, seals and anchors it, and feeds signers.
@@ -396,4 +412,3 @@ export class Forge {
     this.chain.close();
   }
 }
-
