@@ -66,7 +66,14 @@ export function judgeGovernance(registration: Registration, intent: GovernanceIn
 }
 
 function contractAt({ timelock, anchor, vault, safe }: Registration, address: Hex): Contract | undefined {
-  return ([['timelock', timelock], ['anchor', anchor], ['vault', vault], ['safe', safe]] as const).find(([, known]) => known === address)?.[0];
+  return (
+    [
+      ['timelock', timelock],
+      ['anchor', anchor],
+      ['vault', vault],
+      ['safe', safe],
+    ] as const
+  ).find(([, known]) => known === address)?.[0];
 }
 
 function decode(registration: Registration, to: Hex, value: bigint, data: Hex, depth: number): DecodedCall | Refusal {
@@ -76,7 +83,8 @@ function decode(registration: Registration, to: Hex, value: bigint, data: Hex, d
   if (depth > MAX_DEPTH) return refuse('call-decoded', `It calls the timelock through itself more than ${MAX_DEPTH} times`);
   const abi = CALLS[contract];
   const read = readCall(abi, data);
-  if (!read) return refuse('call-decoded', `It calls the ${contract} with ${data.slice(0, 10)} and ${(data.length - 2) / 2} bytes, which no known function takes`);
+  if (!read)
+    return refuse('call-decoded', `It calls the ${contract} with ${data.slice(0, 10)} and ${(data.length - 2) / 2} bytes, which no known function takes`);
   const { fn, values } = read;
   const calls: DecodedCall[] = [];
   for (const inner of innerCalls(contract, fn.name, values)) {

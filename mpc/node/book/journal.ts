@@ -34,7 +34,8 @@ export class Journal {
         line++;
         const text = bytes.toString('utf8');
         const next = linked(hash, text.slice(65));
-        if (text.slice(0, 64) !== next || text[64] !== ' ') throw new Problem('decision/damaged-journal', `Line ${line} of ${file} is not the one that was written.`, { file, line });
+        if (text.slice(0, 64) !== next || text[64] !== ' ')
+          throw new Problem('decision/damaged-journal', `Line ${line} of ${file} is not the one that was written.`, { file, line });
         take(JSON.parse(text.slice(65)));
         size += bytes.length + 1;
         hash = next;

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
-import { Problem, toHex, type Hex, type TimeMs } from '#base';
+import { Problem, toHex, type Hex, type TimeMs, type TransferId } from '#base';
 import { instructionId, intentDigest, type AnchorIntent, type CancelIntent, type Intent, type InstructionIntent } from '#custody/intents';
 import { decodePage, itemFromJson, itemToJson, type FeedItem } from '#feed/core';
 import { Endpoints, isRefusal, type ChainOptions, type Look } from './chain/endpoints.ts';
-import { readDeployment, readDeposit, readLog, readVault, type Cursor } from './chain/reads.ts';
+import { readDeployment, readDeposit, readLog, readReleased, readVault, type Cursor } from './chain/reads.ts';
 import {
+  isUnpaid,
   judgeCancel,
   judgeInstruction,
   refuse,
@@ -18,6 +19,7 @@ import {
   type Refusal,
   type Registration,
   type Vote,
+  type WaitingClaim,
 } from './core/core.ts';
 import { judgeGovernance } from './governance.ts';
 import { Journal } from './journal.ts';
@@ -57,11 +59,11 @@ type ReplicaLine =
   | { readonly type: 'registration'; readonly registration: StoredBigints }
   | { readonly type: 'page'; readonly ends: readonly string[]; readonly items: readonly unknown[] }
   | { readonly type: 'log'; readonly cursor: { readonly block: string; readonly hash: string }; readonly events: readonly StoredBigints[] }
-  | { readonly type: 'deposits'; readonly proofs: readonly (readonly [id: string, isThere: boolean])[] };
+  | { readonly type: 'claims'; readonly proofs: readonly (readonly [id: string, isSo: boolean])[] };
 
 type VoteLine = { readonly type: 'registration'; readonly registration: StoredBigints } | { readonly type: 'vote'; readonly vote: StoredBigints };
 
-/** Deposits looked up at once, and how far ahead of the newest block one may claim to be before it counts as invented. */
+/** Claims looked up at once, and how far ahead of the newest block a deposit may claim to be before it counts as invented. */
 const CLAIMS_A_LOOK = 64;
 const CLAIM_AHEAD_BLOCKS = 300n;
 /** Without a leaf the place in the chain is noted now and then only: reading so many blocks again costs a few requests. */
@@ -70,16 +72,22 @@ const CURSOR_EVERY_BLOCKS = 10_000n;
 /** Opens the node's book: replays its own journals, and refuses those of another deployment. decision/damaged-journal */
 export async function openNodeBook(options: NodeBookOptions): Promise<NodeBook> {
   const own = new OwnBook(options);
-  await own.open();
-  return own;
+  try {
+    await own.open();
+    return own;
+  } catch (error) {
+    await own.close();
+    throw error;
+  }
 }
 
 class OwnBook implements NodeBook {
   readonly #options: NodeBookOptions;
   readonly #replica: Replica;
   readonly #endpoints: Endpoints;
-  #records!: Journal;
-  #votes!: Journal;
+  /** Undefined only while they are being opened. */
+  #records: Journal | undefined;
+  #votes: Journal | undefined;
   #cursor: Cursor | null = null;
   /** As it stands in the journal. */
   #notedBlock = 0n;
@@ -132,8 +140,8 @@ class OwnBook implements NodeBook {
 
   async close(): Promise<void> {
     await this.#queue;
-    await this.#records.close();
-    await this.#votes.close();
+    await this.#records?.close();
+    await this.#votes?.close();
   }
 
   /** One after the other, whatever became of the one before. */
@@ -157,8 +165,8 @@ class OwnBook implements NodeBook {
         this.#takeLog({ block: BigInt(line.cursor.block), hash: line.cursor.hash }, line.events.map(eventOf));
         this.#notedBlock = BigInt(line.cursor.block);
         return;
-      case 'deposits':
-        for (const [id, isThere] of line.proofs) this.#replica.backing.prove(id as never, isThere);
+      case 'claims':
+        for (const [id, isSo] of line.proofs) this.#replica.backing.prove(id as TransferId, isSo);
         return;
     }
   }
@@ -190,7 +198,7 @@ class OwnBook implements NodeBook {
     }
     const ends = page.ends.filter((end) => end <= this.#replica.seq);
     this.#replica.log.hint(ends);
-    if (taken.length > 0) await this.#records.append({ type: 'page', ends: ends.map(String), items: taken.map(itemToJson) } satisfies ReplicaLine);
+    if (taken.length > 0) await this.#records!.append({ type: 'page', ends: ends.map(String), items: taken.map(itemToJson) } satisfies ReplicaLine);
     this.#replica.log.follow([]);
     this.#replica.backing.advance();
     return refusal ?? { ok: true, seq: this.#replica.seq };
@@ -207,8 +215,9 @@ class OwnBook implements NodeBook {
     const behind = (await readDeployment(look, registration)) ?? (await this.#readLog(look));
     if (behind) return behind;
     if (intent.kind === 'anchor') return this.#judgeAnchor(intent, look);
-    await this.#readDeposits(look);
-    return this.#judgeVault(intent, look, nowMs);
+    const unread = await this.#readClaims(look);
+    const judged = await this.#judgeVault(intent, look, nowMs);
+    return unread && 'rule' in judged && judged.rule === 'deposit-final' ? unread : judged;
   }
 
   /** Brings the log up to the final block, and says why not. */
@@ -216,12 +225,18 @@ class OwnBook implements NodeBook {
     const view = await readLog(look, this.#options.registration, this.#cursor);
     if (isRefusal(view)) return view;
     const { cursor, events, commitment } = view;
+    const broken = this.#replica.log.refusal(events, commitment);
+    if (broken) return broken;
     if (events.length > 0 || cursor.block - this.#notedBlock >= CURSOR_EVERY_BLOCKS) {
-      await this.#records.append({ type: 'log', cursor: { block: `${cursor.block}`, hash: cursor.hash }, events: events.map((event) => storedBigints({ ...event })) });
+      await this.#records!.append({
+        type: 'log',
+        cursor: { block: `${cursor.block}`, hash: cursor.hash },
+        events: events.map((event) => storedBigints({ ...event })),
+      });
       this.#notedBlock = cursor.block;
     }
     this.#takeLog(cursor, events);
-    return this.#replica.log.unknown(commitment);
+    return this.#replica.log.unknown();
   }
 
   async #judgeAnchor(intent: AnchorIntent, { final }: Look) {
@@ -231,7 +246,7 @@ class OwnBook implements NodeBook {
     const again = log.voted(vote.previous) !== undefined;
     if (!again) {
       // Durable before it is said: whatever happens from here on, no other batch is ever signed at this place.
-      await this.#votes.append({ type: 'vote', vote: storedBigints({ ...vote }) } satisfies VoteLine);
+      await this.#votes!.append({ type: 'vote', vote: storedBigints({ ...vote }) } satisfies VoteLine);
       log.take(vote);
     }
     const { chainId, anchor } = this.#options.registration;
@@ -241,24 +256,36 @@ class OwnBook implements NodeBook {
     return { kind: 'anchor', ...common, index, firstSeq, lastSeq, again } as const;
   }
 
-  /** Looks up the deposits that the records claim, in their order, as far as they are final. What an endpoint does not tell waits for the next look. */
-  async #readDeposits(look: Look): Promise<void> {
+  /** Looks up what the records claim of the chain, in their order, as far as it is final; says why not further where an endpoint does not tell. */
+  async #readClaims(look: Look): Promise<Refusal | null> {
     const { backing } = this.#replica;
     for (let waiting = backing.waiting(CLAIMS_A_LOOK); waiting.length > 0; waiting = backing.waiting(CLAIMS_A_LOOK)) {
-      const proofs: [string, boolean][] = [];
-      const answers = await Promise.all(waiting.map(({ claim }) => readDeposit(look, this.#options.registration.vault, claim)));
-      for (const [i, { id, claim }] of waiting.entries()) {
-        const fact = answers[i]!;
-        if (isRefusal(fact)) break;
-        // Said to be in a block that is not final yet: its time will come. Said to be in one that is, or in one that is far from being mined: invented.
-        if (fact === null && claim.block > look.final.number && claim.block <= look.newest.number + CLAIM_AHEAD_BLOCKS) break;
-        proofs.push([id, fact !== null && sameFact(fact, claim.fact)]);
-      }
-      if (proofs.length === 0) return;
-      await this.#records.append({ type: 'deposits', proofs } satisfies ReplicaLine);
-      for (const [id, isThere] of proofs) backing.prove(id as never, isThere);
+      const answers = await Promise.all(waiting.map((claim) => this.#readClaim(look, claim)));
+      const open = answers.findIndex((answer) => typeof answer !== 'boolean');
+      const known = answers.slice(0, open < 0 ? answers.length : open);
+      const proofs = known.map((answer, i): [TransferId, boolean] => [waiting[i]!.id, answer === true]);
+      if (proofs.length > 0) await this.#records!.append({ type: 'claims', proofs } satisfies ReplicaLine);
+      for (const [id, isSo] of proofs) backing.prove(id, isSo);
       backing.advance();
+      const stopped = answers[open];
+      if (open >= 0) return isRefusal(stopped) ? stopped : null;
     }
+    return null;
+  }
+
+  /** Whether it is so, for ever; null where its time will come. */
+  async #readClaim(look: Look, claim: WaitingClaim): Promise<boolean | null | Refusal> {
+    const { vault } = this.#options.registration;
+    if ('release' in claim) {
+      const bits = await readReleased(look, vault, claim.release.instruction);
+      return isRefusal(bits) ? bits : isUnpaid(claim.release, bits.final, bits.newest);
+    }
+    const { deposit } = claim;
+    const fact = await readDeposit(look, vault, deposit);
+    if (isRefusal(fact)) return fact;
+    // Said to be in a block that is not final yet: its time will come. Said to be in one that is, or in one that is far from being mined: invented.
+    if (fact === null && deposit.block > look.final.number && deposit.block <= look.newest.number + CLAIM_AHEAD_BLOCKS) return null;
+    return fact !== null && sameFact(fact, deposit.fact);
   }
 
   async #judgeVault(intent: InstructionIntent | CancelIntent, look: Look, nowMs: TimeMs) {
@@ -293,4 +320,3 @@ function eventOf(stored: StoredBigints): AnchoredFact {
   const { index, leaf, previous, commitment, timestampS } = stored as { readonly [Member in keyof AnchoredFact]: string };
   return { index: BigInt(index), leaf: leaf as Hex, previous: previous as Hex, commitment: commitment as Hex, timestampS: BigInt(timestampS) };
 }
-

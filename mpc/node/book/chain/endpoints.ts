@@ -70,15 +70,20 @@ export class Endpoints {
     const answers = await Promise.all(this.#endpoints.map((endpoint) => this.#heads(endpoint)));
     const heads = answers.filter((answer): answer is Heads => typeof answer !== 'string');
     const failed = answers.filter((answer) => typeof answer === 'string');
-    if (heads.length < needed || heads.length === 0) return refuse('chain-answers', `${heads.length} of ${needed} endpoints answer: ${failed.join(', ') || 'none is configured'}`);
+    if (heads.length < needed || heads.length === 0)
+      return refuse('chain-answers', `${heads.length} of ${needed} endpoints answer: ${failed.join(', ') || 'none is configured'}`);
     const finals = heads.map(({ finalNumber }) => finalNumber);
     const [lowest, highest] = [least(finals), most(finals)];
-    if (highest - lowest > BigInt(this.#options.maxBehindBlocks)) return refuse('chain-recent', `One endpoint is at final block ${lowest}, another at ${highest}`);
+    if (highest - lowest > BigInt(this.#options.maxBehindBlocks))
+      return refuse('chain-recent', `One endpoint is at final block ${lowest}, another at ${highest}`);
     const newest = heads.map((head) => head.newest);
     const oldest = newest.reduce((a, b) => (a.timestampS < b.timestampS ? a : b));
     const { maxBehindMs } = this.#options;
     if (maxBehindMs !== null && nowMs - Number(oldest.timestampS) * 1000 > maxBehindMs)
-      return refuse('chain-recent', `The newest block of an endpoint, ${oldest.number}, is of ${oldest.timestampS} (seconds since 1970), and it is ${Math.floor(nowMs / 1000)}`);
+      return refuse(
+        'chain-recent',
+        `The newest block of an endpoint, ${oldest.number}, is of ${oldest.timestampS} (seconds since 1970), and it is ${Math.floor(nowMs / 1000)}`,
+      );
     const asked = heads.map(({ endpoint }) => endpoint);
     const final = await agreed(asked, `block ${lowest}`, async (client) => blockFact(await client.getBlock({ blockNumber: lowest })));
     if (isRefusal(final)) return final;

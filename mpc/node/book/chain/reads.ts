@@ -1,6 +1,16 @@
 import { decodeEventLog, parseAbi, parseAbiItem, type PublicClient } from 'viem';
 import { toHex, uuidBytes, type Hex } from '#base';
-import { refuse, type AnchoredFact, type DepositClaim, type DepositFact, type Refusal, type Registration, type VaultFacts, depositAt } from '../core/core.ts';
+import {
+  refuse,
+  type AnchoredFact,
+  type DepositClaim,
+  type DepositFact,
+  type Refusal,
+  type Registration,
+  type VaultBits,
+  type VaultFacts,
+  depositAt,
+} from '../core/core.ts';
 import { isRefusal, type Look } from './endpoints.ts';
 
 /** Read from the interfaces, not from our build. */
@@ -73,17 +83,36 @@ export async function readDeployment(look: Look, { vault, anchor, book }: Regist
   return seen.book === toHex(uuidBytes(book)) ? null : refuse('deployment-known', `The vault serves the book ${seen.book}, not ${book}`);
 }
 
-/** What the vault says of an instruction, finally, and together with it whatever any endpoint saw happen since. */
-export async function readVault(look: Look, vault: Hex, instruction: Hex): Promise<VaultFacts | Refusal> {
+type State = readonly [opened: boolean, settled: bigint, cancelled: bigint];
+
+async function readStates(look: Look, vault: Hex, instruction: Hex): Promise<{ readonly final: State; readonly newest: readonly State[] } | Refusal> {
   const call = { abi: VAULT, address: vault, functionName: 'instructionState', args: [instruction] } as const;
   const final = await look.agreed(`instruction ${instruction}`, (client) => client.readContract({ ...call, blockNumber: look.final.number }));
   if (isRefusal(final)) return final;
   const newest = await look.each(`instruction ${instruction}`, (client) => client.readContract({ ...call, blockTag: 'latest' }));
-  if (isRefusal(newest)) return newest;
-  return [final, ...newest].reduce<VaultFacts>(
+  return isRefusal(newest) ? newest : { final, newest };
+}
+
+/** What the vault says of an instruction, finally, and together with it whatever any endpoint saw happen since. */
+export async function readVault(look: Look, vault: Hex, instruction: Hex): Promise<VaultFacts | Refusal> {
+  const states = await readStates(look, vault, instruction);
+  if (isRefusal(states)) return states;
+  return [states.final, ...states.newest].reduce<VaultFacts>(
     (seen, [opened, settled, cancelled]) => ({ opened: seen.opened || opened, settled: seen.settled | settled, cancelled: seen.cancelled | cancelled }),
     { opened: false, settled: 0n, cancelled: 0n },
   );
+}
+
+/** The bits of an instruction in the final block, and those that any endpoint has in its newest. */
+export async function readReleased(look: Look, vault: Hex, instruction: Hex): Promise<{ readonly final: VaultBits; readonly newest: VaultBits } | Refusal> {
+  const states = await readStates(look, vault, instruction);
+  if (isRefusal(states)) return states;
+  const [, settled, cancelled] = states.final;
+  const newest = states.newest.reduce((bits, [, , gone]) => bits | gone, cancelled);
+  return {
+    final: { settled, cancelled, timestampS: look.final.timestampS },
+    newest: { settled, cancelled: newest, timestampS: look.newest.timestampS },
+  };
 }
 
 interface RawReceipt {
@@ -106,4 +135,3 @@ export async function readDeposit(look: Look, vault: Hex, { transaction, logInde
     return depositAt(vault, logs, logIndex);
   });
 }
-

@@ -1,11 +1,19 @@
-import { NIL_UUID, type AccountId, type TransferId } from '#base';
+import { NIL_UUID, type AccountId, type Hex, type TransferId } from '#base';
 import { chartAccount, type Account, type State, type TransferRecord } from '#ledger/core';
-import { placeOf, type DepositClaim } from './deposits.ts';
+import type { DepositClaim } from './deposits.ts';
 import type { HeldPayment } from './payments.ts';
 
 /** What a record did to the money of two accounts, as of that record. */
 type Movement =
-  | { readonly kind: 'claim'; readonly id: TransferId; readonly seq: bigint; readonly to: AccountId; readonly amount: bigint; readonly claim: DepositClaim | null }
+  | {
+      readonly kind: 'claim';
+      readonly id: TransferId;
+      readonly seq: bigint;
+      readonly to: AccountId;
+      readonly amount: bigint;
+      readonly claim: DepositClaim | null;
+    }
+  | ({ readonly kind: 'release' } & Release)
   | { readonly kind: 'hold'; readonly held: HeldPayment; readonly from: AccountId; readonly available: bigint }
   | {
       readonly kind: 'move';
@@ -18,11 +26,24 @@ type Movement =
       readonly by: HeldPayment | boolean;
     };
 
-export interface WaitingClaim {
+/** "Word `index` of this instruction was not paid and never will be": what a release says of the chain. */
+export interface ReleaseClaim {
+  readonly instruction: Hex;
+  readonly index: number;
+  readonly notAfterS: number;
+}
+
+/** A hold that is given back after a window took it. `claim`: true where no instruction names it, false where it names another than its own. */
+interface Release {
   readonly id: TransferId;
   readonly seq: bigint;
-  readonly claim: DepositClaim;
+  readonly from: AccountId;
+  readonly amount: bigint;
+  readonly claim: ReleaseClaim | boolean;
 }
+
+/** What has to be asked of the chain before anything behind it is known. */
+export type WaitingClaim = { readonly id: TransferId; readonly seq: bigint } & ({ readonly deposit: DepositClaim } | { readonly release: ReleaseClaim });
 
 /** Credits less debits, holds counted: what the account can still pay, whatever the book lets it owe. */
 function availableTo({ creditsPosted, debitsPosted, debitsPending }: Account): bigint {
@@ -30,9 +51,9 @@ function availableTo({ creditsPosted, debitsPosted, debitsPending }: Account): b
 }
 
 /**
- * How much of each account’s money nothing stands behind: invented deposits, deposits credited twice or to the wrong owner, money moved between owners without an
- * order. An account pays with the money that is backed first, so that an invention spoils nothing but itself; what it pays beyond that carries the defect along.
- * Records are taken in order, and the book waits at a deposit that is not looked up yet.
+ * How much of each account’s money nothing stands behind: invented deposits, deposits credited twice or to the wrong owner, payments given back that the vault
+ * paid, money moved between owners without an order. An account pays with the money that is backed first, so that an invention spoils nothing but itself; what it pays beyond that carries the defect along.
+ * Records are taken in order, and the book waits at a claim that is not looked up yet.
  */
 export class Backing {
   readonly #unbacked = new Map<AccountId, bigint>();
@@ -40,11 +61,14 @@ export class Backing {
   #next = 0;
   /** Whether the chain has a claimed deposit: decided once. */
   readonly #proofs = new Map<TransferId, boolean>();
-  readonly #credited = new Set<string>();
 
   /** `claim` null: it says that money came in, and what it says cannot be. */
   claim({ id, seq, credit: to, amount }: TransferRecord, claim: DepositClaim | null): void {
     this.#queue.push({ kind: 'claim', id, seq, to, amount, claim });
+  }
+
+  release(release: Release): void {
+    this.#queue.push({ kind: 'release', ...release });
   }
 
   hold(state: State, held: HeldPayment, from: AccountId): void {
@@ -58,22 +82,25 @@ export class Backing {
     this.#queue.push({ kind: 'move', from, to, amount, available: availableTo(debtor), by: held ?? isOwn });
   }
 
-  /** Deposits to be looked up before anything behind them is known, oldest first, at most `limit`. */
+  /** Claims to be looked up, oldest first, at most `limit`. */
   waiting(limit: number): readonly WaitingClaim[] {
     const waiting: WaitingClaim[] = [];
     for (let at = this.#next; at < this.#queue.length && waiting.length < limit; at++) {
       const movement = this.#queue[at]!;
-      if (movement.kind === 'claim' && movement.claim && !this.#proofs.has(movement.id)) waiting.push({ ...movement, claim: movement.claim });
+      if ((movement.kind !== 'claim' && movement.kind !== 'release') || this.#proofs.has(movement.id)) continue;
+      const { id, seq, claim } = movement;
+      if (claim === null || typeof claim === 'boolean') continue;
+      waiting.push('transaction' in claim ? { id, seq, deposit: claim } : { id, seq, release: claim });
     }
     return waiting;
   }
 
-  /** Takes what the chain answered about a waiting deposit, for ever. */
-  prove(id: TransferId, isThere: boolean): void {
-    this.#proofs.set(id, isThere);
+  /** Takes what the chain answered about a waiting claim, for ever. */
+  prove(id: TransferId, isSo: boolean): void {
+    this.#proofs.set(id, isSo);
   }
 
-  /** Goes on up to the first deposit that is not looked up. */
+  /** Goes on up to the first claim that is not looked up. */
   advance(): void {
     for (let movement = this.#queue[this.#next]; movement && this.#take(movement); movement = this.#queue[this.#next]) this.#next++;
     // What was taken is never looked at again.
@@ -90,6 +117,14 @@ export class Backing {
     switch (movement.kind) {
       case 'claim':
         return this.#takeClaim(movement);
+      case 'release': {
+        const { id, from, amount, claim } = movement;
+        const proof = typeof claim === 'boolean' ? claim : this.#proofs.get(id);
+        if (proof === undefined) return false;
+        this.#proofs.delete(id);
+        if (!proof) this.#add(from, amount);
+        return true;
+      }
       case 'hold': {
         const { held, from, available } = movement;
         held.backed = (held.backed ?? true) && available >= this.unbackedOf(from);
@@ -106,13 +141,12 @@ export class Backing {
     }
   }
 
+  /** No deposit is credited twice to anybody: the id of its credit follows from it, and the ledger takes an id once. */
   #takeClaim({ id, to, amount, claim }: Extract<Movement, { kind: 'claim' }>): boolean {
     const proof = claim === null ? false : this.#proofs.get(id);
     if (proof === undefined) return false;
     this.#proofs.delete(id);
-    const isGood = proof && !this.#credited.has(placeOf(claim!));
-    if (isGood) this.#credited.add(placeOf(claim!));
-    else this.#add(to, amount);
+    if (!proof) this.#add(to, amount);
     return true;
   }
 
@@ -125,6 +159,23 @@ export class Backing {
 function least(most: bigint, amount: bigint): bigint {
   if (amount <= 0n) return 0n;
   return amount < most ? amount : most;
+}
+
+/** Of a block: the bits of an instruction, and its clock in seconds. */
+export interface VaultBits {
+  readonly settled: bigint;
+  readonly cancelled: bigint;
+  readonly timestampS: bigint;
+}
+
+/** Whether a released payment can never be paid: true or false for ever, null where it will be known once the newest block is final. */
+export function isUnpaid({ index, notAfterS }: ReleaseClaim, final: VaultBits, newest: VaultBits): boolean | null {
+  const bit = 1n << BigInt(index);
+  if ((final.cancelled & bit) !== 0n) return true;
+  if ((final.settled & bit) !== 0n) return false;
+  if (final.timestampS > BigInt(notAfterS)) return true;
+  const isComing = (newest.cancelled & bit) !== 0n || newest.timestampS > BigInt(notAfterS);
+  return isComing ? null : false;
 }
 
 /** True of a transfer that says that money came into the vault. */

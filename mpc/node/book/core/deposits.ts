@@ -104,11 +104,6 @@ function merchantOf(reference: Hex): MerchantId | null {
   return merchant === NIL_UUID ? null : merchant;
 }
 
-/** The same deposit, however often and under whatever id a book credits it. */
-export function placeOf({ transaction, logIndex }: DepositClaim): string {
-  return `${transaction} ${logIndex}`;
-}
-
 export function sameFact(a: DepositFact, b: DepositFact): boolean {
   return a.token === b.token && a.from === b.from && a.amount === b.amount && a.reference === b.reference;
 }
@@ -122,11 +117,19 @@ export function depositAt(vault: Hex, logs: readonly ReceiptLog[], logIndex: num
   const ordered = [...logs].sort((a, b) => a.logIndex - b.logIndex);
   for (const log of ordered) {
     const [kind, first = '0x', second = '0x', third = '0x'] = log.topics;
-    if (kind === TRANSFER && log.topics.length === 3 && addressIn(second) === vault && addressIn(first) !== vault && log.address !== vault && isHex(log.data, 32)) {
+    if (
+      kind === TRANSFER &&
+      log.topics.length === 3 &&
+      addressIn(second) === vault &&
+      addressIn(first) !== vault &&
+      log.address !== vault &&
+      isHex(log.data, 32)
+    ) {
       incoming.push({ log, fact: { token: log.address, from: addressIn(first), amount: BigInt(log.data), reference: null }, reference: null, isProbe: false });
     } else if (kind === DEPOSITED && log.address === vault) {
       const match = incoming.findLast(
-        ({ fact, reference }) => reference === null && fact.token === addressIn(second) && fact.from === addressIn(third) && log.data !== '0x' && fact.amount === BigInt(log.data),
+        ({ fact, reference }) =>
+          reference === null && fact.token === addressIn(second) && fact.from === addressIn(third) && isHex(log.data, 32) && fact.amount === BigInt(log.data),
       );
       if (match) match.reference = first;
     } else if (kind === TOKEN_LISTED && log.address === vault) {
@@ -145,7 +148,8 @@ function takeProbe(
   incoming: readonly { readonly log: ReceiptLog; readonly fact: DepositFact; isProbe: boolean }[],
 ): void {
   const back = logs.findLast(
-    ({ address, topics, logIndex }) => logIndex < listedAt && address === token && topics[0] === TRANSFER && addressIn(topics[1] ?? '0x') === vault,
+    ({ address, topics, data, logIndex }) =>
+      logIndex < listedAt && isHex(data, 32) && address === token && topics[0] === TRANSFER && addressIn(topics[1] ?? '0x') === vault,
   );
   const probe =
     back &&

@@ -83,11 +83,6 @@ export class LogBook {
     this.#leaves = leaves;
   }
 
-  /** Leaves of the log that were seen final, known or not. */
-  get seen(): bigint {
-    return this.#head.log.count + BigInt(this.#unknown.length);
-  }
-
   get finalSeq(): bigint {
     return this.#head.lastSeq;
   }
@@ -108,18 +103,30 @@ export class LogBook {
     return this.#votes.get(previous);
   }
 
+  /** Null where these leaves extend the log that was seen so far to exactly what the contract stores: nothing else is ever taken. */
+  refusal(events: readonly AnchoredFact[], stored: Hex): Refusal | null {
+    let log = this.#unknown.reduce(grow, this.#head.log);
+    for (const event of events) {
+      const next = grow(log, event);
+      if (event.index !== log.count || event.previous !== toHex(commitment(log)) || event.commitment !== toHex(commitment(next)))
+        return refuse('log-known', `The event of leaf ${event.index} does not extend the log of ${log.count} leaves that was final before`);
+      log = next;
+    }
+    const reached = toHex(commitment(log));
+    return stored === reached ? null : refuse('log-known', `The contract stores the commitment ${stored}; its events come to ${reached}`);
+  }
+
   /** Takes what the chain says, in order; then goes as far as the replayed records lead. */
   follow(events: readonly AnchoredFact[]): void {
     this.#unknown.push(...events);
     for (let next = this.#unknown[0]; next && this.#finish(next); next = this.#unknown[0]) this.#unknown.shift();
   }
 
-  /** Null where the log on the chain, as far as it was seen, is made of the replayed records, and `stored` is what the contract says. */
-  unknown(stored: Hex): Refusal | null {
+  /** Null where every leaf of the log that was seen is made of the replayed records. */
+  unknown(): Refusal | null {
     const [first] = this.#unknown;
-    if (first) return refuse('log-known', `Leaf ${first.index} of the log on the chain is no batch of the records 1 to ${this.#leaves.count} that were replayed`);
-    if (stored === this.#head.commitment) return null;
-    return refuse('log-known', `The contract stores the commitment ${stored}; its events and the replayed records come to ${this.#head.commitment}`);
+    if (!first) return null;
+    return refuse('log-known', `Leaf ${first.index} of the log on the chain is no batch of the records 1 to ${this.#leaves.count} that were replayed`);
   }
 
   /** When the record came onto the chain for good, seconds; null while it is in no final anchor. */
@@ -157,12 +164,9 @@ export class LogBook {
   }
 
   #finish(event: AnchoredFact): boolean {
-    if (event.index !== this.#head.log.count || event.previous !== this.#head.commitment) return false;
     const lastSeq = this.#endOf(this.#head, event.leaf);
     if (lastSeq === null) return false;
-    const next = extend(this.#head, fromHex(event.leaf), lastSeq);
-    if (next.commitment !== event.commitment) return false;
-    this.#head = next;
+    this.#head = extend(this.#head, fromHex(event.leaf), lastSeq);
     this.#finals.push({ lastSeq, timestampS: event.timestampS });
     while (this.#ends[0] !== undefined && this.#ends[0] <= lastSeq) this.#ends.shift();
     return true;
@@ -183,4 +187,8 @@ export class LogBook {
 function extend({ log }: Head, leaf: Hash, lastSeq: bigint): Head {
   const next = appendLeaf(log, leaf);
   return { log: next, commitment: toHex(commitment(next)), lastSeq, bookHead: leaf };
+}
+
+function grow(log: LogHead, { leaf }: AnchoredFact): LogHead {
+  return appendLeaf(log, fromHex(leaf));
 }

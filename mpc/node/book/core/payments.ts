@@ -21,14 +21,13 @@ export interface HeldPayment {
   fault: Fault | null;
   /** What it was judged by; null where there was nothing to judge by. */
   readonly proof: PaymentProof | null;
-  /** Legs of the price that no record booked yet. */
+  /** Legs that the price announces, and how many of them no record booked yet. */
+  readonly legs: number;
   missing: number;
   /** Whether money that really came in stands behind every leg; null while its deposits are not looked up. */
   backed: boolean | null;
   /** What the book did with it. */
   status: Hold['status'];
-  /** A release names it: it can only be given back. */
-  released: boolean;
 }
 
 export interface PaymentProof {
@@ -128,14 +127,13 @@ export class Payments {
       address,
       fault: isFault(found) ? found : null,
       proof: isFault(found) ? null : found.proof,
-      missing: 0,
+      legs: isFault(found) ? 1 : found.legs.length,
+      missing: isFault(found) ? 0 : found.legs.length,
       backed: null,
       status: 'open',
-      released: false,
     };
     this.#held.set(hold, held);
     if (isFault(found)) return;
-    held.missing = found.legs.length;
     for (const leg of found.legs) this.#announced.set(legIdOf(held.payment, leg.index), { held, leg, account: found.proof.order.message.account });
   }
 
@@ -152,7 +150,8 @@ export class Payments {
     if (isFault(signedPayee)) return signedPayee;
     const { merchant } = signedOrder.message;
     const wrongPayee =
-      this.#wrongEntry(payee, signedPayee, merchant) ?? wrongPayeeMembers(payee, signedPayee, order.creditorAccount, tokenOfAsset(state, this.#chainId, record.asset));
+      this.#wrongEntry(payee, signedPayee, merchant) ??
+      wrongPayeeMembers(payee, signedPayee, order.creditorAccount, tokenOfAsset(state, this.#chainId, record.asset));
     if (wrongPayee) return wrongPayee;
     const expected = canonicalJson({ order: signedOrder.digest, payee: signedPayee.digest });
     if (record.fields?.authorisation !== expected) return fault('order-signed', 'it does not name the signed messages of its order and its payee');
@@ -171,7 +170,8 @@ export class Payments {
   #wrongLeg({ leg, account, held }: AnnouncedLeg, record: TransferRecord): Fault | null {
     const where = `record ${record.seq}, its ${leg.kind} leg,`;
     if (record.amount !== leg.amount) return fault('amount-derived', `${where} is ${record.amount}; the quote comes to ${leg.amount}`);
-    if (record.asset !== leg.asset || record.code !== leg.code) return fault('amount-derived', `${where} is in another asset or has another code than its quote`);
+    if (record.asset !== leg.asset || record.code !== leg.code)
+      return fault('amount-derived', `${where} is in another asset or has another code than its quote`);
     for (const side of ['debit', 'credit'] as const) {
       const expected = legAccount(this.#book, leg[side], leg.asset, account);
       if (record[side] !== expected) return fault('amount-derived', `${where} has the ${side} account ${record[side]} where ${expected} belongs`);

@@ -1,7 +1,17 @@
 import { Problem, type AccountId, type AssetNo } from '#base';
 import { canonicalJson } from '#anchor/core';
 import type { State, TransferRecord } from '#ledger/core';
-import { applyTariff, minorUnits, quoteContradictions, quoteLegs, rationalOf, recomputeQuote, type QuoteEvidence, type QuoteLeg, type Tariff } from '#payments/core';
+import {
+  applyTariff,
+  minorUnits,
+  quoteContradictions,
+  quoteLegs,
+  rationalOf,
+  recomputeQuote,
+  type QuoteEvidence,
+  type QuoteLeg,
+  type Tariff,
+} from '#payments/core';
 import type { OrderLine } from './authority.ts';
 import { isFault, orFault, readEvidence } from './evidence.ts';
 import type { Fault } from './rules.ts';
@@ -24,7 +34,8 @@ export function legsOf(state: State, tariffs: ReadonlyMap<string, Tariff>, recor
   const price = orFault('amount-derived', () => {
     const recomputed = recomputeQuote(evidence);
     const assets = [evidence.payerAsset.asset, evidence.payeeAsset.asset];
-    if (!assets.every((asset) => Number.isInteger(asset) && asset > 0 && asset < 2 ** 32)) throw new Problem('payments/bad-quote', 'its assets have no numbers');
+    if (!assets.every((asset) => Number.isInteger(asset) && asset > 0 && asset < 2 ** 32))
+      throw new Problem('payments/bad-quote', 'its assets have no numbers');
     return recomputed;
   });
   if (isFault(price)) return price;

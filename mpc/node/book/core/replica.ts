@@ -3,37 +3,30 @@ import { recordFieldsRoot, recordLeaf, sameHash, type Hash } from '#anchor/core'
 import { instructionId } from '#custody/intents';
 import type { FeedItem, FeedPage } from '#feed/core';
 import { merchantDomain } from '#identity/core';
-import {
-  emptyState,
-  PENDING,
-  POST_PENDING,
-  replay,
-  VOID_PENDING,
-  type LedgerRecord,
-  type State,
-  type TransferRecord,
-  type WindowRecord,
-} from '#ledger/core';
+import { emptyState, PENDING, POST_PENDING, replay, VOID_PENDING, type LedgerRecord, type State, type TransferRecord, type WindowRecord } from '#ledger/core';
+import { MAX_PAYMENTS, planInstructions, WORD_AMOUNT_LIMIT, type TakenHold } from '#settlement/core';
 import { Authority } from './authority.ts';
 import { Backing, isDeposit } from './backing.ts';
 import { claimOf } from './deposits.ts';
 import { LeafList, LogBook } from './log.ts';
+import { tokenOfAsset } from './evidence.ts';
 import { isPayout, Payments, type HeldPayment } from './payments.ts';
 import { refuse, type Refusal } from './rules.ts';
 import type { Registration } from './types.ts';
 
 export type InstructionRecord = Extract<LedgerRecord, { kind: 'instruction' }>;
 
-/** A hold that a window took, as its instructions are planned from it. */
-export interface TakenPayout {
-  readonly held: HeldPayment;
-  /** Minor units that were left of it then. */
-  readonly amount: bigint;
+/** The list of a booked instruction, out of the holds that its window took: who is paid by each word. */
+export interface DerivedList {
+  readonly record: InstructionRecord;
+  readonly windowSeq: bigint;
+  readonly payouts: readonly { readonly held: HeldPayment; readonly amount: bigint }[];
 }
 
-export interface ClosedWindow {
+/** What a window took and no instruction has named yet, in the order of the lists: by asset, then by record. */
+interface ClosedWindow {
   readonly seq: bigint;
-  readonly payouts: readonly TakenPayout[];
+  readonly rest: TakenHold[];
 }
 
 /** What one item did: null where it was replayed before and is the same. */
@@ -54,8 +47,10 @@ export class Replica {
   readonly state: State = emptyState();
   readonly #registration: Registration;
   readonly #windows = new Map<WindowId, ClosedWindow>();
-  readonly #instructions = new Map<WindowId, InstructionRecord[]>();
-  readonly #byId = new Map<Hex, InstructionRecord>();
+  /** By hashStruct(Instruction). */
+  readonly #lists = new Map<Hex, DerivedList | Refusal>();
+  /** Which word of which instruction pays a hold. */
+  readonly #places = new Map<TransferId, { readonly instruction: Hex; readonly index: number; readonly notAfterS: number }>();
   /** One record for all transfers: a second one of any id is refused by the rules, whatever the first was. */
   #anyTransfer: TransferRecord | undefined;
 
@@ -71,18 +66,14 @@ export class Replica {
     return this.state.seq;
   }
 
-  window(id: WindowId): ClosedWindow | undefined {
-    return this.#windows.get(id);
+  instruction(window: WindowId, index: number): InstructionRecord | undefined {
+    const record = this.state.keyed.get(`instruction:${window}:${index}`);
+    return record?.kind === 'instruction' ? record : undefined;
   }
 
-  /** In the order in which they were booked. */
-  instructions(window: WindowId): readonly InstructionRecord[] {
-    return this.#instructions.get(window) ?? [];
-  }
-
-  /** By hashStruct(Instruction). */
-  instructionOf(id: Hex): InstructionRecord | undefined {
-    return this.#byId.get(id);
+  /** Of a booked instruction, by hashStruct(Instruction); a refusal where its list is not the one that follows from the holds. */
+  list(instruction: Hex): DerivedList | Refusal | undefined {
+    return this.#lists.get(instruction);
   }
 
   /** The guards of a page as a whole, in the order of RULES. */
@@ -125,14 +116,9 @@ export class Replica {
       case 'window':
         return this.#window(record);
       case 'instruction':
-        this.#instructions.set(record.window, [...this.instructions(record.window), record]);
-        this.#byId.set(instructionId({ ...record, book: this.#registration.book }), record);
-        return;
-      case 'release': {
-        const held = this.payments.held(record.transfer);
-        if (held) held.released = true;
-        return;
-      }
+        return this.#instruction(record);
+      case 'release':
+        return this.#release(record);
       case 'expiry':
         return this.#close(record.transfer);
       default:
@@ -168,12 +154,53 @@ export class Replica {
   }
 
   #window({ window, seq }: WindowRecord): void {
-    const payouts: TakenPayout[] = [];
+    const { chainId } = this.#registration;
+    const rest: TakenHold[] = [];
     for (const hold of this.state.holds.values()) {
       const held = hold.windowSeq === seq && isPayout(hold) ? this.payments.held(hold.id) : undefined;
-      if (held) payouts.push({ held, amount: hold.amount - hold.captured });
+      const amount = hold.amount - hold.captured;
+      // What the vault can never pay is in no list; settlement gives it back.
+      if (!held?.address || tokenOfAsset(this.state, chainId, hold.asset) === null || amount >= WORD_AMOUNT_LIMIT) continue;
+      rest.push({ hold: hold.id, seq: hold.seq, payment: held.payment, asset: hold.asset, amount, address: held.address });
     }
-    this.#windows.set(window, { seq, payouts });
+    rest.sort((a, b) => a.asset - b.asset || (a.seq < b.seq ? -1 : 1));
+    this.#windows.set(window, { seq, rest });
+  }
+
+  /** Where a list ends was decided by the vault's caps of its day, so its length is the booked one; whom it pays follows from the holds. */
+  #instruction(record: InstructionRecord): void {
+    const { book, chainId } = this.#registration;
+    const id = instructionId({ ...record, book });
+    const window = this.#windows.get(record.window);
+    assert(window, 'an instruction follows its window');
+    // Each list takes the next holds, whatever it says, so that no two lists ever name one hold. No hold behind the longest list that there can be decides.
+    const left = window.rest.slice(0, MAX_PAYMENTS);
+    const tokens = new Map(left.map(({ asset }) => [asset, tokenOfAsset(this.state, chainId, asset)!]));
+    const context = { book, window: record.window, notAfterS: record.notAfterS, tokens, counts: [record.count] };
+    const [plan] = left.length === 0 ? [] : planInstructions(context, left);
+    window.rest.splice(0, plan?.count ?? 0);
+    const differs = (['token', 'listHash', 'count', 'total'] as const).find((member) => plan?.[member] !== record[member]);
+    if (!plan || differs !== undefined) {
+      this.#lists.set(
+        id,
+        refuse('list-derived', `The holds of window ${record.window} make another ${plan ? differs : 'list'} than record ${record.seq} says`),
+      );
+      return;
+    }
+    plan.holds.forEach(({ hold }, index) => this.#places.set(hold, { instruction: id, index, notAfterS: record.notAfterS }));
+    const payouts = plan.holds.map(({ hold, amount }) => ({ held: this.payments.held(hold)!, amount }));
+    this.#lists.set(id, { record, windowSeq: window.seq, payouts });
+  }
+
+  /** A hold that is given back though the vault paid it, or still can, gives back money that is not there. */
+  #release({ transfer, instruction, index, seq }: Extract<LedgerRecord, { kind: 'release' }>): void {
+    const hold = this.state.holds.get(transfer);
+    assert(hold, `the hold ${transfer} that was just released is open`);
+    const first = this.payments.legOf(transfer)?.hold ?? transfer;
+    const place = this.#places.get(first);
+    const isNamed = place?.instruction === instruction && place.index === index;
+    // No list names it: nobody ever signed for it, and nobody will, since it is released.
+    const claim = place ? (isNamed ? place : false) : true;
+    this.backing.release({ id: transfer, seq, from: hold.debit, amount: hold.amount - hold.captured, claim });
   }
 }
-

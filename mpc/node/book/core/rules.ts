@@ -33,7 +33,7 @@ export const RULES = {
   unpaid: 'The vault has not paid from it, neither finally nor in a newer block.',
   uncancelled: 'Something of it can still be paid.',
   'list-derived': 'Its list is the one that follows from the holds that its window took.',
-  'hold-open': 'Each hold is open, taken by this window, and not released.',
+  'hold-open': 'Each hold is open with all its legs, whole, taken by this window, and not released.',
   'order-signed': 'Each payment is a line of an order that its merchant signed, recorded before the hold.',
   'order-file': 'The order’s file is the one that the merchant signed, and the line says what is held.',
   'payee-signed': 'Each payee is an entry that the same merchant signed, recorded before the hold and the newest for that account.',
@@ -43,8 +43,9 @@ export const RULES = {
   'merchant-key': 'They were signed with keys that the node’s operators registered for this merchant.',
   'amount-derived': 'What is held, in each leg, follows from the line, the published tariff and the quote.',
   'rate-plausible': 'The quote’s rates are within the bands that the operators registered.',
-  'deposit-final': 'The deposits before the hold are final by the node’s own endpoints.',
-  'deposit-backed': 'The money behind the hold came in by deposits that the chain has, each credited once and to whom it belongs.',
+  'deposit-final': 'What the records before it say of the chain, deposits and releases, is final by the node’s own endpoints.',
+  'deposit-backed':
+    'The money behind the hold came in by deposits that the chain has, each credited once and to whom it belongs, and was not paid out by the vault before.',
   // A cancellation.
   'cancel-known': 'It is of a payment of an instruction in the book.',
   // A governance transaction.

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { Intent } from '#custody/intents';
 import { createFeed, type Feed } from '#feed';
 import { fromHex, uuidFromBytes, type MerchantId } from '#base';
-import { openNodeBook, type Judgement, type NodeBook, type NodeBookOptions, type RegisteredKey, type Registration } from '../../../../mpc/node/book/book.ts';
-import { FINALITY, testPlatform, type TestPlatform } from '../../../support/platform.ts';
+import { openNodeBook, type Judgement, type NodeBook, type NodeBookOptions, type RegisteredKey, type Registration } from '../../../../../mpc/node/book/book.ts';
+import { FINALITY, testPlatform, type TestPlatform } from '../../../../support/platform.ts';
 
 export interface Asked {
   readonly intent: Intent;
@@ -96,4 +96,3 @@ export async function platformNode(): Promise<PlatformNode> {
     },
   };
 }
-
