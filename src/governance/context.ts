@@ -1,0 +1,81 @@
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import { Problem, unreadable } from '#base';
+import { connectChain, type ChainClient } from '#chain';
+import { TIMELOCK_ABI } from '#chain/abi';
+import { keccak256, stringToBytes } from 'viem';
+import { fileProblem, writeFileDurably } from '#supervisor';
+import { proposalText, readGovernanceText, readProposalText, type GovernedDeployment, type Proposal } from './core/core.ts';
+
+export type Values = Readonly<Record<string, string | boolean | undefined>>;
+
+/** The deployment that is governed, and the operator's own view of its chain. */
+export interface Governing {
+  readonly deployment: GovernedDeployment;
+  readonly client: ChainClient;
+  /** Where cairn start keeps ledger, chain and keys; the owner's custody is asked there. */
+  readonly stateDir: string;
+}
+
+export const GOVERNANCE_FILE = 'governance.json';
+const PROPOSER_ROLE = keccak256(stringToBytes('PROPOSER_ROLE'));
+
+export function text(values: Values, name: string): string | undefined {
+  const value = values[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** Reads which deployment is meant and connects to its chain; writes nothing. cli/bad-arguments, cli/bad-state, cli/bad-file, chain/unreachable, chain/wrong-chain, governance/other-deployment. */
+export async function openGovernance(values: Values, defaultState: string): Promise<Governing> {
+  const stateDir = resolve(text(values, 'state') ?? defaultState);
+  const path = text(values, 'deployment') ?? join(stateDir, GOVERNANCE_FILE);
+  const content = await readFile(path, 'utf8').catch((cause: unknown) => {
+    if (text(values, 'deployment') !== undefined) throw unreadable(path, cause);
+    throw new Problem('cli/bad-state', `${stateDir} holds no deployment: there is no ${GOVERNANCE_FILE} in it.`, {}, cause);
+  });
+  const deployment = readGovernanceText(content, path);
+  const rpcUrl = text(values, 'rpc') ?? deployment.rpcUrl;
+  if (rpcUrl === null) throw new Problem('cli/bad-arguments', 'The deployment is on no local chain: it needs --rpc URL.');
+  if (!URL.canParse(rpcUrl) || !/^https?:$/.test(new URL(rpcUrl).protocol)) throw new Problem('cli/bad-arguments', '--rpc takes an http or https URL.');
+  const client = await connectChain({ rpcUrl, expectedChainId: BigInt(deployment.chainId), finality: { kind: 'tag', tag: 'finalized' } });
+  await requireProposer(client, deployment);
+  return { deployment, client, stateDir };
+}
+
+/** Addresses that do not belong together would show one thing and do another. */
+async function requireProposer(client: ChainClient, { safe, timelock }: GovernedDeployment): Promise<void> {
+  const is = await client.read('whether the Safe proposes to the timelock', async (viem) => {
+    const code = await viem.getCode({ address: timelock });
+    if (!code || code === '0x') return false;
+    return viem.readContract({ abi: TIMELOCK_ABI, address: timelock, functionName: 'hasRole', args: [PROPOSER_ROLE, safe] });
+  });
+  if (!is) throw new Problem('governance/other-deployment', `On this chain the Safe ${safe} is no proposer of the timelock ${timelock}.`, { safe, timelock });
+}
+
+export async function readProposal({ deployment }: Governing, path: string): Promise<Proposal> {
+  const content = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw unreadable(path, cause);
+  });
+  return readProposalText(deployment, content);
+}
+
+/** Whole or not at all. */
+export async function writeProposal({ deployment }: Governing, path: string, proposal: Proposal): Promise<void> {
+  await writeFileDurably(path, proposalText(deployment, proposal), 0o644).catch((error: unknown) => {
+    throw fileProblem(error, path);
+  });
+}
+
+export function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** After it was shown what is about to happen: a person's yes, or --yes where a program has asked one before. */
+export async function confirm(values: Values, question: string): Promise<void> {
+  if (values['yes'] === true) return;
+  if (!process.stdin.isTTY) throw new Problem('cli/bad-arguments', 'Nobody can be asked here, so nothing was signed: add --yes once you have read what it would do.');
+  const asking = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await asking.question(`${question} Type yes: `).finally(() => asking.close());
+  if (answer.trim() !== 'yes') throw new Problem('cli/stopped', 'Nothing was signed.');
+}
