@@ -113,6 +113,8 @@ export interface Platform {
   readonly vault: VaultReader;
   readonly prover: Prover;
   readonly custody: Custody;
+  /** The operators' keys lie in our own state folder: nobody stands behind them. */
+  readonly areOperatorsRehearsed: boolean;
   /** Process ids of the servers that we run ourselves; null where they are somebody else's. */
   readonly processes: { readonly postgres: (() => number) | null; readonly chain: (() => number) | null };
   /** One pass over everything that is under way. */
@@ -205,7 +207,11 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
   const deployerKey = options.deployerKey ?? toHex(await loadOrCreateKey(keys, 'deployer', random));
   const guardianKey = toHex(await loadOrCreateKey(keys, 'guardian', random));
   const operators = await openOperators({ given: options.operators, folder: join(stateDir, 'operators'), chainId: client.chainId, random });
-  if (operators.areRehearsal) onEvent({ kind: 'warning', text: `The operators' keys, in ${join(stateDir, 'operators')}, are made for a rehearsal: real ones stay with two people, on machines of their own.` });
+  if (operators.areRehearsal)
+    onEvent({
+      kind: 'warning',
+      text: `The operators' keys, in ${join(stateDir, 'operators')}, are made for a rehearsal: real ones stay with two people, on machines of their own.`,
+    });
   const owner = await custody.address('owner');
   const [relayer, deployer, guardian] = [relayerKey, deployerKey, guardianKey].map(addressOfKey) as [Hex, Hex, Hex];
   // Governance's own transactions are paid by whoever sends them.
@@ -318,6 +324,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     vault,
     prover,
     custody,
+    areOperatorsRehearsed: operators.areRehearsal,
     processes: { postgres: postgres && (() => postgres.pid()), chain: local && (() => local.pid()) },
   };
   const run = startRun({ ...platform, sealer, anchorer, coordinator, settlement, rules, windowEveryMs: policy.windowEveryMs, onEvent });

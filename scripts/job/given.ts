@@ -45,7 +45,12 @@ function readEnvironment(env: NodeJS.ProcessEnv): Environment {
   if (rpcUrl && !isHttpUrl(rpcUrl)) throw new Problem('cli/bad-environment', 'RPC_URL is not an http or https URL.');
   const key = deployerKey ? keyOf(deployerKey) : undefined;
   const named = operators ? operatorsOf(operators) : undefined;
-  return { ...(named ? { operators: named } : {}), ...(databaseUrl ? { databaseUrl } : {}), ...(rpcUrl ? { rpcUrl } : {}), ...(key ? { deployerKey: key } : {}) };
+  return {
+    ...(named ? { operators: named } : {}),
+    ...(databaseUrl ? { databaseUrl } : {}),
+    ...(rpcUrl ? { rpcUrl } : {}),
+    ...(key ? { deployerKey: key } : {}),
+  };
 }
 
 /** In mixed case an address is its own checksum (EIP-55). */

@@ -224,7 +224,15 @@ export function intentDigest(intent: Intent): Uint8Array {
 }
 
 /** The transaction of the owner's account that cancels: TimelockController.cancel(bytes32), no value. */
-export function timelockCancelTransaction({ timelock, operation, chainId, nonce, gas, maxFeePerGas, maxPriorityFeePerGas }: TimelockCancelIntent): UnsignedTransaction {
+export function timelockCancelTransaction({
+  timelock,
+  operation,
+  chainId,
+  nonce,
+  gas,
+  maxFeePerGas,
+  maxPriorityFeePerGas,
+}: TimelockCancelIntent): UnsignedTransaction {
   const id = fromHex(operation);
   assert(id.length === 32, `${operation} is no id of an operation`);
   const data = toHex(concat(keccak_256(utf8('cancel(bytes32)')).slice(0, 4), id));

@@ -23,7 +23,8 @@ export interface Operators {
 /** The two people who own the Safe beside the group's owner key. Where they are not given, keys are made for a rehearsal; custody/operators-needed on any chain but 31337. */
 export async function openOperators({ given, folder, chainId, random }: OperatorsOptions): Promise<Operators> {
   if (given) return { addresses: given, areRehearsal: false };
-  if (chainId !== LOCAL_CHAIN_ID) throw new Problem('custody/operators-needed', `Chain ${chainId} is not the local chain ${LOCAL_CHAIN_ID}, and no operators are named.`);
+  if (chainId !== LOCAL_CHAIN_ID)
+    throw new Problem('custody/operators-needed', `Chain ${chainId} is not the local chain ${LOCAL_CHAIN_ID}, and no operators are named.`);
   const addresses: Hex[] = [];
   for (const name of ['operator-1', 'operator-2']) addresses.push(addressOf(secp256k1.getPublicKey(await loadOrCreateKey(folder, name, random))));
   return { addresses, areRehearsal: true };

@@ -1,5 +1,5 @@
 /** The door of the operators' commands: what each is called with. The commands themselves, and Safe's kit with them, are loaded when one runs. */
-import type { Values } from './context.ts';
+import { terminal, type Values } from './context.ts';
 import { governableLines } from './core/core.ts';
 
 const PLACE = { state: { type: 'string' }, deployment: { type: 'string' }, rpc: { type: 'string' } } as const;
@@ -37,7 +37,7 @@ ${governableLines()
 ${PLACE_HELP}`,
     options: { out: { type: 'string' }, delay: { type: 'string' }, note: { type: 'string' }, ...PLACE },
     words: 'some',
-    run: async (values: Values, words: readonly string[], state: string) => (await load()).proposeCommand(values, words, state),
+    run: async (values: Values, words: readonly string[], state: string) => (await load()).proposeCommand(values, words, state, terminal),
   },
   'govern sign': {
     summary: 'read a proposal and sign it',
@@ -48,7 +48,7 @@ ${PLACE_HELP}`,
 ${SIGNER_HELP}${PLACE_HELP}`,
     options: { ...SIGNER, ...PLACE },
     words: 1,
-    run: async (values: Values, words: readonly string[], state: string) => (await load()).signCommand(values, words, state),
+    run: async (values: Values, words: readonly string[], state: string) => (await load()).signCommand(values, words, state, terminal),
   },
   'govern status': {
     summary: 'show who governs, what waits, who signed and who may cancel',
@@ -61,7 +61,7 @@ ${SIGNER_HELP}${PLACE_HELP}`,
 ${PLACE_HELP}`,
     options: { json: { type: 'boolean' }, ...PLACE },
     words: 'any',
-    run: async (values: Values, words: readonly string[], state: string) => (await load()).statusCommand(values, words, state),
+    run: async (values: Values, words: readonly string[], state: string) => (await load()).statusCommand(values, words, state, terminal),
   },
   'govern execute': {
     summary: 'send a signed proposal, and do it once its delay is over',
@@ -74,7 +74,7 @@ ${PLACE_HELP}`,
 ${PLACE_HELP}`,
     options: { key: { type: 'string' }, ...PLACE },
     words: 1,
-    run: async (values: Values, words: readonly string[], state: string) => (await load()).executeCommand(values, words, state),
+    run: async (values: Values, words: readonly string[], state: string) => (await load()).executeCommand(values, words, state, terminal),
   },
   'govern cancel': {
     summary: 'end what waits in the timelock',
@@ -86,6 +86,6 @@ ${PLACE_HELP}`,
 ${SIGNER_HELP}${PLACE_HELP}`,
     options: { ...SIGNER, ...PLACE },
     words: 1,
-    run: async (values: Values, words: readonly string[], state: string) => (await load()).cancelCommand(values, words, state),
+    run: async (values: Values, words: readonly string[], state: string) => (await load()).cancelCommand(values, words, state, terminal),
   },
 } as const;

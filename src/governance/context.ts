@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
+import { keccak256, stringToBytes } from 'viem';
 import { Problem, unreadable } from '#base';
 import { connectChain, type ChainClient } from '#chain';
-import { TIMELOCK_ABI } from '#chain/abi';
-import { keccak256, stringToBytes } from 'viem';
+import { LEDGER_ANCHOR_ABI, TIMELOCK_ABI } from '#chain/abi';
 import { fileProblem, writeFileDurably } from '#supervisor';
 import { proposalText, readGovernanceText, readProposalText, type GovernedDeployment, type Proposal } from './core/core.ts';
 
@@ -44,13 +44,21 @@ export async function openGovernance(values: Values, defaultState: string): Prom
 }
 
 /** Addresses that do not belong together would show one thing and do another. */
-async function requireProposer(client: ChainClient, { safe, timelock }: GovernedDeployment): Promise<void> {
-  const is = await client.read('whether the Safe proposes to the timelock', async (viem) => {
-    const code = await viem.getCode({ address: timelock });
-    if (!code || code === '0x') return false;
-    return viem.readContract({ abi: TIMELOCK_ABI, address: timelock, functionName: 'hasRole', args: [PROPOSER_ROLE, safe] });
+async function requireProposer(client: ChainClient, { safe, timelock, anchor, vault }: GovernedDeployment): Promise<void> {
+  const wrong = await client.read('whether the contracts belong together', async (viem) => {
+    for (const [name, address] of Object.entries({ timelock, anchor, vault, safe })) {
+      const code = await viem.getCode({ address });
+      if (!code || code === '0x') return `there is no contract at ${address}, the ${name}`;
+    }
+    if (!(await viem.readContract({ abi: TIMELOCK_ABI, address: timelock, functionName: 'hasRole', args: [PROPOSER_ROLE, safe] })))
+      return `the Safe ${safe} is no proposer of the timelock ${timelock}`;
+    for (const [name, address] of Object.entries({ anchor, vault })) {
+      const owner = await viem.readContract({ abi: LEDGER_ANCHOR_ABI, address, functionName: 'owner' });
+      if (owner.toLowerCase() !== timelock) return `the ${name} ${address} belongs to ${owner.toLowerCase()}`;
+    }
+    return null;
   });
-  if (!is) throw new Problem('governance/other-deployment', `On this chain the Safe ${safe} is no proposer of the timelock ${timelock}.`, { safe, timelock });
+  if (wrong !== null) throw new Problem('governance/other-deployment', `The contracts do not belong together on this chain: ${wrong}.`);
 }
 
 export async function readProposal({ deployment }: Governing, path: string): Promise<Proposal> {
@@ -67,15 +75,27 @@ export async function writeProposal({ deployment }: Governing, path: string, pro
   });
 }
 
-export function say(line: string): void {
-  process.stdout.write(`${line}\n`);
+/** Who the commands talk to. */
+export interface Terminal {
+  say(line: string): void;
+  /** A person's answer; null where there is nobody to ask. */
+  ask(question: string): Promise<string | null>;
 }
 
+export const terminal: Terminal = {
+  say: (line) => void process.stdout.write(`${line}\n`),
+  ask: async (question) => {
+    if (!process.stdin.isTTY) return null;
+    const asking = createInterface({ input: process.stdin, output: process.stderr });
+    return asking.question(question).finally(() => asking.close());
+  },
+};
+
 /** After it was shown what is about to happen: a person's yes, or --yes where a program has asked one before. */
-export async function confirm(values: Values, question: string): Promise<void> {
+export async function confirm(values: Values, { ask }: Terminal, question: string): Promise<void> {
   if (values['yes'] === true) return;
-  if (!process.stdin.isTTY) throw new Problem('cli/bad-arguments', 'Nobody can be asked here, so nothing was signed: add --yes once you have read what it would do.');
-  const asking = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await asking.question(`${question} Type yes: `).finally(() => asking.close());
+  const answer = await ask(`${question} Type yes: `);
+  if (answer === null)
+    throw new Problem('cli/bad-arguments', 'Nobody can be asked here, so nothing was signed: add --yes once you have read what it would do.');
   if (answer.trim() !== 'yes') throw new Problem('cli/stopped', 'Nothing was signed.');
 }

@@ -20,13 +20,19 @@ export interface KeySigner extends Signer {
 /** The signer nodes talk among themselves, and a person may have to approve. */
 const PATIENCE_MS = 60_000;
 
-/** Of `--key FILE` or `--as owner`: exactly one of them. Signs nothing yet. */
-export async function openSigner(values: Values, governing: Governing): Promise<Signer> {
-  const [key, as] = [text(values, 'key'), text(values, 'as')];
-  if ((key === undefined) === (as === undefined)) throw new Problem('cli/bad-arguments', 'Say who signs: either --key FILE or --as owner.');
-  if (key !== undefined) return openKey(key);
+type Named = { readonly kind: 'key'; readonly file: string } | { readonly kind: 'owner' };
+
+/** Of `--key FILE` or `--as owner`: exactly one of them. Looks at nothing yet. */
+export function readSigner(values: Values): Named {
+  const [file, as] = [text(values, 'key'), text(values, 'as')];
+  if ((file === undefined) === (as === undefined)) throw new Problem('cli/bad-arguments', 'Say who signs: either --key FILE or --as owner.');
+  if (file !== undefined) return { kind: 'key', file };
   if (as !== 'owner') throw new Problem('cli/bad-arguments', `--as takes owner, not "${as!.slice(0, 40)}".`);
-  return openOwner(governing);
+  return { kind: 'owner' };
+}
+
+export async function openSigner(named: Named, governing: Governing): Promise<Signer> {
+  return named.kind === 'key' ? openKey(named.file) : openOwner(governing);
 }
 
 export async function openKey(file: string): Promise<KeySigner> {

@@ -38,7 +38,10 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'src/custody': { doors: ['#base', '#db', '#custody/intents'], packages: [...NOBLE, '@noble/secp256k1', 'viem'] },
   // What decodes without a chain: the operators' tool, and the nodes before they sign.
   'src/chain/abi': { doors: [], packages: ['viem'], pure: true },
-  'src/chain': { doors: ['#base', '#db', '#supervisor', '#custody', '#custody/intents'], packages: [...NOBLE, 'viem', '@safe-global/safe-deployments', '@safe-global/safe-smart-account'] },
+  'src/chain': {
+    doors: ['#base', '#db', '#supervisor', '#custody', '#custody/intents'],
+    packages: [...NOBLE, 'viem', '@safe-global/safe-deployments', '@safe-global/safe-smart-account'],
+  },
 
   // What a proposal would do is decided by the same pure functions for an operator who signs and for a node that does.
   'src/governance/core': { doors: ['#base', '#chain/abi', '#custody/intents'], packages: [...NOBLE, 'viem', 'zod'], pure: true },

@@ -11,7 +11,8 @@ export const CUSTODY_PROBLEMS = {
     status: 500,
     title: 'A key file cannot be used',
     retry: 'never',
-    howToSolve: 'Give the file back to its owner alone (chmod 600), or restore it; where it is of a rehearsal, the whole state folder can be deleted to start afresh.',
+    howToSolve:
+      'Give the file back to its owner alone (chmod 600), or restore it; where it is of a rehearsal, the whole state folder can be deleted to start afresh.',
   },
   'custody/operators-needed': {
     status: 409,

@@ -79,7 +79,9 @@ export async function canonicalSafeContracts(client: ChainClient): Promise<SafeC
     const canonical = deployment({ version: SAFE_VERSION })?.deployments.canonical;
     const code = canonical && (await client.read(`the code of Safe's ${name}`, (viem) => viem.getCode({ address: canonical.address as Hex })));
     if (!canonical || !code || keccak256(code) !== canonical.codeHash)
-      throw new Problem('chain/safe-contracts-missing', `Chain ${client.chainId} does not have the ${name} of Safe ${SAFE_VERSION} where every chain has it.`, { name });
+      throw new Problem('chain/safe-contracts-missing', `Chain ${client.chainId} does not have the ${name} of Safe ${SAFE_VERSION} where every chain has it.`, {
+        name,
+      });
     found.set(name, lower(canonical.address as Hex));
   }
   return Object.fromEntries(found) as unknown as SafeContracts;

@@ -62,7 +62,11 @@ const ROLE_GRANTED = topicOf('RoleGranted(bytes32,address,address)');
 
 /** All logs of timelock and Safe with one of these first topics since the deployment, in the order of the chain. */
 export async function governanceLogs(client: ChainClient, contracts: Contracts, topics: readonly Hex[], block: bigint): Promise<ChainLog[]> {
-  const { safe, timelock, block: { number } } = contracts;
+  const {
+    safe,
+    timelock,
+    block: { number },
+  } = contracts;
   const ranges: ChainLog[][] = [];
   for await (const logs of logsBackwards(client, { address: [safe, timelock], topics: [topics] }, number, block)) ranges.push(logs);
   return ranges.toReversed().flat();

@@ -3,20 +3,21 @@ import { isHex, Problem, type Hex } from '#base';
 import { governanceLogs } from '#chain';
 import { TIMELOCK_ABI } from '#chain/abi';
 import { timelockCancelTransaction, type TimelockCancelIntent } from '#custody/intents';
-import { confirm, openGovernance, say, type Governing, type Values } from '../context.ts';
+import { confirm, openGovernance, type Governing, type Terminal, type Values } from '../context.ts';
 import { decodeCall, describeCall, GOVERNANCE_TOPICS, shownAddress, timelockOperations, type TimelockOperation } from '../core/core.ts';
 import { prepareTransaction, sendTransaction } from '../send.ts';
-import { openSigner } from '../signer.ts';
+import { openSigner, readSigner } from '../signer.ts';
 import { judgedProposal } from './sign.ts';
 
 const CANCELLER_ROLE = keccak256(stringToBytes('CANCELLER_ROLE'));
 
 /** cairn govern cancel: ends a pending operation for good; it can only be proposed again. */
-export async function cancelCommand(values: Values, [what]: readonly string[], defaultState: string): Promise<number> {
+export async function cancelCommand(values: Values, [what]: readonly string[], defaultState: string, terminal: Terminal): Promise<number> {
+  const named = readSigner(values);
   const governing = await openGovernance(values, defaultState);
   const { deployment, client } = governing;
   const id = await operationNamed(governing, what!);
-  const signer = await openSigner(values, governing);
+  const signer = await openSigner(named, governing);
   const { address } = signer;
   const may = await client.read('who may cancel', (viem) =>
     viem.readContract({ abi: TIMELOCK_ABI, address: deployment.timelock, functionName: 'hasRole', args: [CANCELLER_ROLE, address] }),
@@ -25,8 +26,8 @@ export async function cancelCommand(values: Values, [what]: readonly string[], d
   const operation = (await operationsOf(governing)).findLast((candidate) => candidate.id === id);
   if (operation?.state !== 'pending')
     throw new Problem('governance/no-such-operation', `Operation ${id} is ${operation ? operation.state : 'unknown to the timelock'}.`, { operation: id });
-  say(['Nobody would be able to do this any more, unless it is proposed again:', ...describeOperation(governing, operation)].join('\n'));
-  await confirm(values, `Cancel it as ${shownAddress(deployment, address)}?`);
+  terminal.say(['Nobody would be able to do this any more, unless it is proposed again:', ...describeOperation(governing, operation)].join('\n'));
+  await confirm(values, terminal, `Cancel it as ${shownAddress(deployment, address)}?`);
   const data = encodeFunctionData({ abi: TIMELOCK_ABI, functionName: 'cancel', args: [id] });
   const { nonce, gas, maxFeePerGas, maxPriorityFeePerGas } = await prepareTransaction(client, address, deployment.timelock, data);
   const intent: TimelockCancelIntent = {
@@ -34,7 +35,7 @@ export async function cancelCommand(values: Values, [what]: readonly string[], d
     ...{ nonce, gas, maxFeePerGas, maxPriorityFeePerGas },
   };
   const { hash, block } = await sendTransaction(client, timelockCancelTransaction(intent), await signer.sign(intent));
-  say(`\nCancelled in block ${block}: ${hash}.`);
+  terminal.say(`\nCancelled in block ${block}: ${hash}.`);
   return 0;
 }
 
@@ -42,7 +43,8 @@ export async function cancelCommand(values: Values, [what]: readonly string[], d
 async function operationNamed(governing: Governing, what: string): Promise<Hex> {
   if (isHex(what, 32)) return what;
   const { judged } = await judgedProposal(governing, what);
-  if (judged.kind === 'owners') throw new Problem('governance/no-such-operation', 'A change of the Safe’s owners does not pass the timelock, and cannot be cancelled there.');
+  if (judged.kind === 'owners')
+    throw new Problem('governance/no-such-operation', 'A change of the Safe’s owners does not pass the timelock, and cannot be cancelled there.');
   return judged.id;
 }
 

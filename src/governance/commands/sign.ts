@@ -1,25 +1,26 @@
 import { Problem } from '#base';
-import { confirm, openGovernance, readProposal, say, writeProposal, type Governing, type Values } from '../context.ts';
+import { confirm, openGovernance, readProposal, writeProposal, type Governing, type Terminal, type Values } from '../context.ts';
 import { describeJudged, intentOf, judge, shownAddress, withSignature, type Judged, type Proposal } from '../core/core.ts';
 import { openSafe, type SafeSession } from '../safe.ts';
-import { openSigner } from '../signer.ts';
+import { openSigner, readSigner } from '../signer.ts';
 
 /** cairn govern sign: shows what it would do, asks, and adds one signature to the file. */
-export async function signCommand(values: Values, [file]: readonly string[], defaultState: string): Promise<number> {
+export async function signCommand(values: Values, [file]: readonly string[], defaultState: string, terminal: Terminal): Promise<number> {
+  const named = readSigner(values);
   const governing = await openGovernance(values, defaultState);
   const { proposal, judged } = await judgedProposal(governing, file!);
   const safe = await openSafe(governing);
   requireNext(safe, proposal);
-  const signer = await openSigner(values, governing);
+  const signer = await openSigner(named, governing);
   const { deployment, client } = governing;
   if (!safe.owners.includes(signer.address))
     throw new Problem('governance/no-part', `${shownAddress(deployment, signer.address)} is no owner of the Safe.`, { address: signer.address });
-  say(describeJudged(deployment, judged));
-  if (proposal.note !== '') say(`  the proposer says: ${proposal.note}`);
-  await confirm(values, `Sign it as ${shownAddress(deployment, signer.address)}?`);
+  terminal.say(describeJudged(deployment, judged));
+  if (proposal.note !== '') terminal.say(`  the proposer says: ${proposal.note}`);
+  await confirm(values, terminal, `Sign it as ${shownAddress(deployment, signer.address)}?`);
   const signed = withSignature(deployment, proposal, signer.address, await signer.sign(intentOf(client.chainId, deployment, proposal.transaction)));
   await writeProposal(governing, file!, signed);
-  say(`\n${signaturesText(governing, safe, signed)}`);
+  terminal.say(`\n${signaturesText(governing, safe, signed)}`);
   return 0;
 }
 

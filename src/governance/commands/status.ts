@@ -1,7 +1,7 @@
 import { readGovernance, type Governance } from '#chain';
 import { fromHex, toHex, type Hex } from '#base';
 import { isSignatureBy } from '#custody/intents';
-import { openGovernance, say, type Governing, type Values } from '../context.ts';
+import { openGovernance, type Governing, type Terminal, type Values } from '../context.ts';
 import { describeJudged, shownAddress, shownSeconds, type TimelockOperation } from '../core/core.ts';
 import { openSafe } from '../safe.ts';
 import { describeOperation, operationsOf } from './cancel.ts';
@@ -11,37 +11,44 @@ import { judgedProposal, signaturesText } from './sign.ts';
 const SIGNATURE_BYTES = 65;
 
 /** cairn govern status: who governs, what waits, and how far the proposals in files are. */
-export async function statusCommand(values: Values, files: readonly string[], defaultState: string): Promise<number> {
+export async function statusCommand(values: Values, files: readonly string[], defaultState: string, terminal: Terminal): Promise<number> {
   const governing = await openGovernance(values, defaultState);
   const { client, deployment } = governing;
   const { number } = await client.head();
   const governance = await readGovernance(client, { ...deployment, block: { number: BigInt(deployment.fromBlock) } }, number);
   const pending = (await operationsOf(governing)).filter(({ state }) => state === 'pending');
-  const waiting = await Promise.all(pending.map(async (operation) => ({ operation, signers: signersOf(governance, operation), state: await timelockState(governing, operation.id) })));
+  const waiting = await Promise.all(
+    pending.map(async (operation) => ({ operation, signers: signersOf(governance, operation), state: await timelockState(governing, operation.id) })),
+  );
   if (values['json'] === true) {
     const facts = { format: 'cairn-governance-status/1', block: number, governance, pending: waiting };
-    say(JSON.stringify(facts, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)));
+    terminal.say(JSON.stringify(facts, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)));
     return 0;
   }
-  say(whoGoverns(governing, governance).join('\n'));
-  say(`\n${waiting.length === 0 ? 'Nothing waits in the timelock.' : `Waiting in the timelock: ${waiting.length}`}`);
+  terminal.say(whoGoverns(governing, governance).join('\n'));
+  terminal.say(`\n${waiting.length === 0 ? 'Nothing waits in the timelock.' : `Waiting in the timelock: ${waiting.length}`}`);
   for (const { operation, signers, state } of waiting) {
     const left = state.kind === 'waiting' ? `${shownSeconds(state.leftS)} left` : 'due: anybody can execute it';
-    say(`\n  ${operation.id}: ${left}`);
-    say(describeOperation(governing, operation).map((line) => `  ${line}`).join('\n'));
-    say(`    proposed ${operation.proposedBy ? `by the Safe, signed by ${list(governing, signers)}` : 'NOT BY THE SAFE'} in ${operation.transaction}`);
-    say(`    cancelled by any of ${list(governing, governance.roles.CANCELLER_ROLE)}: cairn govern cancel ${operation.id}`);
+    terminal.say(`\n  ${operation.id}: ${left}`);
+    terminal.say(
+      describeOperation(governing, operation)
+        .map((line) => `  ${line}`)
+        .join('\n'),
+    );
+    terminal.say(`    proposed ${operation.proposedBy ? `by the Safe, signed by ${list(governing, signers)}` : 'NOT BY THE SAFE'} in ${operation.transaction}`);
+    terminal.say(`    cancelled by any of ${list(governing, governance.roles.CANCELLER_ROLE)}: cairn govern cancel ${operation.id}`);
   }
-  for (const file of files) await showFile(governing, file);
+  for (const file of files) await showFile(governing, file, terminal);
   return 0;
 }
 
-async function showFile(governing: Governing, file: string): Promise<void> {
+async function showFile(governing: Governing, file: string, terminal: Terminal): Promise<void> {
   const { proposal, judged } = await judgedProposal(governing, file);
   const safe = await openSafe(governing);
-  say(`\n${file}\n${describeJudged(governing.deployment, judged)}`);
-  if (proposal.transaction.nonce !== safe.nonce) say(`It is transaction ${proposal.transaction.nonce} of the Safe, whose next one is ${safe.nonce}: nobody signs it any more.`);
-  else say(signaturesText(governing, safe, proposal));
+  terminal.say(`\n${file}\n${describeJudged(governing.deployment, judged)}`);
+  if (proposal.transaction.nonce !== safe.nonce)
+    terminal.say(`It is transaction ${proposal.transaction.nonce} of the Safe, whose next one is ${safe.nonce}: nobody signs it any more.`);
+  else terminal.say(signaturesText(governing, safe, proposal));
 }
 
 function list({ deployment }: Governing, addresses: readonly Hex[]): string {
@@ -52,7 +59,9 @@ function list({ deployment }: Governing, addresses: readonly Hex[]): string {
 function signersOf({ safe }: Governance, { proposedBy }: TimelockOperation): Hex[] {
   if (!proposedBy) return [];
   const bytes = fromHex(proposedBy.signatures);
-  const signatures = Array.from({ length: Math.floor(bytes.length / SIGNATURE_BYTES) }, (_, i) => toHex(bytes.slice(i * SIGNATURE_BYTES, (i + 1) * SIGNATURE_BYTES)));
+  const signatures = Array.from({ length: Math.floor(bytes.length / SIGNATURE_BYTES) }, (_, i) =>
+    toHex(bytes.slice(i * SIGNATURE_BYTES, (i + 1) * SIGNATURE_BYTES)),
+  );
   return safe.owners.filter((owner) => signatures.some((signature) => isSignatureBy(owner, fromHex(proposedBy.safeTransaction), signature)));
 }
 

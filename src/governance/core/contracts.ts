@@ -15,7 +15,7 @@ const DEPLOYMENT = z.strictObject({
   timelock: ADDRESS,
   anchor: ADDRESS,
   vault: ADDRESS,
-  tokens: z.array(z.strictObject({ symbol: z.string(), decimals: z.int().min(0).max(38), address: ADDRESS })),
+  tokens: z.array(z.strictObject({ symbol: z.string().regex(/^[\w.-]{1,32}$/), decimals: z.int().min(0).max(38), address: ADDRESS })),
   owner: ADDRESS,
   guardian: ADDRESS,
   operators: z.array(ADDRESS),
@@ -46,10 +46,11 @@ export function jsonOf(text: string): unknown {
   }
 }
 
-/** The first thing that is wrong, in words. */
+/** The first thing that is wrong, in words; what of it comes from the file is shown without its control characters. */
 export function whyNot(error: z.ZodError): string {
   const [issue] = error.issues;
-  return issue && issue.path.length > 0 ? `${issue.path.join('.')}: ${issue.message}` : (issue?.message ?? 'it cannot be read');
+  const words = issue && issue.path.length > 0 ? `${issue.path.join('.')}: ${issue.message}` : (issue?.message ?? 'it cannot be read');
+  return words.replaceAll(/\p{C}/gu, '\ufffd').slice(0, 300);
 }
 
 /** The contracts that governance can act on, by the names that operators use. */

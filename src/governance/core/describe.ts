@@ -62,7 +62,8 @@ function plain(value: AbiValue): string {
 
 /** The whole of what is about to be signed, before anybody signs. */
 export function describeJudged(deployment: GovernedDeployment, judged: Judged): string {
-  if (judged.kind === 'owners') return ['The Safe would change its own owners, at once and without a delay:', ...describeCall(deployment, judged.call)].join('\n');
+  if (judged.kind === 'owners')
+    return ['The Safe would change its own owners, at once and without a delay:', ...describeCall(deployment, judged.call)].join('\n');
   const { id, scheduling, call } = judged;
   return [
     `The Safe would propose to the timelock, to be done ${shownSeconds(scheduling.delayS)} later unless it is cancelled:`,

@@ -69,7 +69,16 @@ export function timelockOperations(contracts: Contracts, logs: readonly Governan
         draft.calls = [...draft.calls, call];
         continue;
       }
-      const draft: Draft = { id, calls: [call], predecessor, salt: ZERO_32, delayS: delay, state: 'pending', transaction: log.transactionHash, proposedBy: null };
+      const draft: Draft = {
+        id,
+        calls: [call],
+        predecessor,
+        salt: ZERO_32,
+        delayS: delay,
+        state: 'pending',
+        transaction: log.transactionHash,
+        proposedBy: null,
+      };
       operations.push(draft);
       pending.set(id, draft);
       unclaimed.push(draft);

@@ -37,14 +37,16 @@ export function judge(contracts: Contracts, transaction: SafeTransaction): Judge
   if (operation !== 0) throw refused('delegatecall', 'The transaction would run foreign code as the Safe itself (operation 1, delegatecall).');
   if (safeTxGas !== 0n || baseGas !== 0n || gasPrice !== 0n || gasToken !== ZERO_ADDRESS || refundReceiver !== ZERO_ADDRESS)
     throw refused('refund', 'The transaction would pay whoever sends it out of the Safe, or limit its gas: these members are all zero.');
-  if (to !== contracts.timelock && to !== contracts.safe) throw refused('target', `The Safe only proposes to the timelock and changes its own owners; this calls ${to}.`, { to });
+  if (to !== contracts.timelock && to !== contracts.safe)
+    throw refused('target', `The Safe only proposes to the timelock and changes its own owners; this calls ${to}.`, { to });
   const call = decodeCall(contracts, { to, value, data });
   if (call.contract === 'safe') {
     requireGovernable(call);
     return { kind: 'owners', call };
   }
   const scheduling = schedulingOf(data);
-  if (!scheduling) throw refused('function', `The Safe proposes to the timelock (schedule, scheduleBatch); this calls ${call.function}.`, { function: call.function });
+  if (!scheduling)
+    throw refused('function', `The Safe proposes to the timelock (schedule, scheduleBatch); this calls ${call.function}.`, { function: call.function });
   if (call.function === 'scheduleBatch' && scheduling.calls.length < 2) throw refused('batch', 'A batch has two calls or more.');
   if (scheduling.predecessor !== ZERO_32) throw refused('predecessor', 'A proposal waits for its delay and for no other proposal.');
   for (const inner of call.inner) requireGovernable(inner);
@@ -58,4 +60,10 @@ function requireGovernable({ contract, function: name }: DecodedCall): void {
 /** What the group's owner key is asked to sign for it. Only after `judge`: the intent has no room for a delegatecall or a refund. */
 export function intentOf(chainId: bigint, contracts: Contracts, { to, value, data, nonce }: SafeTransaction): GovernanceIntent {
   return { kind: 'governance', chainId, safe: contracts.safe, to, value, data, nonce };
+}
+
+/** The same as a transaction, for `judge`: how a signer node looks at what it is asked to sign. */
+export function transactionOf({ to, value, data, nonce }: GovernanceIntent): SafeTransaction {
+  const zero = { operation: 0, safeTxGas: 0n, baseGas: 0n, gasPrice: 0n, gasToken: ZERO_ADDRESS, refundReceiver: ZERO_ADDRESS };
+  return { ...zero, to, value, data, nonce };
 }

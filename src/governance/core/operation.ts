@@ -46,7 +46,8 @@ export function scheduleData({ calls, predecessor, salt, delayS }: Scheduling): 
 /** Calldata that executes it once it is due. */
 export function executeData({ calls, predecessor, salt }: Operation): Hex {
   const [only] = calls;
-  if (calls.length === 1) return encodeFunctionData({ abi: TIMELOCK_ABI, functionName: 'execute', args: [only!.to, only!.value, only!.data, predecessor, salt] });
+  if (calls.length === 1)
+    return encodeFunctionData({ abi: TIMELOCK_ABI, functionName: 'execute', args: [only!.to, only!.value, only!.data, predecessor, salt] });
   return encodeFunctionData({ abi: TIMELOCK_ABI, functionName: 'executeBatch', args: [...batchOf(calls), predecessor, salt] });
 }
 

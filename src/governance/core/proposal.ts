@@ -11,12 +11,18 @@ const PROPOSAL = z.strictObject({
   chainId: z.string().regex(/^[1-9]\d{0,18}$/),
   safe: ADDRESS,
   timelock: ADDRESS,
-  /** Why, in the proposer's own words; signed by nobody. */
-  note: z.string().max(2_000),
+  /** Why, in the proposer's own words; signed by nobody. Without control characters, which could write over what a terminal shows beside it. */
+  note: z
+    .string()
+    .max(2_000)
+    .regex(/^\P{C}*$/u),
   transaction: z.strictObject({
     to: ADDRESS,
     value: UINT,
-    data: z.string().regex(/^0x(?:[0-9a-f]{2})*$/).max(200_000),
+    data: z
+      .string()
+      .regex(/^0x(?:[0-9a-f]{2})*$/)
+      .max(200_000),
     operation: z.int().min(0).max(255),
     safeTxGas: UINT,
     baseGas: UINT,
@@ -40,6 +46,11 @@ export interface Proposal {
   readonly transaction: SafeTransaction;
   /** One an owner, in the order of their addresses, as Safe takes them. */
   readonly signatures: readonly OwnerSignature[];
+}
+
+/** Whether the file's schema takes it. */
+export function isNote(text: string): boolean {
+  return PROPOSAL.shape.note.safeParse(text).success;
 }
 
 /** The 32 bytes that the owners sign. The members that an intent has no room for are zero after `judge`. */
@@ -66,7 +77,10 @@ export function readProposalText(deployment: GovernedDeployment, text: string): 
   if (!parsed.success) throw new Problem('governance/bad-proposal', `The file is no proposal: ${whyNot(parsed.error)}.`);
   const { chainId, safe, timelock, note, transaction: members } = parsed.data;
   if (chainId !== deployment.chainId || safe !== deployment.safe || timelock !== deployment.timelock)
-    throw new Problem('governance/other-deployment', `The proposal is for the Safe ${safe} on chain ${chainId}, not for ${deployment.safe} on chain ${deployment.chainId}.`);
+    throw new Problem(
+      'governance/other-deployment',
+      `The proposal is for the Safe ${safe} on chain ${chainId}, not for ${deployment.safe} on chain ${deployment.chainId}.`,
+    );
   const transaction: SafeTransaction = {
     ...members,
     data: members.data as Hex,
@@ -88,7 +102,10 @@ export function readProposalText(deployment: GovernedDeployment, text: string): 
 export function withSignature(deployment: GovernedDeployment, proposal: Proposal, owner: Hex, signature: Hex): Proposal {
   const digest = proposalDigest(deployment, proposal.transaction);
   if (!isSignatureBy(owner, digest, signature))
-    throw new Problem('governance/bad-signature', `A signature in the proposal is not by ${owner} over what the proposal says now.`, { owner, digest: toHex(digest) });
+    throw new Problem('governance/bad-signature', `A signature in the proposal is not by ${owner} over what the proposal says now.`, {
+      owner,
+      digest: toHex(digest),
+    });
   const others = proposal.signatures.filter((one) => one.owner !== owner);
   return { ...proposal, signatures: [...others, { owner, signature }].sort((a, b) => (a.owner < b.owner ? -1 : 1)) };
 }
