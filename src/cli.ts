@@ -6,7 +6,7 @@ import { GOVERN_COMMANDS } from '#governance/commands';
 /** One command of `cairn`: what it is called with, and what runs. Modules are loaded when the command is chosen, so that --help answers at once. */
 interface Command {
   readonly summary: string;
-  readonly help: string | (() => string);
+  readonly help: string | (() => Promise<string>);
   readonly options: NonNullable<ParseArgsConfig['options']>;
   /** How many words it takes beside its options; `some` is one or more. */
   readonly words: number | 'any' | 'some';
@@ -121,7 +121,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (!command && group.length > 0)
     throw new Problem('cli/unknown-command', `There is no command "${name} ${rest[0]!.slice(0, 40)}"; cairn knows ${group.join(', ')}.`);
   if (!command) throw new Problem('cli/unknown-command', `There is no command "${name.slice(0, 40)}"; cairn knows ${Object.keys(COMMANDS).join(', ')}.`);
-  if (rest.includes('--help') || rest.includes('-h')) return tell(typeof command.help === 'string' ? command.help : command.help());
+  if (rest.includes('--help') || rest.includes('-h')) return tell(typeof command.help === 'string' ? command.help : await command.help());
   const { values, positionals } = parse(command, rest);
   if (typeof command.words === 'number' && positionals.length !== command.words)
     throw new Problem('cli/bad-arguments', `cairn ${name} takes ${command.words === 0 ? 'no file' : 'one file'}.`);
@@ -133,9 +133,9 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 /** The command of the first word, or of the first two where that is one. */
-function named([first = '', second = '', ...rest]: readonly string[]): { readonly name: string; readonly rest: readonly string[] } {
-  const both = `${first} ${second}`;
-  return Object.hasOwn(COMMANDS, both) ? { name: both, rest } : { name: first, rest: second === '' ? rest : [second, ...rest] };
+function named(args: readonly string[]): { readonly name: string; readonly rest: readonly string[] } {
+  const both = args.slice(0, 2).join(' ');
+  return Object.hasOwn(COMMANDS, both) ? { name: both, rest: args.slice(2) } : { name: args[0] ?? '', rest: args.slice(1) };
 }
 
 function parse({ options }: Command, args: readonly string[]) {

@@ -1,6 +1,5 @@
 /** The door of the operators' commands: what each is called with. The commands themselves, and Safe's kit with them, are loaded when one runs. */
-import { terminal, type Values } from './context.ts';
-import { governableLines } from './core/core.ts';
+import { terminal, type Values } from './terminal.ts';
 
 const PLACE = { state: { type: 'string' }, deployment: { type: 'string' }, rpc: { type: 'string' } } as const;
 const SIGNER = { key: { type: 'string' }, as: { type: 'string' }, yes: { type: 'boolean' } } as const;
@@ -21,13 +20,14 @@ const load = () => import('./governance.ts');
 export const GOVERN_COMMANDS = {
   'govern propose': {
     summary: 'propose a change of the contracts, as a file to sign',
-    help: () => `cairn govern propose CONTRACT.FUNCTION NAME=VALUE ... --out FILE [--delay S] [--note TEXT]
+    help: async () => `cairn govern propose CONTRACT.FUNCTION NAME=VALUE ... --out FILE [--delay S] [--note TEXT]
 
   Writes a transaction of the Safe that proposes the change to the timelock, for two of the Safe's three owners to sign. Several
   changes in one proposal are done together or not at all. Addresses may be named: a token's symbol, safe, timelock, anchor, vault,
   owner, guardian, operator-1, operator-2. Amounts are minor units, delays seconds.
 
-${governableLines()
+${(await import('./core/core.ts'))
+  .governableLines()
   .map((line) => `    ${line}`)
   .join('\n')}
 
@@ -41,7 +41,7 @@ ${PLACE_HELP}`,
   },
   'govern sign': {
     summary: 'read a proposal and sign it',
-    help: () => `cairn govern sign FILE (--key FILE | --as owner) [--yes]
+    help: `cairn govern sign FILE (--key FILE | --as owner) [--yes]
 
   Shows what the proposal would do, from its bytes and not from its words, asks, and adds your signature to the file.
 
@@ -52,7 +52,7 @@ ${SIGNER_HELP}${PLACE_HELP}`,
   },
   'govern status': {
     summary: 'show who governs, what waits, who signed and who may cancel',
-    help: () => `cairn govern status [FILE ...] [--json]
+    help: `cairn govern status [FILE ...] [--json]
 
   Reads from the chain who has every role, the Safe's owners, and every operation that waits in the timelock: what it would do, the
   time left, who signed it, who may cancel it. With files, also how far these proposals are.
@@ -65,7 +65,7 @@ ${PLACE_HELP}`,
   },
   'govern execute': {
     summary: 'send a signed proposal, and do it once its delay is over',
-    help: () => `cairn govern execute FILE --key FILE
+    help: `cairn govern execute FILE --key FILE
 
   Sends the proposal through the Safe once enough owners have signed; run again after the delay, has the timelock do it. Anybody may:
   the key pays gas and decides nothing.
@@ -78,7 +78,7 @@ ${PLACE_HELP}`,
   },
   'govern cancel': {
     summary: 'end what waits in the timelock',
-    help: () => `cairn govern cancel (OPERATION | FILE) (--key FILE | --as owner) [--yes]
+    help: `cairn govern cancel (OPERATION | FILE) (--key FILE | --as owner) [--yes]
 
   Cancels an operation, by its id or by the file that proposed it. The guardian may, and the group's owner key; it can only be
   proposed again.

@@ -1,14 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import { keccak256, stringToBytes } from 'viem';
 import { Problem, unreadable } from '#base';
 import { connectChain, type ChainClient } from '#chain';
 import { LEDGER_ANCHOR_ABI, TIMELOCK_ABI } from '#chain/abi';
 import { fileProblem, writeFileDurably } from '#supervisor';
 import { proposalText, readGovernanceText, readProposalText, type GovernedDeployment, type Proposal } from './core/core.ts';
-
-export type Values = Readonly<Record<string, string | boolean | undefined>>;
+import { text, type Values } from './terminal.ts';
 
 /** The deployment that is governed, and the operator's own view of its chain. */
 export interface Governing {
@@ -18,13 +16,8 @@ export interface Governing {
   readonly stateDir: string;
 }
 
-export const GOVERNANCE_FILE = 'governance.json';
+const GOVERNANCE_FILE = 'governance.json';
 const PROPOSER_ROLE = keccak256(stringToBytes('PROPOSER_ROLE'));
-
-export function text(values: Values, name: string): string | undefined {
-  const value = values[name];
-  return typeof value === 'string' ? value : undefined;
-}
 
 /** Reads which deployment is meant and connects to its chain; writes nothing. cli/bad-arguments, cli/bad-state, cli/bad-file, chain/unreachable, chain/wrong-chain, governance/other-deployment. */
 export async function openGovernance(values: Values, defaultState: string): Promise<Governing> {
@@ -73,29 +66,4 @@ export async function writeProposal({ deployment }: Governing, path: string, pro
   await writeFileDurably(path, proposalText(deployment, proposal), 0o644).catch((error: unknown) => {
     throw fileProblem(error, path);
   });
-}
-
-/** Who the commands talk to. */
-export interface Terminal {
-  say(line: string): void;
-  /** A person's answer; null where there is nobody to ask. */
-  ask(question: string): Promise<string | null>;
-}
-
-export const terminal: Terminal = {
-  say: (line) => void process.stdout.write(`${line}\n`),
-  ask: async (question) => {
-    if (!process.stdin.isTTY) return null;
-    const asking = createInterface({ input: process.stdin, output: process.stderr });
-    return asking.question(question).finally(() => asking.close());
-  },
-};
-
-/** After it was shown what is about to happen: a person's yes, or --yes where a program has asked one before. */
-export async function confirm(values: Values, { ask }: Terminal, question: string): Promise<void> {
-  if (values['yes'] === true) return;
-  const answer = await ask(`${question} Type yes: `);
-  if (answer === null)
-    throw new Problem('cli/bad-arguments', 'Nobody can be asked here, so nothing was signed: add --yes once you have read what it would do.');
-  if (answer.trim() !== 'yes') throw new Problem('cli/stopped', 'Nothing was signed.');
 }

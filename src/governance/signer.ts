@@ -5,7 +5,8 @@ import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { Problem, type Hex } from '#base';
 import { loadKey, openDevelopmentCustody, signatureOf } from '#custody';
 import { addressOf, fromRecovered, intentDigest, type Intent, type Signature } from '#custody/intents';
-import { text, type Governing, type Values } from './context.ts';
+import type { Governing } from './context.ts';
+import { text, type Values } from './terminal.ts';
 
 /** Whoever signs: a person with a key file, or the group behind the door of custody, who is asked and may refuse. */
 export interface Signer {

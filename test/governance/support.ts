@@ -84,8 +84,19 @@ export async function governedChain(): Promise<GovernedChain> {
   await chain.request('evm_setAutomine', true);
   const { safe, safeContracts, timelock, anchor, vault, block } = deployment;
   const governed: GovernedDeployment = {
-    ...{ format: 'cairn-governance/1', chainId: String(client.chainId), rpcUrl: chain.rpcUrl, safe, safeContracts, timelock, anchor, vault },
-    ...{ tokens: [...deployment.tokens], owner, guardian, operators, fromBlock: String(block.number) },
+    format: 'cairn-governance/1',
+    chainId: String(client.chainId),
+    rpcUrl: chain.rpcUrl,
+    safe,
+    safeContracts,
+    timelock,
+    anchor,
+    vault,
+    tokens: [...deployment.tokens],
+    owner,
+    guardian,
+    operators,
+    fromBlock: String(block.number),
   };
   writeFileSync(join(stateDir, 'governance.json'), governanceText(governed));
 
@@ -98,11 +109,23 @@ export async function governedChain(): Promise<GovernedChain> {
     return said.join('\n');
   };
   return {
-    ...{ chain, client, deployment, governed, stateDir, keys, govern, keyFile, file },
+    chain,
+    client,
+    deployment,
+    governed,
+    stateDir,
+    keys,
+    govern,
+    keyFile,
+    file,
     schedule: async (words, signers) => {
       const out = file('proposal');
       await govern('propose', words, { out });
-      for (const who of signers) await govern('sign', [out], { ...(who === 'owner' ? { as: 'owner' } : { key: keyFile(who) }), yes: true });
+      for (const who of signers)
+        await govern('sign', [out], {
+          ...(who === 'owner' ? { as: 'owner' } : { key: keyFile(who) }),
+          yes: true,
+        });
       await govern('execute', [out], { key: keyFile('stranger') });
       return out;
     },
@@ -115,15 +138,27 @@ export async function governedChain(): Promise<GovernedChain> {
       await chain.request('anvil_impersonateAccount', from);
       await chain.request('anvil_setBalance', from, '0xde0b6b3a7640000');
       try {
-        await client.read('an attempt', (viem) => viem.call({ account: from, to, data }));
+        await client.read('an attempt', (viem) =>
+          viem.call({
+            account: from,
+            to,
+            data,
+          }),
+        );
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
         const { error: named, revertData } = describeRevert((error.facts['revertData'] ?? '0x') as Hex);
         return named ? (named.name === 'Error' ? named.args.join() : named.name) : revertData;
       }
-      const hash = await chain.request('eth_sendTransaction', { from, to, data });
+      const hash = await chain.request('eth_sendTransaction', {
+        from,
+        to,
+        data,
+      });
       for (;;) {
-        const receipt = (await chain.request('eth_getTransactionReceipt', hash)) as { status: Hex } | null;
+        const receipt = (await chain.request('eth_getTransactionReceipt', hash)) as {
+          status: Hex;
+        } | null;
         if (receipt === null) continue;
         assert.equal(receipt.status, '0x1', 'what would be done is done');
         return null;
@@ -135,7 +170,10 @@ export async function governedChain(): Promise<GovernedChain> {
     },
     close: () => {
       chain.stop();
-      rmSync(stateDir, { recursive: true, force: true });
+      rmSync(stateDir, {
+        recursive: true,
+        force: true,
+      });
     },
   };
 }

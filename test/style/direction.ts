@@ -46,7 +46,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   // What a proposal would do is decided by the same pure functions for an operator who signs and for a node that does.
   'src/governance/core': { doors: ['#base', '#chain/abi', '#custody/intents'], packages: [...NOBLE, 'viem', 'zod'], pure: true },
   'src/governance': {
-    doors: ['#base', '#supervisor', '#chain', '#custody', '#custody/intents', '#governance/core'],
+    doors: ['#base', '#supervisor', '#chain', '#chain/abi', '#custody', '#custody/intents', '#governance/core'],
     packages: [...NOBLE, 'viem', '@safe-global/protocol-kit'],
   },
 

@@ -3,11 +3,12 @@ import { isHex, Problem, type Hex } from '#base';
 import { governanceLogs } from '#chain';
 import { TIMELOCK_ABI } from '#chain/abi';
 import { timelockCancelTransaction, type TimelockCancelIntent } from '#custody/intents';
-import { confirm, openGovernance, type Governing, type Terminal, type Values } from '../context.ts';
+import { openGovernance, type Governing } from '../context.ts';
 import { decodeCall, describeCall, GOVERNANCE_TOPICS, shownAddress, timelockOperations, type TimelockOperation } from '../core/core.ts';
 import { prepareTransaction, sendTransaction } from '../send.ts';
 import { openSigner, readSigner } from '../signer.ts';
 import { judgedProposal } from './sign.ts';
+import { confirm, type Terminal, type Values } from '../terminal.ts';
 
 const CANCELLER_ROLE = keccak256(stringToBytes('CANCELLER_ROLE'));
 
@@ -31,8 +32,14 @@ export async function cancelCommand(values: Values, [what]: readonly string[], d
   const data = encodeFunctionData({ abi: TIMELOCK_ABI, functionName: 'cancel', args: [id] });
   const { nonce, gas, maxFeePerGas, maxPriorityFeePerGas } = await prepareTransaction(client, address, deployment.timelock, data);
   const intent: TimelockCancelIntent = {
-    ...{ kind: 'timelockCancel', chainId: client.chainId, timelock: deployment.timelock, operation: id },
-    ...{ nonce, gas, maxFeePerGas, maxPriorityFeePerGas },
+    kind: 'timelockCancel',
+    chainId: client.chainId,
+    timelock: deployment.timelock,
+    operation: id,
+    nonce,
+    gas,
+    maxFeePerGas,
+    maxPriorityFeePerGas,
   };
   const { hash, block } = await sendTransaction(client, timelockCancelTransaction(intent), await signer.sign(intent));
   terminal.say(`\nCancelled in block ${block}: ${hash}.`);

@@ -1,12 +1,13 @@
 import { Problem, type Hex } from '#base';
 import { TIMELOCK_ABI } from '#chain/abi';
 import { transactionDigest } from '#custody/intents';
-import { openGovernance, text, type Governing, type Terminal, type Values } from '../context.ts';
+import { openGovernance, type Governing } from '../context.ts';
 import { describeJudged, executeData, shownSeconds, type Judged, type Proposal } from '../core/core.ts';
 import { openSafe } from '../safe.ts';
 import { chainTimeS, prepareTransaction, sendTransaction } from '../send.ts';
 import { openKey, type KeySigner } from '../signer.ts';
 import { judgedProposal, requireNext } from './sign.ts';
+import { text, type Terminal, type Values } from '../terminal.ts';
 
 type Step = Extract<Judged, { kind: 'proposal' }>;
 

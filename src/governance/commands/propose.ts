@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { Problem, toHex } from '#base';
 import { TIMELOCK_ABI } from '#chain/abi';
-import { openGovernance, text, writeProposal, type Governing, type Terminal, type Values } from '../context.ts';
+import { openGovernance, writeProposal, type Governing } from '../context.ts';
 import { describeJudged, isNote, judge, readRequest, scheduleData, shownSeconds, ZERO_32, type Call } from '../core/core.ts';
 import { openSafe } from '../safe.ts';
 import { refusalOf } from '../send.ts';
+import { text, type Terminal, type Values } from '../terminal.ts';
 
 const MAX_DELAY_S = 10n * 365n * 86_400n;
 

@@ -1,8 +1,9 @@
 import { Problem } from '#base';
-import { confirm, openGovernance, readProposal, writeProposal, type Governing, type Terminal, type Values } from '../context.ts';
+import { openGovernance, readProposal, writeProposal, type Governing } from '../context.ts';
 import { describeJudged, intentOf, judge, shownAddress, withSignature, type Judged, type Proposal } from '../core/core.ts';
 import { openSafe, type SafeSession } from '../safe.ts';
 import { openSigner, readSigner } from '../signer.ts';
+import { confirm, type Terminal, type Values } from '../terminal.ts';
 
 /** cairn govern sign: shows what it would do, asks, and adds one signature to the file. */
 export async function signCommand(values: Values, [file]: readonly string[], defaultState: string, terminal: Terminal): Promise<number> {

@@ -1,12 +1,13 @@
 import { readGovernance, type Governance } from '#chain';
 import { fromHex, toHex, type Hex } from '#base';
 import { isSignatureBy } from '#custody/intents';
-import { openGovernance, type Governing, type Terminal, type Values } from '../context.ts';
+import { openGovernance, type Governing } from '../context.ts';
 import { describeJudged, shownAddress, shownSeconds, type TimelockOperation } from '../core/core.ts';
 import { openSafe } from '../safe.ts';
 import { describeOperation, operationsOf } from './cancel.ts';
 import { timelockState } from './execute.ts';
 import { judgedProposal, signaturesText } from './sign.ts';
+import { type Terminal, type Values } from '../terminal.ts';
 
 const SIGNATURE_BYTES = 65;
 

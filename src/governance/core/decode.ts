@@ -46,8 +46,8 @@ export function decodeCall(contracts: Contracts, { to, value, data }: Call): Dec
   if (!contract) throw new Problem('governance/undecodable', `${to} is none of the contracts of this deployment.`, { to });
   if (value !== 0n) throw new Problem('governance/undecodable', `The call sends ${value} wei, and none of our contracts takes native coin.`, { to });
   const { name, inputs, args } = decoded(contract, data);
-  const arguments_ = inputs.map((input, i): DecodedArgument => ({ name: input.name ?? '', type: input.type, value: valueOf(args[i]) }));
-  return { contract, function: name, args: arguments_, inner: innerCalls(contract, name, arguments_).map((call) => decodeCall(contracts, call)) };
+  const shown = inputs.map((input, i): DecodedArgument => ({ name: input.name ?? '', type: input.type, value: valueOf(args[i]) }));
+  return { contract, function: name, args: shown, inner: innerCalls(contract, name, shown).map((call) => decodeCall(contracts, call)) };
 }
 
 function decoded(contract: ContractName, data: Hex): { name: string; inputs: readonly AbiParameter[]; args: readonly unknown[] } {

@@ -43,9 +43,9 @@ export function describeCall(deployment: GovernedDeployment, call: DecodedCall, 
   const decimals = deployment.tokens.find(({ address }) => address === token);
   const shown = ({ name, type, value }: DecodedArgument): string => {
     if (type === 'address') return shownAddress(deployment, value as Hex);
-    if (name === 'role') return `${String(value)} (${ROLES.get(value as Hex) ?? 'no role of the timelock'})`;
-    if (AMOUNTS.includes(name) && decimals) return `${String(value)} (${formatDecimal(value as bigint, decimals.decimals)} ${decimals.symbol})`;
-    if (name === 'newDelay' || name === 'delay') return `${String(value)} (${shownSeconds(value as bigint)})`;
+    if (name === 'role') return `${plain(value)} (${ROLES.get(value as Hex) ?? 'no role of the timelock'})`;
+    if (AMOUNTS.includes(name) && decimals) return `${plain(value)} (${formatDecimal(value as bigint, decimals.decimals)} ${decimals.symbol})`;
+    if (name === 'newDelay' || name === 'delay') return `${plain(value)} (${shownSeconds(value as bigint)})`;
     return plain(value);
   };
   const width = Math.max(0, ...call.args.map(({ name }) => name.length));

@@ -28,8 +28,8 @@ const SAFE_EVENTS = ['SafeMultiSigTransaction', 'ExecutionSuccess'] as const;
 
 /** topic 0 of every event that `timelockOperations` reads: what to ask a node for, at the addresses of the timelock and the Safe. */
 export const GOVERNANCE_TOPICS: readonly Hex[] = [
-  ...TIMELOCK_EVENTS.map((eventName) => encodeEventTopics({ abi: TIMELOCK_ABI, eventName })[0]!),
-  ...SAFE_EVENTS.map((eventName) => encodeEventTopics({ abi: SAFE_ABI, eventName })[0]!),
+  ...TIMELOCK_EVENTS.map((eventName) => encodeEventTopics({ abi: TIMELOCK_ABI, eventName })[0]),
+  ...SAFE_EVENTS.map((eventName) => encodeEventTopics({ abi: SAFE_ABI, eventName })[0]),
 ];
 
 type Draft = { -readonly [Member in keyof TimelockOperation]: TimelockOperation[Member] };

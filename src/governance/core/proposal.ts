@@ -62,8 +62,16 @@ export function proposalText(deployment: GovernedDeployment, { note, transaction
   const { chainId, safe, timelock } = deployment;
   const { to, value, data, operation, safeTxGas, baseGas, gasPrice, gasToken, refundReceiver, nonce } = transaction;
   const members = {
-    ...{ to, value: String(value), data, operation, safeTxGas: String(safeTxGas), baseGas: String(baseGas), gasPrice: String(gasPrice) },
-    ...{ gasToken, refundReceiver, nonce: String(nonce) },
+    to,
+    value: String(value),
+    data,
+    operation,
+    safeTxGas: String(safeTxGas),
+    baseGas: String(baseGas),
+    gasPrice: String(gasPrice),
+    gasToken,
+    refundReceiver,
+    nonce: String(nonce),
   };
   return `${JSON.stringify({ format: 'cairn-proposal/1', chainId, safe, timelock, note, transaction: members, signatures }, null, 1)}\n`;
 }

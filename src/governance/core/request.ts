@@ -33,7 +33,7 @@ export function readRequest(deployment: GovernedDeployment, words: readonly stri
   for (const word of words) {
     if (!word.includes('=')) requests.push({ head: word, values: [] });
     else if (requests.length === 0) throw wrong(`"${word.slice(0, 60)}" stands before any function.`);
-    else requests.at(-1)!.values.push(word);
+    else requests.at(-1).values.push(word);
   }
   if (requests.length === 0) throw wrong('No change was asked for: CONTRACT.FUNCTION NAME=VALUE ….');
   return requests.map(({ head, values }) => callOf(deployment, head, values));

@@ -110,7 +110,7 @@ describe('the deployment', () => {
       { operators: [address('a3'), address('a5')] },
       { operators: [address('a4'), address('a5')] },
       { guardian: address('a3') },
-      { guardian: (privateKeyToAddress(DEPLOYER) as Hex).toLowerCase() as Hex },
+      { guardian: privateKeyToAddress(DEPLOYER).toLowerCase() as Hex },
     ])
       await assert.rejects(deploy({ ...options, ...twice }), refusal('chain/keys-not-apart'));
     assert.equal((await client.head()).number, 0n);

@@ -31,15 +31,13 @@ describe('whoever attacks governance', function () {
   const scheduleOf = (data: Hex, delay = BigInt(DELAY_S)): Hex => call(TIMELOCK_ABI, 'schedule', [at.deployment.vault, 0n, data, ZERO_32, ZERO_32, delay]);
   const signerRotation = (): Hex => call(SETTLEMENT_VAULT_ABI, 'setSigner', [NEW]);
   const intent = (over: Partial<GovernanceIntent> = {}): GovernanceIntent => ({
-    ...{
-      kind: 'governance',
-      chainId: at.client.chainId,
-      safe: at.deployment.safe,
-      to: at.deployment.timelock,
-      value: 0n,
-      data: scheduleOf(signerRotation()),
-      nonce: 0n,
-    },
+    kind: 'governance',
+    chainId: at.client.chainId,
+    safe: at.deployment.safe,
+    to: at.deployment.timelock,
+    value: 0n,
+    data: scheduleOf(signerRotation()),
+    nonce: 0n,
     ...over,
   });
   const sign = (key: Hex, over: Partial<GovernanceIntent> = {}): Hex =>
@@ -141,7 +139,7 @@ describe('whoever attacks governance', function () {
       assert.equal(await at.attempt(stranger, safe, exec(joined([operator1, sign(operator1, other)], [operator2, sign(operator2, other)]))), 'GS026');
     const signatures = joined([operator1, sign(operator1)], [operator2, sign(operator2)]);
     assert.equal(await at.attempt(stranger, safe, exec(signatures)), null);
-    assert.equal(await at.attempt(guardian, at.deployment.timelock, call(TIMELOCK_ABI, 'cancel', [(await operations()).at(-1)!.id])), null);
+    assert.equal(await at.attempt(guardian, at.deployment.timelock, call(TIMELOCK_ABI, 'cancel', [(await operations()).at(-1).id])), null);
     assert.equal(await at.attempt(stranger, safe, exec(signatures)), 'GS026', 'a second time');
   });
 
@@ -349,7 +347,8 @@ describe('whoever attacks governance', function () {
     }
     assert.deepEqual(held, { PROPOSER_ROLE: ['safe'], CANCELLER_ROLE: ['owner', 'guardian'], EXECUTOR_ROLE: ['anybody'], DEFAULT_ADMIN_ROLE: ['timelock'] });
     const { roles, anchor: log, vault: money, safe: state } = await at.governance();
-    const names = (addresses: readonly Hex[]) => addresses.map((address) => Object.keys(everybody).find((name) => everybody[name] === address)).sort();
+    const names = (addresses: readonly Hex[]): string[] =>
+      addresses.map((address) => Object.keys(everybody).find((name) => everybody[name] === address) ?? address).sort();
     assert.deepEqual(
       Object.fromEntries(Object.entries(roles).map(([role, addresses]) => [role, names(addresses)])),
       Object.fromEntries(Object.entries(held).map(([role, holders]) => [role, holders.sort()])),

@@ -38,10 +38,10 @@ describe('a change of the contracts, governed', function () {
       /Signed by (?=.*\(the owner\))(?=.*\(operator 2\)).*That is enough/,
     );
     assert.match(await at.govern('status', [out]), /Nothing waits[\s\S]*vault\.setSigner[\s\S]*That is enough/);
-    assert.match(await at.govern('execute', [out], { key: at.keyFile('stranger') }), /Sent through the Safe in block \d+[\s\S]*waits in the timelock for 2 d/);
+    assert.match(await at.govern('execute', [out], { key: at.keyFile('stranger') }), /Sent through the Safe in block \d+[\s\S]*waits in the timelock for \d/);
 
     const status = await at.govern('status', [out]);
-    assert.match(status, /Waiting in the timelock: 1\n\n {2}0x[0-9a-f]{64}: (2 d 0 h|47 h 59 min) left/);
+    assert.match(status, /Waiting in the timelock: 1\n\n {2}0x[0-9a-f]{64}: [0-9 a-z]+ left/);
     assert.match(status, /signed by (?=.*\(the owner\))(?=.*\(operator 2\))/);
     assert.match(status, /cancelled by any of (?=.*\(the owner\))(?=.*\(the guardian\))/);
     assert.match(status, /whose next one is 1: nobody signs it any more/);
