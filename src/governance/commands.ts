@@ -88,4 +88,17 @@ ${SIGNER_HELP}${PLACE_HELP}`,
     words: 1,
     run: async (values: Values, words: readonly string[], state: string) => (await load()).cancelCommand(values, words, state, terminal),
   },
+  'govern pause': {
+    summary: 'stop the vault or the anchor at once, as the guardian',
+    help: `cairn govern pause (vault | anchor) --key FILE [--yes]
+
+  The guardian's brake: at once, without the Safe and without a delay. Only the timelock unpauses, after a proposal and its delay.
+
+  --key FILE         the guardian's key: 32 bytes in hexadecimal, in a file that only its owner can read
+  --yes              do not ask: it was read before
+${PLACE_HELP}`,
+    options: { key: { type: 'string' }, yes: { type: 'boolean' }, ...PLACE },
+    words: 1,
+    run: async (values: Values, words: readonly string[], state: string) => (await load()).pauseCommand(values, words, state, terminal),
+  },
 } as const;

@@ -8,14 +8,21 @@ import { fromHex, ManualClock, Problem, type BookId, type Hex } from '#base';
 import { connectChain, deploy, describeRevert, readGovernance, type ChainClient, type Deployment, type Governance } from '#chain';
 import { openDevelopmentCustody } from '#custody';
 import { addressOf } from '#custody/intents';
-import { cancelCommand, executeCommand, proposeCommand, signCommand, statusCommand } from '#governance';
+import { cancelCommand, executeCommand, pauseCommand, proposeCommand, signCommand, statusCommand } from '#governance';
 import { governanceText, type GovernedDeployment } from '#governance/core';
 import { testDatabase } from '../support/postgres.ts';
 import { devKey, startTestChain, type TestChain } from '../chain/anvil.ts';
 
 export const DEPLOYER = devKey(9);
 export const DELAY_S = 172_800;
-const COMMANDS = { propose: proposeCommand, sign: signCommand, status: statusCommand, execute: executeCommand, cancel: cancelCommand } as const;
+const COMMANDS = {
+  propose: proposeCommand,
+  sign: signCommand,
+  status: statusCommand,
+  execute: executeCommand,
+  cancel: cancelCommand,
+  pause: pauseCommand,
+} as const;
 
 export function addressOfKey(key: Hex): Hex {
   return addressOf(secp256k1.getPublicKey(fromHex(key)));

@@ -81,8 +81,15 @@ describe('a change of the contracts, governed', function () {
   });
 
   it('pauses by the guardian at once, and unpauses through the timelock only', async () => {
-    const guardian = addressOfKey(at.keys.guardian);
-    assert.equal(await at.attempt(guardian, at.deployment.vault, call(SETTLEMENT_VAULT_ABI, 'pause')), null);
+    const key = at.keyFile('guardian');
+    await assert.rejects(at.govern('pause', ['vault'], { key: at.keyFile('operator1'), yes: true }), refusal('governance/no-part'));
+    await assert.rejects(at.govern('pause', ['safe'], { key, yes: true }), refusal('cli/bad-arguments'));
+    await assert.rejects(at.govern('pause', ['vault'], {}), refusal('cli/bad-arguments'));
+    await assert.rejects(at.govern('pause', ['vault'], { key }, 'no'), refusal('cli/stopped'));
+    assert.match(await at.govern('pause', ['vault'], { key }, 'yes'), /pays nobody[\s\S]*Paused in block/);
+    assert.match(await at.govern('pause', ['anchor'], { key, yes: true }), /takes no leaf[\s\S]*Paused in block/);
+    await assert.rejects(at.govern('pause', ['vault'], { key, yes: true }), /IsPaused/);
+    assert.match(await at.govern('status', []), /Anchor 0x[0-9a-f]{40}, PAUSED[\s\S]*Vault 0x[0-9a-f]{40}, PAUSED/);
     await finish(await at.schedule(['vault.unpause'], ['operator1', 'operator2']));
     assert.equal((await at.governance()).vault.paused, false);
   });

@@ -31,7 +31,7 @@ function log(
   const abi: Abi = from === 'safe' ? SAFE_ABI : TIMELOCK_ABI;
   const topics = encodeEventTopics({ abi, eventName, args: indexed });
   const data = types === '' ? '0x' : encodeAbiParameters(parseAbiParameters(types) as never, values as never);
-  return { address: DEPLOYMENT[from], topics: topics, data, transactionHash };
+  return { address: DEPLOYMENT[from], topics: topics as Hex[], data, transactionHash };
 }
 
 function scheduled(what: Scheduling, at: Hex): GovernanceLog[] {
