@@ -17,7 +17,6 @@ import {
 } from '#base';
 
 export * from './intentText.ts';
-export * from './signRequest.ts';
 export * from './signature.ts';
 
 /** The three keys, each a root of its own: who anchors, who pays, who governs. */
