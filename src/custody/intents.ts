@@ -18,7 +18,6 @@ import {
 import { transactionDigest, type UnsignedTransaction } from './transaction.ts';
 
 export * from './intentText.ts';
-export * from './signRequest.ts';
 export * from './signature.ts';
 export * from './transaction.ts';
 

@@ -1,6 +1,5 @@
 import { isHex, Problem, utf8, type Hex } from '#base';
-import { intentDigest, roleOf, type Intent, type Role } from './intents.ts';
-import { intentFromJson, intentToJson } from './intentText.ts';
+import { intentDigest, intentFromJson, intentToJson, roleOf, type Intent, type Role } from '#custody/intents';
 
 /** What a coordinator asks the signers of a set for, each by itself: never a digest, always what it is the digest of. */
 export interface SignRequest {

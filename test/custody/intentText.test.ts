@@ -4,7 +4,7 @@ import { Problem, type BookId, type Hex, type WindowId } from '#base';
 import { intentFromJson, intentToJson, type Intent } from '#custody/intents';
 
 const hex = (bytes: number): fc.Arbitrary<Hex> =>
-  fc.uint8Array({ minLength: bytes, maxLength: bytes }).map((value) => `0x${Buffer.from(value).toString('hex')}` as Hex);
+  fc.uint8Array({ minLength: bytes, maxLength: bytes }).map((value) => `0x${Buffer.from(value).toString('hex')}` satisfies Hex);
 const uint = (bits: number): fc.Arbitrary<bigint> => fc.bigInt({ min: 0n, max: (1n << BigInt(bits)) - 1n });
 
 const intent: fc.Arbitrary<Intent> = fc.oneof(
@@ -59,7 +59,7 @@ describe('intents in JSON', () => {
         const json: unknown = JSON.parse(intentToJson(value));
         for (const path of paths(json)) {
           for (const wrong of [undefined, null, -1, 1.5, 2 ** 60, '', '0X00', '0x0', '01', '-1', '1e3', 'ff', '9'.repeat(79), [], {}, true])
-            assert.throws(() => intentFromJson(replaced(json, path, wrong)), isRefusal, `${path.join('.')} = ${String(wrong)}`);
+            assert.throws(() => intentFromJson(replaced(json, path, wrong)), isRefusal, `${path.join('.')} = ${JSON.stringify(wrong)}`);
         }
         assert.throws(() => intentFromJson({ ...(json as object), digest: `0x${'00'.repeat(32)}` }), isRefusal);
       }),

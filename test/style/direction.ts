@@ -35,9 +35,9 @@ export const ROWS: Readonly<Record<string, Row>> = {
   },
 
   'src/custody/intents.ts': { doors: ['#base'], packages: NOBLE, pure: true },
-  'src/custody/signRequest.ts': { doors: ['#base'], packages: [], pure: true },
+  'src/custody/signRequest.ts': { doors: ['#base', '#custody/intents'], packages: [], pure: true },
   // The client in front of the signer nodes: their wire, and nothing else of theirs.
-  'src/custody/threshold': { doors: ['#base', '#custody/intents', '#mpc/node/wire'], packages: [] },
+  'src/custody/threshold': { doors: ['#base', '#custody/intents', '#custody/requests', '#mpc/node/wire'], packages: [] },
   'src/custody/intentText.ts': { doors: ['#base'], packages: [], pure: true },
   'src/custody/signature.ts': { doors: ['#base'], packages: [...NOBLE, '@noble/secp256k1'], pure: true },
   'src/custody/transaction.ts': { doors: ['#base'], packages: NOBLE, pure: true },
@@ -105,7 +105,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'mpc/protocol': { doors: ['#base'], packages: NOBLE, pure: true, builtins: ['node:crypto'] },
   'mpc/protocol/sign/verify.ts': { doors: ['#base'], packages: [...NOBLE, '@noble/secp256k1'], pure: true, builtins: ['node:crypto'] },
   'mpc/node': {
-    doors: [...CORES, '#feed/core', '#governance/core', '#mpc/protocol', '#supervisor'],
+    doors: [...CORES, '#custody/requests', '#feed/core', '#governance/core', '#mpc/protocol', '#supervisor'],
     packages: [...NOBLE, '@noble/secp256k1', 'viem', 'zod', 'pino', 'prom-client'],
   },
   // The policy decides by what it is given; the rest of a node keeps it, with everything else that must outlive the process.

@@ -123,16 +123,18 @@ export class EpochSwitch {
   }
 
   #turn(keyId: string, step: (state: Epochs) => Turn): Promise<void> {
-    const turn = this.#turns.then(async () => {
-      const before = this.#state(keyId);
-      const { state, duties } = step(before);
-      for (const duty of duties) await this.#do(keyId, before, state, duty);
-      const { erasing } = state;
-      // The store has erased what was outranked, with the line that says so.
-      this.#states.set(keyId, erasing.reduce((after, epochId) => erased(after, epochId).state, state)); // prettier-ignore
-    });
+    const turn = this.#turns.then(() => this.#take(keyId, step));
     this.#turns = turn.catch(() => undefined);
     return turn;
+  }
+
+  async #take(keyId: string, step: (state: Epochs) => Turn): Promise<void> {
+    const before = this.#state(keyId);
+    const { state, duties } = step(before);
+    for (const duty of duties) await this.#do(keyId, before, state, duty);
+    // The store has erased what was outranked, with the line that says so.
+    const settled = state.erasing.reduce((after, epochId) => erased(after, epochId).state, state);
+    this.#states.set(keyId, settled);
   }
 
   async #do(keyId: string, before: Epochs, after: Epochs, duty: Duty): Promise<void> {

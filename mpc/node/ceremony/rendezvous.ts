@@ -88,7 +88,7 @@ export class Rendezvous {
   }
 
   #met(named: Uint8Array, { own, theirs }: Present, peers: readonly PartyId[]): Met {
-    const presences = new Map([...theirs]).set(this.#group.own, own);
+    const presences = new Map(theirs).set(this.#group.own, own);
     const inOrder = [...peers, this.#group.own].sort((a, b) => a - b).map((party) => presences.get(party)!);
     const numbers = inOrder.map((presence) => Buffer.from(presence).readUInt32BE(DRAW_BYTES));
     return { id: toHex(sha256(utf8('cairn/met/v1\n'), named, ...inOrder)), number: Math.max(...numbers) };

@@ -1,3 +1,4 @@
+import { on } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { Problem, toHex, type Hex, type ProblemCode } from '#base';
 import { decodePair, type SetupParameters } from '#mpc/protocol';
@@ -17,7 +18,7 @@ export async function setUpPair(parameters: SetupParameters, talk: Talk): Promis
     for (let round = 0; round < SETUP_ROUNDS; round++) {
       const { bytes } = expect('message', await said.next());
       const answer = await talk.each(round, new Map([[peer, bytes]]));
-      worker.postMessage(answer.get(peer)!);
+      worker.postMessage(answer.get(peer)!, []);
     }
     const { pair } = expect('done', await said.next());
     return { peer, generation, setupId: setupIdOf(pair), secrets: pair };
@@ -36,28 +37,14 @@ function expect<Kind extends SetupSaid['kind']>(kind: Kind, said: SetupSaid): Ex
   return said as Extract<SetupSaid, { kind: Kind }>;
 }
 
+/** What the thread says, in order; its failure where it fails, also where it ends too early. */
 function queueOf(worker: Worker): { next(): Promise<SetupSaid> } {
-  const said: SetupSaid[] = [];
-  let ended: unknown;
-  let wake = (): void => undefined;
-  worker.on('message', (message: SetupSaid) => {
-    said.push(message);
-    wake();
-  });
-  worker.on('error', (error) => {
-    ended = error;
-    wake();
-  });
-  worker.on('exit', () => {
-    ended ??= new Problem('wire/failed', 'The thread of a set-up ended before its end.');
-    wake();
-  });
+  const said = on(worker, 'message', { close: ['exit'] });
   return {
     next: async () => {
-      while (said.length === 0 && ended === undefined) await new Promise<void>((resolve) => (wake = resolve));
-      const first = said.shift();
-      if (first) return first;
-      throw ended;
+      const { done, value } = await said.next();
+      if (done === true) throw new Problem('wire/failed', 'The thread of a set-up ended before its end.');
+      return (value as [SetupSaid])[0];
     },
   };
 }

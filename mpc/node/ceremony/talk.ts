@@ -61,6 +61,6 @@ export class Talk {
 
 /** What a step gives, or the Problem that its abort is. */
 export function value<Result extends object>(outcome: Result | Aborted): Exclude<Result, Aborted> {
-  if ('kind' in outcome && outcome.kind === 'abort') throw (outcome as Aborted).abort.problem;
+  if ('kind' in outcome && outcome.kind === 'abort') throw outcome.abort.problem;
   return outcome as Exclude<Result, Aborted>;
 }

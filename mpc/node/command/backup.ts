@@ -51,7 +51,14 @@ export async function restoreCommand({ folder, file, recoveryFile, random, tell 
   const secret = (await read(recoveryFile)).trim();
   if (!isHex(secret, 32)) throw new Problem('mpc/bad-backup', `${recoveryFile} holds no recovery secret.`);
   // Confirmations play no part while a share comes back.
-  const store = await NodeStore.open({ folder, node: nodeName(party), provider: await providerOf(config), random, isConfirmation: () => false });
+  const store = await NodeStore.open({
+    folder,
+    node: nodeName(party),
+    provider: await providerOf(config),
+    random,
+    isConfirmation: () => false,
+    isTestDigest: () => false,
+  });
   try {
     const parties = [config.party, ...config.peers.map((peer) => peer.party)].sort((a, b) => a - b);
     for (const { role, keyId, backup } of keys) {

@@ -62,7 +62,7 @@ async function refuses(rehearsal: Rehearsal, signers: readonly number[]): Promis
     answers.every(({ status }) => status === 'rejected'),
     `parties ${signers.join(' and ')} do not sign`,
   );
-  return answers.map((answer) => String(((answer as PromiseRejectedResult).reason as Problem).code)).join(', ');
+  return answers.map((answer) => ((answer as PromiseRejectedResult).reason as Problem).code).join(', ');
 }
 
 function demand(condition: boolean, what: string): void {
@@ -77,7 +77,11 @@ async function lostNode(rehearsal: Rehearsal, address: Hex, tell: Tell): Promise
     tell(`party ${lost} was killed, and parties ${others.join(' and ')} signed`);
     await rehearsal.start(lost);
     await rehearsal.ready([lost]);
-    await signs(rehearsal, address, [lost, others[0]!].sort());
+    await signs(
+      rehearsal,
+      address,
+      [lost, others[0]!].sort((a, b) => a - b),
+    );
     tell(`party ${lost} came back and signed`);
   }
 }

@@ -39,7 +39,14 @@ export class Impostor {
   static async take(rehearsal: Rehearsal, party: number, role: Role, random: RandomBytes): Promise<Impostor> {
     const { folder, port } = rehearsal.node(party);
     const config = await readConfig(folder);
-    const store = await NodeStore.open({ folder, node: nodeName(party), provider: await providerOf(config), random, isConfirmation: () => false });
+    const store = await NodeStore.open({
+      folder,
+      node: nodeName(party),
+      provider: await providerOf(config),
+      random,
+      isConfirmation: () => false,
+      isTestDigest: () => false,
+    });
     const key = new KeyRing(store, async () => undefined).active(role);
     const impostor = new Impostor(party as PartyId, key, store, random);
     const identity = await rehearsal.identityOf(party);
@@ -47,7 +54,7 @@ export class Impostor {
       identity,
       pins: openPins({
         own: identity.fingerprint,
-        peers: new Map(config.peers.map((peer) => [peer.party, fingerprintOf(publicKeyInfo(fromHex(peer.identity as Hex)))])),
+        peers: new Map(config.peers.map((peer) => [peer.party, fingerprintOf(publicKeyInfo(fromHex(peer.identity)))])),
         coordinators: [],
         operators: [],
       }),

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Problem, systemClock, toHex, type Hex, type RandomBytes } from '#base';
-import { requestToJson, type Intent, type Role } from '#custody/intents';
+import type { Intent, Role } from '#custody/intents';
+import { requestToJson } from '#custody/requests';
 import { findFreePort } from '#supervisor';
 import { initNode, nameCoordinator, namePeer } from '../command/init.ts';
 import { holdCeremony, openDesk, type NodeDesk } from '../command/desk.ts';
@@ -195,7 +196,7 @@ export class Rehearsal {
     const answers = await this.ask(intent, signers);
     const failures = answers.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason as unknown] : []));
     const cause = failures.find((failure) => !(failure instanceof Problem) || failure.code !== 'session/ended-by-peer') ?? failures[0];
-    if (cause) throw cause;
+    if (cause instanceof Error) throw cause;
     return (answers[0] as PromiseFulfilledResult<Hex>).value;
   }
 

@@ -83,7 +83,7 @@ export function parsePartialConfig(text: string): NodeConfig {
   return parse(members, text);
 }
 
-function parse(form: typeof schema | typeof members, text: string): NodeConfig {
+function parse(form: typeof members, text: string): NodeConfig {
   let json: unknown;
   try {
     json = JSON.parse(text);

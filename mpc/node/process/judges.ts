@@ -1,5 +1,6 @@
 import { toHex, type Clock } from '#base';
-import { intentDigest, type Intent, type SignRequest } from '#custody/intents';
+import { intentDigest, type Intent } from '#custody/intents';
+import type { SignRequest } from '#custody/requests';
 import type { NodeBook } from '../book/book.ts';
 import { evaluate, policyHash, type Approval, type Facts } from '../policy/policy.ts';
 import type { Judge, Verdict } from '../session/session.ts';

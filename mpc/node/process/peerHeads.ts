@@ -186,10 +186,12 @@ export class PeerHeads {
   #save(): void {
     if (this.#isDirty) return;
     this.#isDirty = true;
-    this.#writing = this.#writing.then(async () => {
-      this.#isDirty = false;
-      await writeDurably(pathIn(this.#options.folder), utf8(JSON.stringify([...this.#remembered])));
-    });
+    this.#writing = this.#writing.then(() => this.#write());
+  }
+
+  async #write(): Promise<void> {
+    this.#isDirty = false;
+    await writeDurably(pathIn(this.#options.folder), utf8(JSON.stringify([...this.#remembered])));
   }
 }
 

@@ -1,5 +1,6 @@
 import { fromHex, isHex, Problem, utf8, type Hex } from '#base';
-import { requestFromJson, ROLES, type Role } from '#custody/intents';
+import { ROLES, type Role } from '#custody/intents';
+import { requestFromJson } from '#custody/requests';
 import { partyId, type PartyId } from '#mpc/protocol';
 import type { NodeBook } from '../book/book.ts';
 import { BUNDLE, CONFIRMED, MEET, type Ceremonies, type EpochSwitch, type Group, type Rendezvous } from '../ceremony/ceremony.ts';

@@ -2,7 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Problem, toHex, utf8, type BookId, type Clock, type Hex, type RandomBytes } from '#base';
-import { doneDigest, partyId, type Abort, type PartyId, type Verify } from '#mpc/protocol';
+import { doneDigest, partyId, testDigest, type Abort, type PartyId, type Verify } from '#mpc/protocol';
 import { AuditLog } from '../audit/audit.ts';
 import { openNodeBook, readMerchants, readRateBands, type NodeBook } from '../book/book.ts';
 import {
@@ -141,7 +141,7 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
     random,
     onEvidence: (id, evidence) => keepEvidence(folder, id, evidence),
   });
-  const named = new Map([...config.coordinators, ...config.operators].map((key) => [fingerprintOf(publicKeyInfo(keyBytes(key))), key as Hex]));
+  const named = new Map([...config.coordinators, ...config.operators].map((key) => [fingerprintOf(publicKeyInfo(keyBytes(key))), key]));
   const desk = new Desk({ group, store, ring, ceremonies, heads, keys: named, clock, random, onLine: (ceremony, text) => log.info({ ceremony }, text) });
 
   const parts: Parts = { group, store, ring, signer, conversations, rendezvous, epochs, ceremonies, heads, desk, book, nowMs: () => clock.nowMs() };
@@ -237,6 +237,10 @@ function openStore({ folder, config, provider, random }: NodeOptions, verify: Ve
       const { epoch } = epochDataOf(record);
       const identity = epoch.identities[party - 1];
       return identity !== undefined && verify(party as PartyId, identity, doneDigest(epoch), keyBytes(signature));
+    },
+    isTestDigest: (record, peers, digest) => {
+      const S = [config.party, ...peers].sort((a, b) => a - b) as PartyId[];
+      return digest === toHex(testDigest(epochDataOf(record).epoch, S));
     },
   });
 }

@@ -93,7 +93,7 @@ export class Conversations {
 
   /** Ends everything that is open, telling the peers. */
   close(problem: Problem): void {
-    for (const conversation of [...this.#open.values()]) conversation.end(problem);
+    for (const conversation of this.#open.values()) conversation.end(problem);
     this.#early.clear();
   }
 

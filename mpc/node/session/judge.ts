@@ -1,5 +1,5 @@
 import type { Hex } from '#base';
-import type { SignRequest } from '#custody/intents';
+import type { SignRequest } from '#custody/requests';
 import type { Approval, Facts } from '../policy/policy.ts';
 
 /** What a node decides about a request, by itself. */

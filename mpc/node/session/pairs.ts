@@ -92,7 +92,7 @@ export class Pairs {
   /** After an operator's approval and a whole new set-up (digest 12). */
   heal(peer: PartyId): void {
     this.#pair(peer).poison = undefined;
-    for (const peers of [...this.#failures.keys()]) if (peers.split(',').includes(String(peer))) this.#failures.delete(peers);
+    for (const peers of this.#failures.keys()) if (peers.split(',').includes(String(peer))) this.#failures.delete(peers);
   }
 
   /** How many sessions run with this peer. */
@@ -121,7 +121,7 @@ export class Pairs {
     pair.poison = new Problem('node/pair-poisoned', `A check against party ${peer} failed; no session with it goes on.`, { peer, code: abort.problem.code });
     await this.#options.poison(peer, abort, session.sid());
     // Only now: what the sessions tell their peers leaves after the POISON is on the disk.
-    for (const each of [...pair.sessions]) each.end(pair.poison);
+    for (const each of pair.sessions) each.end(pair.poison);
   }
 
   #pair(peer: PartyId): Pair {

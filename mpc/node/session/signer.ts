@@ -1,5 +1,6 @@
 import { assert, concat, fromHex, Problem, toHex, utf8, type Clock, type Hex, type RandomBytes } from '#base';
-import { fromRecovered, intentToJson, type Signature, type SignRequest } from '#custody/intents';
+import { fromRecovered, intentToJson, type Signature } from '#custody/intents';
+import type { SignRequest } from '#custody/requests';
 import {
   acceptSigning,
   combine,

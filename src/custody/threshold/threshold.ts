@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assert, concat, derivedId, Problem, toHex, utf8, type Clock, type Hex, type ProblemCode, type RandomBytes } from '#base';
-import { intentDigest, isSignatureBy, requestToJson, type Intent, type Role, type Signature } from '#custody/intents';
+import { intentDigest, isSignatureBy, type Intent, type Role, type Signature } from '#custody/intents';
+import { requestToJson } from '#custody/requests';
 import { openLink, type Fingerprint, type Identity, type Link, type WireLimits } from '#mpc/node/wire';
 import type { Custody, Outcome, SignatureRequestId } from '../types.ts';
 import { ASK, KEYS, keysFromJson, signatureFromJson } from './protocol.ts';
@@ -185,7 +186,8 @@ class SignerNodes implements ThresholdCustody {
       return { status: 'signed', signature };
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      if (REFUSALS.has(error.code)) return { status: 'refused', rule: String(error.facts['rule'] ?? error.code), reason: error.detail };
+      if (REFUSALS.has(error.code))
+        return { status: 'refused', rule: typeof error.facts['rule'] === 'string' ? error.facts['rule'] : error.code, reason: error.detail };
       this.#turn++;
       this.#options.onEvent({ kind: 'attempt-failed', signers, problem: error });
       return { status: 'pending' };

@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { Problem, systemClock, toHex, utf8, type Hex, type ProblemCode } from '#base';
 import { openThresholdCustody, signatureOf, type ThresholdCustody, type ThresholdEvent } from '#custody';
-import { addressOf, fromRecovered, intentDigest, requestFromJson, type AnchorIntent, type SignRequest } from '#custody/intents';
+import { addressOf, fromRecovered, intentDigest, type AnchorIntent } from '#custody/intents';
+import { requestFromJson, type SignRequest } from '#custody/requests';
 import { identityOf, listen, openPins, WIRE_LIMITS, type Identity, type Listener } from '#mpc/node/wire';
 
 const KEY = secp256k1.utils.randomSecretKey();

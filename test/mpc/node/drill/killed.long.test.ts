@@ -68,7 +68,7 @@ describe('signer processes that are killed and cheated', function () {
       await rehearsal.stop(killed);
       await signs([1, 2, 3].filter((party) => party !== killed));
       await backUp(killed);
-      await signs([killed, killed === 1 ? 2 : 1].sort());
+      await signs([killed, killed === 1 ? 2 : 1].sort((a, b) => a - b));
     }
   });
 

@@ -1,7 +1,8 @@
 import { strict as assert } from 'node:assert';
 import { randomBytes } from 'node:crypto';
 import { concat, fromHex, Problem, toHex, utf8, type Hex, type ProblemCode } from '#base';
-import { intentDigest, isSignatureBy, requestToJson, type AnchorIntent, type Intent } from '#custody/intents';
+import { intentDigest, isSignatureBy, type AnchorIntent, type Intent } from '#custody/intents';
+import { requestToJson } from '#custody/requests';
 import { identityOf, type Link } from '#mpc/node/wire';
 import type { RunningNode } from '../../../../mpc/node/process/process.ts';
 import { ANCHOR, hold, makeTrio, runHere, type Trio } from './trio.ts';

@@ -50,22 +50,22 @@ describe('the pairs of a node', () => {
     });
     const sessions = Array.from({ length: 8 }, session);
     for (const each of sessions) pairs.enter([TWO], each);
-    let evaluated = 0;
+    const seen = { evaluated: 0 };
     const verdicts = sessions.map((each, i) =>
       pairs.verdict([TWO], each, () => {
-        evaluated++;
+        seen.evaluated++;
         return i === 2 ? failedCheck(TWO) : { passed: true };
       }),
     );
     const outcomes = Promise.allSettled(verdicts);
     await verdicts[1];
-    while (evaluated < 3) await new Promise((resolve) => setImmediate(resolve));
+    while (seen.evaluated < 3) await new Promise((resolve) => setImmediate(resolve));
     await new Promise((resolve) => setImmediate(resolve));
     assert.deepEqual(sessions.map(({ signal }) => signal.aborted), sessions.map(() => false), 'nothing is told while the disk works'); // prettier-ignore
     durable();
     const codes = (await outcomes).map((outcome) => (outcome.status === 'fulfilled' ? 'passed' : (outcome.reason as Problem).code));
     assert.deepEqual(codes, ['passed', 'passed', 'mpc/ot-check-failed', ...Array.from({ length: 5 }, () => 'node/pair-poisoned')]);
-    assert.equal(evaluated, 3);
+    assert.equal(seen.evaluated, 3);
     assert.deepEqual(poisoned, [2]);
     assert.ok(sessions.every(({ signal }) => signal.aborted));
     assert.throws(() => pairs.enter([TWO], session()), problem('node/pair-poisoned'));
