@@ -2,4 +2,5 @@
 export { signatureOf, type Patience } from './await.ts';
 export { openDevelopmentCustody, type DevelopmentCustodyOptions } from './development.ts';
 export type { Custody, Outcome, SignatureRequestId } from './types.ts';
-export { loadOrCreateKey } from './keyStore.ts';
+export { loadKey, loadOrCreateKey } from './keyStore.ts';
+export { openOperators, type Operators, type OperatorsOptions } from './operators.ts';
