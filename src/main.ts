@@ -26,6 +26,7 @@ import {
 import { loadOrCreateKey, openDevelopmentCustody, openOperators, type Custody } from '#custody';
 import { addressOf } from '#custody/intents';
 import { abandonedPlaces, openDatabase, query, startPostgres, type Database, type NamedStatement, type PostgresEvent } from '#db';
+import { createFeed } from '#feed';
 import { findPayee, type DirectoryDependencies } from '#identity';
 import { merchantDomain } from '#identity/core';
 import { openBook, type Book } from '#ledger';
@@ -43,8 +44,9 @@ import {
 } from '#settlement';
 import { leaveGovernance, whoGoverns } from './govern.ts';
 import { closeWindowIfNeeded, passOver, startRun, type PassReport } from './pass.ts';
+import { startSigners, type SignersWanted } from './signers.ts';
 
-export type { PassReport };
+export type { PassReport, SignersWanted };
 
 /** Everything that happens, for whoever shows it. */
 export type PlatformEvent =
@@ -76,6 +78,8 @@ export interface PlatformOptions {
   readonly deployerKey?: Hex;
   /** Addresses of the two operators. Without them, on chain id 31337 only, keys are made for a rehearsal. */
   readonly operators?: readonly Hex[];
+  /** Three signer nodes on this machine hold the keys; without it one local development key a role does. */
+  readonly signers?: SignersWanted;
   readonly assets: readonly AssetWanted[];
   readonly payments: Pick<CoordinatorDependencies, 'screen' | 'tariff' | 'rates'>;
   readonly clock?: Clock;
@@ -116,7 +120,7 @@ export interface Platform {
   /** The operators' keys lie in our own state folder: nobody stands behind them. */
   readonly areOperatorsRehearsed: boolean;
   /** Process ids of the servers that we run ourselves; null where they are somebody else's. */
-  readonly processes: { readonly postgres: (() => number) | null; readonly chain: (() => number) | null };
+  readonly processes: { readonly postgres: (() => number) | null; readonly chain: (() => number) | null; readonly signers: (() => readonly number[]) | null };
   /** One pass over everything that is under way. */
   pass(): Promise<PassReport>;
   /** What failed in the last pass and was left aside while everything else went on; a person has to look. */
@@ -200,11 +204,14 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
   const policy = { ...(local ? LOCAL : REMOTE), ...options.policy };
 
   const keys = join(stateDir, 'keys');
-  const custody = await openDevelopmentCustody({ folder: keys, chainId: client.chainId, random });
-  onEvent({
-    kind: 'warning',
-    text: 'One local development key signs for each role. The threshold signers that replace it are not here yet: never use this with real money.',
-  });
+  const signers = options.signers ? await startSigners({ ...options.signers, stateDir, chainId: client.chainId, clock, random, onEvent }) : null;
+  if (signers) stop.push(() => signers.stop());
+  const custody = signers ? signers.custody : await openDevelopmentCustody({ folder: keys, chainId: client.chainId, random });
+  if (!signers)
+    onEvent({
+      kind: 'warning',
+      text: 'One local development key signs for each role: never use this with real money. With --signers three threshold signer nodes hold the keys instead.',
+    });
   const relayerKey = toHex(await loadOrCreateKey(keys, 'relayer', random));
   const deployerKey = options.deployerKey ?? toHex(await loadOrCreateKey(keys, 'deployer', random));
   const guardianKey = toHex(await loadOrCreateKey(keys, 'guardian', random));
@@ -235,18 +242,17 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     guardian,
     operators: operators.addresses,
     timelockDelayS: policy.timelockDelayS,
-    tokens: options.assets.map(({ symbol, decimals }) => ({
-      symbol,
-      decimals,
-      perTransaction: 10n ** BigInt(decimals + 7),
-      perDay: 10n ** BigInt(decimals + 8),
-    })),
+    tokens: options.assets.map(({ symbol, decimals }) => ({ symbol, decimals, ...capsOf(decimals) })),
     onProgress: ({ step: what, done, of }) => step(`deploying ${what} (${done} of ${of})`),
     ...(mineWhile ? { rest: mineWhile } : { funding: [relayer, owner].map((to) => ({ to, wei: RELAYER_WEI })) }),
   });
 
   await leaveGovernance({ deployment, stateDir, rpcUrl: local ? local.rpcUrl : null, owner, guardian, operators: operators.addresses });
   if (local) step(await whoGoverns(client, deployment));
+
+  const caps = new Map(options.assets.map(({ symbol, decimals }) => [symbol, capsOf(decimals)]));
+  await signers?.appoint({ deployment, book: bookId, rpcUrl: options.rpcUrl ?? local!.rpcUrl, caps });
+  const feed = createFeed({ database, source: book, chainId: client.chainId });
 
   const assets = listAssets(options.assets, deployment);
   const assetOf = new Map(deployment.tokens.map((token) => [token.address, options.assets.find(({ symbol }) => symbol === token.symbol)!.asset]));
@@ -258,7 +264,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
   stop.push(() => outbox.close());
   const vault = createVaultReader({ client, deployment });
   const sealer = createSealer({ database, clock, chainId: client.chainId, random, sealAfterMs: policy.sealAfterMs, maxRecords: MAX_BATCH_RECORDS });
-  const anchorer = createAnchorer({ database, chain: createAnchorChain({ client, deployment }), outbox, custody, clock, signingPatienceMs: 10_000 });
+  const anchorer = createAnchorer({ database, chain: createAnchorChain({ client, deployment }), outbox, custody, clock, signingPatienceMs: 2_000 });
   const prover = createProver({ database, chainId: client.chainId, anchorAddress: deployment.anchor, vaultAddress: deployment.vault });
   const scanner = createDepositScanner({ database, client, deployment });
   const directory: DirectoryDependencies = { database, book, bookId, clock, domain: merchantDomain(client.chainId, deployment.vault), assetOf };
@@ -329,9 +335,9 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     prover,
     custody,
     areOperatorsRehearsed: operators.areRehearsal,
-    processes: { postgres: postgres && (() => postgres.pid()), chain: local && (() => local.pid()) },
+    processes: { postgres: postgres && (() => postgres.pid()), chain: local && (() => local.pid()), signers: signers && (() => signers.pids()) },
   };
-  const run = startRun({ ...platform, sealer, anchorer, coordinator, settlement, rules, windowEveryMs: policy.windowEveryMs, onEvent });
+  const run = startRun({ ...platform, sealer, anchorer, coordinator, settlement, rules, windowEveryMs: policy.windowEveryMs, feed: async () => signers?.custody.feed(feed), onEvent });
   return {
     ...platform,
     pass: () => passOver(run),
@@ -341,6 +347,11 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     greatestUnanchoredAgeMs: () => greatestUnanchoredAgeMs({ database, clock }, [book]),
     close,
   };
+}
+
+/** What the vault pays at most of a token, in minor units: ten millions a transaction, a hundred millions a day. */
+function capsOf(decimals: number) {
+  return { perTransaction: 10n ** BigInt(decimals + 7), perDay: 10n ** BigInt(decimals + 8) };
 }
 
 function listAssets(wanted: readonly AssetWanted[], deployment: Deployment): ReadonlyMap<AssetNo, Asset> {

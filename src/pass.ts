@@ -13,6 +13,8 @@ export interface Parts extends Omit<Platform, 'pass' | 'faults' | 'closeWindow' 
   readonly settlement: SettlementDependencies;
   readonly rules: DepositRules;
   readonly windowEveryMs: TimeMs;
+  /** Brings the signers' own books up to what is sealed: they sign nothing that they have not replayed. */
+  readonly feed: () => Promise<void>;
   readonly onEvent: (event: PlatformEvent) => void;
 }
 
@@ -47,6 +49,7 @@ export async function passOver(run: Run): Promise<PassReport> {
   const openInstructions = await part(run, 'settlement', 1, () => tickSettlement(run.settlement));
   await part(run, 'projection', 0, () => projectRecords({ ...run.coordinator }));
   await part(run, 'sealing', 0, () => run.sealer.sealDue(run.book));
+  await part(run, 'feeding the signers', 0, async () => (await run.feed(), 0));
   const anchored = await part(run, 'anchoring', 1, async () => (await run.anchorer.tick()).length);
   const waitingDeposits = await part(run, 'waiting deposits', 0, async () => (await run.scanner.pending()).length);
   const unanchored = await ageMs(run);

@@ -59,6 +59,10 @@ class DevelopmentCustody implements Custody {
     return outcome;
   }
 
+  async health(): Promise<{ readonly ok: boolean; readonly detail: string }> {
+    return { ok: true, detail: 'development keys' };
+  }
+
   #judge(role: Role, intent: Intent, digest: Uint8Array): Outcome {
     if (roleOf(intent) !== role) return { status: 'refused', rule: 'role', reason: `The ${role} key does not sign intents of kind ${intent.kind}.` };
     if (intent.chainId !== LOCAL_CHAIN_ID) return { status: 'refused', rule: 'chain', reason: `The intent is for chain ${intent.chainId}, not the local one.` };

@@ -23,6 +23,15 @@ const MEMBERS: Readonly<Record<Intent['kind'], Members>> = {
   },
   cancel: { chainId: 'integer', vault: 'address', instruction: 'bytes32', index: 'uint8' },
   governance: { chainId: 'integer', safe: 'address', to: 'address', value: 'integer', data: 'bytes', nonce: 'integer' },
+  timelockCancel: {
+    chainId: 'integer',
+    timelock: 'address',
+    operation: 'bytes32',
+    nonce: 'integer',
+    gas: 'integer',
+    maxFeePerGas: 'integer',
+    maxPriorityFeePerGas: 'integer',
+  },
 };
 
 const INTEGER = /^(?:0|[1-9]\d{0,77})$/;

@@ -20,4 +20,6 @@ export interface Custody {
   requestSignature(role: Role, intent: Intent): Promise<{ readonly id: SignatureRequestId }>;
   /** custody/unknown-request where it was never asked here. */
   outcome(id: SignatureRequestId): Promise<Outcome>;
+  /** Whether a signature can be had now, in one sentence without a full stop. Asks whoever signs. */
+  health(): Promise<{ readonly ok: boolean; readonly detail: string }>;
 }

@@ -115,11 +115,11 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'src/feed': { doors: ['#base', '#db', '#ledger/core', '#anchor', '#anchor/core', '#feed/core'], packages: [] },
 
   // A node believes nothing that it is told about the book: it replays it with the same pure cores as the auditor, from pages that it reads with feed's codec.
-  'mpc/node/book/core': { doors: [...CORES, '#feed/core'], packages: NOBLE, pure: true },
+  'mpc/node/book/core': { doors: [...CORES, '#feed/core', '#governance/core'], packages: NOBLE, pure: true },
 };
 
 /** Files that wire everything and may import every door. */
-export const WIRING = ['src/main.ts', 'src/pass.ts', 'src/govern.ts', 'src/cli.ts'];
+export const WIRING = ['src/main.ts', 'src/pass.ts', 'src/govern.ts', 'src/signers.ts', 'src/cli.ts'];
 
 /** Packages that only these folders may use, wherever else they would be handy: the operator's chain library, the auditor's, the database driver, the web framework. Tests may use all of them. */
 export const KEPT: Readonly<Record<string, readonly string[]>> = {

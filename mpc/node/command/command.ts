@@ -101,7 +101,7 @@ ${FOLDER_HELP}
   },
   run: {
     summary: 'run the node until it is stopped',
-    help: `cairn node run --folder DIR [--quiet]
+    help: `cairn node run --folder DIR [--quiet] [--until-input-ends]
 
   Opens the store, answers peers, coordinator and operators over mutual TLS 1.3, and serves /healthz and /metrics on the loopback
   interface. Logs one JSON object a line to standard output; nothing in it is secret. Ends 1 where its disk is not what it or a peer
@@ -109,10 +109,17 @@ ${FOLDER_HELP}
 
 ${FOLDER_HELP}
   --quiet            log warnings and errors only
+  --until-input-ends stop when standard input ends: for a program that must not leave it behind
 `,
-    options: { ...FOLDER, quiet: { type: 'boolean' } },
+    options: { ...FOLDER, quiet: { type: 'boolean' }, 'until-input-ends': { type: 'boolean' } },
     words: [0, 0],
-    run: async (values) => runCommand(needed(values, 'folder'), values['quiet'] === true ? 'warn' : 'info', random),
+    run: async (values) =>
+      runCommand({
+        folder: needed(values, 'folder'),
+        level: values['quiet'] === true ? 'warn' : 'info',
+        untilInputEnds: values['until-input-ends'] === true,
+        random,
+      }),
   },
   ceremony: {
     summary: 'generate a key together with the other nodes',

@@ -3,8 +3,16 @@ import { Problem, systemClock, type RandomBytes } from '#base';
 import { startNode } from '../process/process.ts';
 import { providerOf, readConfig } from './folder.ts';
 
+export interface RunOptions {
+  readonly folder: string;
+  readonly level: 'info' | 'warn';
+  /** Stops when its standard input ends: then whoever started it is gone. */
+  readonly untilInputEnds: boolean;
+  readonly random: RandomBytes;
+}
+
 /** Runs the node of this folder until a signal stops it, or until it can go on no longer. */
-export async function runCommand(folder: string, level: 'info' | 'warn', random: RandomBytes): Promise<number> {
+export async function runCommand({ folder, level, untilInputEnds, random }: RunOptions): Promise<number> {
   const config = await readConfig(folder);
   const log = pino({ level, base: { node: config.party } }, pino.destination({ sync: true }));
   let end: (code: number) => void;
@@ -16,6 +24,7 @@ export async function runCommand(folder: string, level: 'info' | 'warn', random:
   };
   const node = await startNode({ folder, config, provider: await providerOf(config), clock: systemClock, random, log, onFatal });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => end(0));
+  if (untilInputEnds) process.stdin.once('end', () => end(0)).resume();
   const code = await ended;
   log.info('The node stops.');
   await node.close();

@@ -7,6 +7,24 @@ export const CUSTODY_PROBLEMS = {
     retry: 'never',
     howToSolve: 'Use the local chain (chain id 31337), or connect the signer nodes that hold the real keys.',
   },
+  'custody/rehearsal-elsewhere': {
+    status: 500,
+    title: 'Signer nodes on one machine are a rehearsal, and this is no chain for one',
+    retry: 'never',
+    howToSolve: 'Run the nodes on machines of their own (docs/custody.md); --force-rehearsal overrides this where nothing of worth is on that chain.',
+  },
+  'custody/bad-signers-file': {
+    status: 500,
+    title: 'The list of signer nodes cannot be used',
+    retry: 'never',
+    howToSolve: 'Write it as docs/formats.md has cairn-signers/1, with the fingerprints that the operators read to you.',
+  },
+  'custody/book-refused': {
+    status: 422,
+    title: 'A signer node does not believe the book',
+    retry: 'never',
+    howToSolve: 'The rule says which record it objects to; the node signs nothing after it. Run cairn audit on an export before anything else.',
+  },
   'custody/bad-key-file': {
     status: 500,
     title: 'A key file cannot be used',

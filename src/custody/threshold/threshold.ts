@@ -6,6 +6,7 @@ import { intentDigest, isSignatureBy, type Intent, type Role, type Signature } f
 import { requestToJson } from '#custody/requests';
 import { openLink, type Fingerprint, type Identity, type Link, type WireLimits } from '#mpc/node/wire';
 import type { Custody, Outcome, SignatureRequestId } from '../types.ts';
+import { feedNode, type BookPages } from './feeding.ts';
 import { ASK, KEYS, keysFromJson, signatureFromJson } from './protocol.ts';
 import { signerSets } from './sets.ts';
 
@@ -21,7 +22,9 @@ export type ThresholdEvent =
   /** Fewer nodes than must sign can be reached; everything waits, and is told once until it goes on. */
   | { readonly kind: 'waiting'; readonly reachable: readonly number[]; readonly needed: number }
   | { readonly kind: 'going-on' }
-  | { readonly kind: 'attempt-failed'; readonly signers: readonly number[]; readonly problem: Problem };
+  | { readonly kind: 'attempt-failed'; readonly signers: readonly number[]; readonly problem: Problem }
+  /** A node does not believe a page of the book; told once for every node and rule. */
+  | { readonly kind: 'book-refused'; readonly node: number; readonly problem: Problem };
 
 export interface ThresholdCustodyOptions {
   readonly nodes: readonly SignerNode[];
@@ -44,6 +47,8 @@ export interface ThresholdCustodyOptions {
 }
 
 export interface ThresholdCustody extends Custody {
+  /** Brings the nodes' own books up to the last sealed record; resolves when as many as must sign have it, or none of the others will. A node that is not there now gets it at a later call. */
+  feed(pages: BookPages): Promise<void>;
   close(): void;
 }
 
@@ -57,6 +62,9 @@ const REFUSALS: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
 ]);
 /** The node itself is not there: another set can be tried at once, without waiting for those who wait for it. */
 const ABSENCES: ReadonlySet<ProblemCode> = new Set<ProblemCode>(['wire/unreachable', 'wire/no-answer', 'wire/wrong-identity', 'wire/bad-frame']);
+
+/** Whoever asks for the state of the nodes wants it now. */
+const PRESENCE_MS = 2_000;
 
 interface Request {
   outcome: Outcome;
@@ -76,6 +84,8 @@ class SignerNodes implements ThresholdCustody {
   readonly #addresses = new Map<Role, Hex>();
   /** When each node that could not be reached may be tried again. */
   readonly #downUntilMs = new Map<number, number>();
+  readonly #feeding = new Map<number, Promise<boolean>>();
+  readonly #bookRefusals = new Set<string>();
   readonly #closing = new AbortController();
   #isWaiting = false;
   #turn = 0;
@@ -126,9 +136,60 @@ class SignerNodes implements ThresholdCustody {
     return request.outcome;
   }
 
+  async health(): Promise<{ readonly ok: boolean; readonly detail: string }> {
+    const { threshold, nodes } = this.#options;
+    const answers = await Promise.all(nodes.map(({ id }) => this.#isThere(id)));
+    const there = nodes.filter((_, i) => answers[i]).map(({ id }) => id);
+    const names = there.length === 0 ? 'none' : there.join(', ');
+    return { ok: there.length >= threshold, detail: `of ${nodes.length} signer nodes ${names} answer, and ${threshold} must sign` };
+  }
+
+  async feed(pages: BookPages): Promise<void> {
+    const { nodes, threshold } = this.#options;
+    const fed = nodes.filter(({ id }) => !this.#isDown(id)).map(({ id }) => this.#feed(id, pages));
+    await enough(fed, threshold);
+  }
+
   close(): void {
     this.#closing.abort();
     for (const link of this.#links.values()) link.close();
+  }
+
+  /** One at a time for each node: whoever is slow is not asked again meanwhile. False where it was not brought up to date. */
+  #feed(id: number, pages: BookPages): Promise<boolean> {
+    const under = this.#feeding.get(id);
+    if (under) return under;
+    const feeding = feedNode(this.#links.get(id)!, pages, { timeoutMs: this.#options.attemptTimeoutMs, resendForMs: 0 })
+      .then(
+        () => true,
+        (error: unknown) => this.#notFed(id, error),
+      )
+      .finally(() => this.#feeding.delete(id));
+    this.#feeding.set(id, feeding);
+    return feeding;
+  }
+
+  #notFed(id: number, error: unknown): false {
+    if (!(error instanceof Problem)) throw error;
+    if (ABSENCES.has(error.code)) this.#downUntilMs.set(id, this.#options.clock.nowMs() + this.#options.downForMs);
+    const name = `${id} ${String(error.facts['rule'])}`;
+    if (error.code !== 'custody/book-refused' || this.#bookRefusals.has(name)) return false;
+    this.#bookRefusals.add(name);
+    this.#options.onEvent({ kind: 'book-refused', node: id, problem: error });
+    return false;
+  }
+
+  async #isThere(id: number): Promise<boolean> {
+    return this.#links
+      .get(id)!
+      .call(KEYS, new Uint8Array(), { timeoutMs: PRESENCE_MS, resendForMs: 0 })
+      .then(
+        () => true,
+        (error: unknown) => {
+          if (error instanceof Problem) return false;
+          throw error;
+        },
+      );
   }
 
   async #addressAt(id: number, role: Role): Promise<Hex | undefined> {
@@ -234,5 +295,17 @@ async function firstDecisive(answers: readonly Promise<Signature>[]): Promise<Si
         if (failures.length === answers.length) reject(failures.find((failure) => (failure as Problem).code !== 'session/ended-by-peer') ?? failures[0]);
       });
     }
+  });
+}
+
+/** Resolves when so many are true, or when none is left that could be. */
+async function enough(answers: readonly Promise<boolean>[], needed: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let [yes, all] = [0, 0];
+    const look = (): void => {
+      if (yes >= needed || all === answers.length) resolve();
+    };
+    look();
+    for (const answer of answers) answer.then((isSo) => ((yes += isSo ? 1 : 0), all++, look()), reject);
   });
 }
