@@ -251,7 +251,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
   if (local) step(await whoGoverns(client, deployment));
 
   const caps = new Map(options.assets.map(({ symbol, decimals }) => [symbol, capsOf(decimals)]));
-  await signers?.appoint({ deployment, book: bookId, rpcUrl: options.rpcUrl ?? local!.rpcUrl, caps });
+  await signers?.appoint({ deployment, owner, book: bookId, rpcUrl: options.rpcUrl ?? local!.rpcUrl, caps });
   const feed = createFeed({ database, source: book, chainId: client.chainId });
 
   const assets = listAssets(options.assets, deployment);

@@ -26,6 +26,7 @@ export interface SignersOptions extends SignersWanted {
 
 export interface Appointed {
   readonly deployment: Deployment;
+  readonly owner: Hex;
   readonly book: BookId;
   readonly rpcUrl: string;
   /** Minor units, by symbol. */
@@ -54,10 +55,10 @@ export async function startSigners(options: SignersOptions): Promise<Signers> {
     const custody = await openSigners({ folder, clock, random, onEvent: (event) => tellOf(event, step, warn) });
     return {
       custody,
-      appoint: ({ deployment, book, rpcUrl, caps }) => {
+      appoint: ({ deployment, owner, book, rpcUrl, caps }) => {
         const { anchor, vault, timelock, safe, block, tokens } = deployment;
         const limited = tokens.map(({ symbol, address }) => ({ token: address, ...caps.get(symbol)! }));
-        return colocated.appoint({ chainId, anchor, vault, timelock, safe, book, fromBlock: block.number, rpcUrl, tokens: limited, merchants });
+        return colocated.appoint({ chainId, anchor, vault, timelock, safe, owner, book, fromBlock: block.number, rpcUrl, tokens: limited, merchants });
       },
       pids: () => colocated.pids(),
       stop: async () => {

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { isOutage, Problem, systemClock, toHex, type AssetNo, type Hex } from '#base';
+import { isOutage, Problem, systemClock, toHex, type AssetNo, type Hex, type MerchantId } from '#base';
 import { verifyReceipt } from '#audit';
 import { connectChain } from '#chain';
 import { loadOrCreateKey, requireLocalChain } from '#custody';
@@ -24,12 +24,12 @@ import { patiently, runJob } from './run.ts';
 const SERVE_PAUSE_MS = 500;
 
 /** Everything outside that a start can be refused for is asked before the state folder or anything in the database is made: such a start leaves nothing behind. */
-async function requireWorld({ port, stateDir, environment: { databaseUrl, rpcUrl, deployerKey } }: Given, deploy: boolean): Promise<void> {
+async function requireWorld({ port, stateDir, environment: { databaseUrl, rpcUrl, deployerKey } }: Given, { deploy, 'force-rehearsal': force }: Values): Promise<void> {
   if (port !== 0 && !(await isPortFree(port))) throw new Problem('http/address-in-use', `Port ${port} is taken.`);
   const isNew = databaseUrl ? (await inspectDatabase(databaseUrl)) === 0 : !hasEmbeddedPostgres(join(stateDir, 'postgres'));
   if (!rpcUrl) return;
   const client = await connectChain({ rpcUrl, finality: { kind: 'tag', tag: 'finalized' } });
-  requireLocalChain(client.chainId);
+  if (!force) requireLocalChain(client.chainId);
   if (!isNew) return;
   if (!deploy) throw new Problem('chain/consent-needed', `Nothing of ours is deployed yet, and nobody asked for it on chain ${client.chainId}.`);
   if (!deployerKey) return;
@@ -53,7 +53,7 @@ export async function startCommand(values: Values): Promise<number> {
   const given = readGiven(values, process.env);
   const { stateDir, port, input, environment } = given;
   const example = input ? sandboxExample(input) : loadExample();
-  await requireWorld(given, values['deploy'] === true);
+  await requireWorld(given, values);
   makeStateDir(stateDir);
   const progress = createProgress(process.stderr);
   const options = platformOptions(values, given, example, progress);
@@ -83,6 +83,7 @@ function platformOptions(values: Values, { stateDir, environment }: Given, examp
     ...environment,
     deployConsent: values['deploy'] === true,
     assets: example.assets.map(({ asset, symbol, decimals, peg }) => ({ asset: asset as AssetNo, symbol, decimals, peg })),
+    ...(values['signers'] ? { signers: { merchants: merchantKeys(example), force: values['force-rehearsal'] === true } } : {}),
     payments: {
       screen: (subject: { readonly name: string; readonly address: string; readonly country: string | null }) => screener.screen(subject),
       tariff: () => example.tariff,
@@ -90,6 +91,11 @@ function platformOptions(values: Values, { stateDir, environment }: Given, examp
     },
     onEvent: (event: PlatformEvent) => progress.event(event),
   };
+}
+
+/** What the operators of the signer nodes would ask the merchants themselves for. */
+function merchantKeys({ merchants }: Example): ReadonlyMap<MerchantId, Hex> {
+  return new Map(merchants.map(({ id, publicTestKey }) => [id, privateKeyToAccount(publicTestKey).address.toLowerCase() as Hex]));
 }
 
 interface Running {

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
-import { Problem, type Hex } from '#base';
-import { loadKey, openDevelopmentCustody, signatureOf } from '#custody';
+import { Problem, systemClock, type Hex, type RandomBytes } from '#base';
+import { loadKey, openDevelopmentCustody, openSigners, signatureOf, type Custody } from '#custody';
 import { addressOf, fromRecovered, intentDigest, type Intent, type Signature } from '#custody/intents';
 import type { Governing } from './context.ts';
 import { text, type Values } from './terminal.ts';
@@ -20,6 +20,8 @@ export interface KeySigner extends Signer {
 
 /** The signer nodes talk among themselves, and a person may have to approve. */
 const PATIENCE_MS = 60_000;
+
+const random: RandomBytes = (length) => new Uint8Array(randomBytes(length));
 
 type Named = { readonly kind: 'key'; readonly file: string } | { readonly kind: 'owner' };
 
@@ -44,9 +46,14 @@ export async function openKey(file: string): Promise<KeySigner> {
 
 /** The group's owner key, which is asked in structured intents only. */
 async function openOwner({ client, stateDir }: Governing): Promise<Signer> {
+  const signers = join(stateDir, 'signers');
+  if (existsSync(signers)) return askedOf(await openSigners({ folder: signers, clock: systemClock, random, onEvent: () => undefined }));
   const folder = join(stateDir, 'keys');
   // Opening custody makes what is not there, and a key made now has no part in a deployment that exists.
   if (!existsSync(folder)) throw new Problem('cli/bad-state', `${stateDir} holds no keys: the owner's custody is asked where cairn start runs.`);
-  const custody = await openDevelopmentCustody({ folder, chainId: client.chainId, random: (length) => new Uint8Array(randomBytes(length)) });
+  return askedOf(await openDevelopmentCustody({ folder, chainId: client.chainId, random }));
+}
+
+async function askedOf(custody: Custody): Promise<Signer> {
   return { address: await custody.address('owner'), sign: (intent) => signatureOf(custody, 'owner', intent, { patienceMs: PATIENCE_MS }) };
 }

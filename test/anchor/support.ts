@@ -123,6 +123,7 @@ export function slowCustody(custody: Custody): Custody & { answering: boolean } 
     kind: custody.kind,
     address: (role: Role) => custody.address(role),
     requestSignature: (role, intent) => custody.requestSignature(role, intent),
+    health: () => custody.health(),
     async outcome(id: SignatureRequestId): Promise<Outcome> {
       return this.answering ? custody.outcome(id) : { status: 'pending' };
     },

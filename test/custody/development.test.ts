@@ -103,5 +103,6 @@ function pass(custody: Custody): Custody {
     address: (role) => custody.address(role),
     requestSignature: (role, intent) => custody.requestSignature(role, intent),
     outcome: (id) => custody.outcome(id),
+    health: () => custody.health(),
   };
 }

@@ -26,7 +26,7 @@ const armed = new Set(points.split(',').filter((point) => point !== '' && !done.
 const random = (length: number) => new Uint8Array(randomBytes(length));
 const example = loadExample();
 const screener = createScreener([readBlockList(example.blockListFile), readOfacFolder(example.sanctionsFolder)]);
-let pids: Platform['processes'] = { postgres: null, chain: null };
+let pids: Platform['processes'] = { postgres: null, chain: null, signers: null };
 
 function reach(name: string): void {
   if (!armed.has(name)) return;

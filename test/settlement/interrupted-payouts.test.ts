@@ -91,6 +91,7 @@ describe('a payout that a crash or a revert interrupted', () => {
         address: notHere,
         requestSignature: async () => ({ id: freshId() }),
         outcome: async () => edge.answer,
+        health: async () => ({ ok: true, detail: 'a stand-in' }),
       },
       outbox: {
         relayer: VAULT,

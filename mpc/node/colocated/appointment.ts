@@ -14,6 +14,8 @@ export interface Appointment {
   readonly vault: Hex;
   readonly timelock: Hex;
   readonly safe: Hex;
+  /** The account of the group's owner key, which cancels. */
+  readonly owner: Hex;
   readonly book: BookId;
   readonly fromBlock: bigint;
   /** Of an endpoint; the operators of real nodes have endpoints of their own. */
@@ -50,9 +52,9 @@ export async function appoint(folders: Folders, appointment: Appointment, random
 }
 
 function bookOf(folders: Folders, party: number, appointment: Appointment): NonNullable<NodeConfig['book']> {
-  const { chainId, anchor, vault, timelock, safe, book, fromBlock, rpcUrl } = appointment;
+  const { chainId, anchor, vault, timelock, safe, owner, book, fromBlock, rpcUrl } = appointment;
   return {
-    registration: { chainId: `${chainId}`, anchor, vault, timelock, safe, book, fromBlock: `${fromBlock}` },
+    registration: { chainId: `${chainId}`, anchor, vault, timelock, safe, owner, book, fromBlock: `${fromBlock}` },
     merchantsFile: folders.operators(party, 'merchants.json'),
     ratesFile: null,
     chain: { urls: [rpcUrl], finality: { kind: 'tag', tag: 'finalized' }, maxBehindBlocks: 8, maxBehindMs: null, timeoutMs: 10_000 },
@@ -80,8 +82,8 @@ function merchantsText(merchants: ReadonlyMap<string, Hex>): string {
 async function permit(folders: Folders, party: number, appointment: Appointment, random: RandomBytes): Promise<void> {
   const folder = folders.node(party);
   const provider = await providerOf(await readConfig(folder));
-  // Confirmations play no part in a policy.
-  const store = await NodeStore.open({ folder, node: nodeName(party), provider, random, isConfirmation: () => false });
+  // Confirmations and test signatures play no part in a policy.
+  const store = await NodeStore.open({ folder, node: nodeName(party), provider, random, isConfirmation: () => false, isTestDigest: () => false });
   try {
     const { file } = store.policy;
     if (file.version > 1) return;

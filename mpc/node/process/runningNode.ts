@@ -2,6 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Problem, toHex, utf8, type BookId, type Clock, type Hex, type RandomBytes } from '#base';
+import { intentFromJson, type GovernanceIntent } from '#custody/intents';
 import { doneDigest, partyId, testDigest, type Abort, type PartyId, type Verify } from '#mpc/protocol';
 import { AuditLog } from '../audit/audit.ts';
 import { openNodeBook, readMerchants, readRateBands, type NodeBook } from '../book/book.ts';
@@ -86,7 +87,7 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
   await audit.append({ kind: 'started', atMs: clock.nowMs(), data: { fingerprint: identity.fingerprint } });
   const heads = await PeerHeads.open({ folder, group, store, audit, clock, onAlarm: alarm });
   closing.push(() => heads.settle());
-  const book = config.book ? await openBook(folder, config.book) : undefined;
+  const book = config.book ? await openBook(folder, config.book, store) : undefined;
   if (book) closing.push(() => book.close());
   else log.warn('This node has no book: it signs anchors of the local chain only, whatever they hold. A rehearsal, and never more.');
 
@@ -245,20 +246,38 @@ function openStore({ folder, config, provider, random }: NodeOptions, verify: Ve
   });
 }
 
-async function openBook(folder: string, book: NonNullable<NodeConfig['book']>): Promise<NodeBook> {
+/** The book with the node's own memory of what it signed, looked up when it matters: what it did not agree to, it cancels. */
+async function openBook(folder: string, book: NonNullable<NodeConfig['book']>, store: NodeStore): Promise<NodeBook> {
+  let agreed: readonly GovernanceIntent[] = [];
   const { registration, merchantsFile, ratesFile, chain, maxAheadMs } = book;
   const { needed, ...rest } = chain;
   const merchants = readMerchants(await readFile(merchantsFile, 'utf8'));
   const rates = ratesFile === null ? null : readRateBands(await readFile(ratesFile, 'utf8'));
   await mkdir(join(folder, 'book'), { recursive: true, mode: 0o700 });
-  return openNodeBook({
+  const opened = await openNodeBook({
     folder: join(folder, 'book'),
+    agreed: () => agreed,
     registration: { ...registration, chainId: BigInt(registration.chainId), book: registration.book as BookId, fromBlock: BigInt(registration.fromBlock) },
     merchants: () => merchants,
     rates: () => rates,
     chain: { ...rest, ...(needed === undefined ? {} : { needed }) },
     maxAheadMs,
   });
+  return {
+    nextSeq: () => opened.nextSeq(),
+    absorb: (page, nowMs) => opened.absorb(page, nowMs),
+    judge: async (intent, nowMs) => {
+      if (intent.kind === 'timelockCancel') agreed = await signedGovernance(store);
+      return opened.judge(intent, nowMs);
+    },
+    close: () => opened.close(),
+  };
+}
+
+async function signedGovernance(store: NodeStore): Promise<readonly GovernanceIntent[]> {
+  const released = await store.released();
+  const intents = released.flatMap(({ intent }) => (intent === null ? [] : [intentFromJson(intent)]));
+  return intents.filter((intent) => intent.kind === 'governance');
 }
 
 const CHECKS: Readonly<Record<string, string>> = { 'mpc/ot-check-failed': 'ote', 'mpc/rvole-check-failed': 'rvole', 'mpc/product-check-failed': 'check-3-4' };
