@@ -24,20 +24,19 @@ const RPC = { rpc: { type: 'string' }, vault: { type: 'string' }, finality: { ty
 const COMMANDS: Readonly<Record<string, Command>> = {
   start: {
     summary: 'start everything, run the main job, and go on serving the API',
-    help: `cairn start [--once] [--signers] [--input FILE [--sandbox-payees]] [--json] [--port N] [--state DIR]
+    help: `cairn start [--once] [--input FILE [--sandbox-payees]] [--json] [--port N] [--state DIR]
 
   Starts PostgreSQL and a local EVM chain (or uses DATABASE_URL and RPC_URL), deploys the contracts once, runs the payment orders,
   prints what became of them and goes on serving the API. Ctrl-C stops all of it; starting again goes on with the same ledger and chain.
 
   --once             stop after the job; the exit code is 0 only if every line verified
-  --signers          three signer nodes hold the keys and any two of them sign; on this machine, which is a rehearsal of three
-  --force-rehearsal  with --signers: also on a chain that is not a local one
   --input FILE       a pain.001 file of yours instead of the repository's example
   --sandbox-payees   invent a settlement address for every payee of that file (a rehearsal: nobody is behind the address)
   --json             the facts for a program, on standard output; progress goes to standard error
   --port N           of the API; a free one unless told
   --state DIR        where ledger, chain and keys are kept; .cairn/state in the clone unless told
   --deploy           with RPC_URL: deploy our contracts there, which costs gas of DEPLOYER_KEY
+  --force-rehearsal  with RPC_URL: three signer nodes on this one machine also for a chain that is not a local one
 
   DATABASE_URL       a PostgreSQL of yours: postgres://USER:PASSWORD@HOST:PORT/DATABASE
   RPC_URL            a chain of yours: an http or https URL
@@ -46,7 +45,6 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 `,
     options: {
       once: { type: 'boolean' },
-      signers: { type: 'boolean' },
       'force-rehearsal': { type: 'boolean' },
       input: { type: 'string' },
       'sandbox-payees': { type: 'boolean' },

@@ -23,7 +23,7 @@ import {
   type OutboxProgress,
   type VaultReader,
 } from '#chain';
-import { loadOrCreateKey, openDevelopmentCustody, openOperators, type Custody } from '#custody';
+import { loadOrCreateKey, openOperators, type Custody } from '#custody';
 import { addressOf } from '#custody/intents';
 import { abandonedPlaces, openDatabase, query, startPostgres, type Database, type NamedStatement, type PostgresEvent } from '#db';
 import { createFeed } from '#feed';
@@ -44,9 +44,9 @@ import {
 } from '#settlement';
 import { leaveGovernance, whoGoverns } from './govern.ts';
 import { closeWindowIfNeeded, passOver, startRun, type PassReport } from './pass.ts';
-import { startSigners, type SignersWanted } from './signers.ts';
+import { requireRehearsalChain, signerNodes, type OpenSigners } from './signers.ts';
 
-export type { PassReport, SignersWanted };
+export { requireRehearsalChain, signerNodes, type OpenSigners, type PassReport };
 
 /** Everything that happens, for whoever shows it. */
 export type PlatformEvent =
@@ -78,8 +78,8 @@ export interface PlatformOptions {
   readonly deployerKey?: Hex;
   /** Addresses of the two operators. Without them, on chain id 31337 only, keys are made for a rehearsal. */
   readonly operators?: readonly Hex[];
-  /** Three signer nodes on this machine hold the keys; without it one local development key a role does. */
-  readonly signers?: SignersWanted;
+  /** Who holds the keys: opened once the chain is known. */
+  readonly signers: OpenSigners;
   readonly assets: readonly AssetWanted[];
   readonly payments: Pick<CoordinatorDependencies, 'screen' | 'tariff' | 'rates'>;
   readonly clock?: Clock;
@@ -120,7 +120,7 @@ export interface Platform {
   /** The operators' keys lie in our own state folder: nobody stands behind them. */
   readonly areOperatorsRehearsed: boolean;
   /** Process ids of the servers that we run ourselves; null where they are somebody else's. */
-  readonly processes: { readonly postgres: (() => number) | null; readonly chain: (() => number) | null; readonly signers: (() => readonly number[]) | null };
+  readonly processes: { readonly postgres: (() => number) | null; readonly chain: (() => number) | null; readonly signers: () => readonly number[] };
   /** One pass over everything that is under way. */
   pass(): Promise<PassReport>;
   /** What failed in the last pass and was left aside while everything else went on; a person has to look. */
@@ -204,14 +204,9 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
   const policy = { ...(local ? LOCAL : REMOTE), ...options.policy };
 
   const keys = join(stateDir, 'keys');
-  const signers = options.signers ? await startSigners({ ...options.signers, stateDir, chainId: client.chainId, clock, random, onEvent }) : null;
-  if (signers) stop.push(() => signers.stop());
-  const custody = signers ? signers.custody : await openDevelopmentCustody({ folder: keys, chainId: client.chainId, random });
-  if (!signers)
-    onEvent({
-      kind: 'warning',
-      text: 'One local development key signs for each role: never use this with real money. With --signers three threshold signer nodes hold the keys instead.',
-    });
+  const signers = await options.signers({ stateDir, chainId: client.chainId, clock, random, onEvent });
+  stop.push(() => signers.stop());
+  const { custody } = signers;
   const relayerKey = toHex(await loadOrCreateKey(keys, 'relayer', random));
   const deployerKey = options.deployerKey ?? toHex(await loadOrCreateKey(keys, 'deployer', random));
   const guardianKey = toHex(await loadOrCreateKey(keys, 'guardian', random));
@@ -251,7 +246,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
   if (local) step(await whoGoverns(client, deployment));
 
   const caps = new Map(options.assets.map(({ symbol, decimals }) => [symbol, capsOf(decimals)]));
-  await signers?.appoint({ deployment, owner, book: bookId, rpcUrl: options.rpcUrl ?? local!.rpcUrl, caps });
+  await signers.appoint({ deployment, owner, book: bookId, rpcUrl: options.rpcUrl ?? local!.rpcUrl, caps });
   const feed = createFeed({ database, source: book, chainId: client.chainId });
 
   const assets = listAssets(options.assets, deployment);
@@ -335,9 +330,9 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     prover,
     custody,
     areOperatorsRehearsed: operators.areRehearsal,
-    processes: { postgres: postgres && (() => postgres.pid()), chain: local && (() => local.pid()), signers: signers && (() => signers.pids()) },
+    processes: { postgres: postgres && (() => postgres.pid()), chain: local && (() => local.pid()), signers: () => signers.pids() },
   };
-  const run = startRun({ ...platform, sealer, anchorer, coordinator, settlement, rules, windowEveryMs: policy.windowEveryMs, feed: async () => signers?.custody.feed(feed), onEvent });
+  const run = startRun({ ...platform, sealer, anchorer, coordinator, settlement, rules, windowEveryMs: policy.windowEveryMs, feed: async () => signers.feed(feed), onEvent });
   return {
     ...platform,
     pass: () => passOver(run),

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Problem, type BookId, type Clock, type Hex, type MerchantId, type RandomBytes } from '#base';
 import type { Deployment } from '#chain';
-import { openSigners, type ThresholdCustody, type ThresholdEvent } from '#custody';
+import { openSigners, type BookPages, type Custody, type ThresholdEvent } from '#custody';
 import { openColocated, type NodeEvent } from '#mpc/node/colocated';
 import type { PlatformEvent } from './main.ts';
 
@@ -16,7 +16,7 @@ export interface SignersWanted {
   readonly force: boolean;
 }
 
-export interface SignersOptions extends SignersWanted {
+export interface SignersWorld {
   readonly stateDir: string;
   readonly chainId: bigint;
   readonly clock: Clock;
@@ -33,19 +33,33 @@ export interface Appointed {
   readonly caps: ReadonlyMap<string, { readonly perTransaction: bigint; readonly perDay: bigint }>;
 }
 
+/** Who holds a platform's keys. */
 export interface Signers {
-  readonly custody: ThresholdCustody;
+  readonly custody: Custody;
   /** Before this the nodes sign nothing but test signatures. */
   appoint(appointed: Appointed): Promise<void>;
+  /** Brings the nodes' own books up to what is sealed. */
+  feed(pages: BookPages): Promise<void>;
+  /** Of the processes that are ours. */
   pids(): readonly number[];
   stop(): Promise<void>;
 }
 
+export type OpenSigners = (world: SignersWorld) => Promise<Signers>;
+
 /** Three signer nodes on this machine, and the client in front of them. custody/rehearsal-elsewhere on any chain but the local one, unless forced. */
-export async function startSigners(options: SignersOptions): Promise<Signers> {
-  const { stateDir, chainId, force, merchants, clock, random, onEvent } = options;
+export function signerNodes(wanted: SignersWanted): OpenSigners {
+  return (world) => start(wanted, world);
+}
+
+/** custody/rehearsal-elsewhere: asked before anything is made for a chain whose signers must not share a machine. */
+export function requireRehearsalChain(chainId: bigint, force: boolean): void {
   if (chainId !== LOCAL_CHAIN_ID && !force)
     throw new Problem('custody/rehearsal-elsewhere', `Chain ${chainId} is not the local chain ${LOCAL_CHAIN_ID}, and the signer nodes would share one machine.`);
+}
+
+async function start({ merchants, force }: SignersWanted, { stateDir, chainId, clock, random, onEvent }: SignersWorld): Promise<Signers> {
+  requireRehearsalChain(chainId, force);
   const folder = join(stateDir, 'signers');
   const warn = (text: string): void => onEvent({ kind: 'warning', text });
   warn('The three signer nodes share this machine, this user and this disk: a rehearsal. Whoever takes the machine has all three shares; real nodes stand apart.');
@@ -60,6 +74,7 @@ export async function startSigners(options: SignersOptions): Promise<Signers> {
         const limited = tokens.map(({ symbol, address }) => ({ token: address, ...caps.get(symbol)! }));
         return colocated.appoint({ chainId, anchor, vault, timelock, safe, owner, book, fromBlock: block.number, rpcUrl, tokens: limited, merchants });
       },
+      feed: (pages) => custody.feed(pages),
       pids: () => colocated.pids(),
       stop: async () => {
         custody.close();

@@ -294,7 +294,7 @@ describe('cairn, called wrongly', function () {
       }
     });
 
-    it('refuses a chain that no development key signs for', async () => {
+    it('refuses a chain for which signer nodes on one machine are no rehearsal', async () => {
       const answers: Record<string, unknown> = { eth_chainId: '0x1', eth_getBlockByNumber: { number: '0x0', hash: `0x${'11'.repeat(32)}`, timestamp: '0x1' } };
       const foreign = createHttpServer((request, response) => {
         let body = '';
@@ -308,8 +308,8 @@ describe('cairn, called wrongly', function () {
       const { port } = foreign.address() as { port: number };
       const env = { RPC_URL: `http://127.0.0.1:${port}` };
       try {
-        await refuses(env, 'custody/not-a-local-chain', /Chain 1 is not the local chain/, '--deploy');
-        await refuses({ ...env, DATABASE_URL: db.url }, 'custody/not-a-local-chain', /Chain 1 is not/, '--deploy');
+        await refuses(env, 'custody/rehearsal-elsewhere', /Chain 1 is not the local chain/, '--deploy');
+        await refuses({ ...env, DATABASE_URL: db.url }, 'custody/rehearsal-elsewhere', /Chain 1 is not/, '--deploy');
       } finally {
         foreign.close();
       }

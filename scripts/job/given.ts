@@ -34,7 +34,8 @@ export function readGiven(values: Values, env: NodeJS.ProcessEnv): Given {
   const environment = readEnvironment(env);
   if (values['deploy'] && environment.rpcUrl === undefined)
     throw new Problem('cli/bad-arguments', '--deploy goes with RPC_URL: on a local chain the contracts are deployed unasked.');
-  if (values['force-rehearsal'] && !values['signers']) throw new Problem('cli/bad-arguments', '--force-rehearsal goes with --signers.');
+  if (values['force-rehearsal'] && environment.rpcUrl === undefined)
+    throw new Problem('cli/bad-arguments', '--force-rehearsal goes with RPC_URL: on a local chain nothing has to be forced.');
   return { environment, port: portOf(values), stateDir: stateDirOf(values), input: inputOf(values) };
 }
 

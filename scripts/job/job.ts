@@ -1,17 +1,18 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { isOutage, Problem, systemClock, toHex, type AssetNo, type Hex, type MerchantId } from '#base';
+import { isOutage, Problem, systemClock, toHex, type AssetNo, type Hex } from '#base';
 import { verifyReceipt } from '#audit';
 import { connectChain } from '#chain';
-import { loadOrCreateKey, requireLocalChain } from '#custody';
+import { loadOrCreateKey } from '#custody';
 import { hasEmbeddedPostgres, inspectDatabase } from '#db';
 import { parseRates } from '#payments/core';
 import { isPortFree } from '#supervisor';
 import { createScreener, readBlockList, readOfacFolder } from '#risk';
 import { randomBytes } from 'node:crypto';
 import { privateKeyToAccount } from 'viem/accounts';
-import { startPlatform, type Platform, type PlatformEvent } from '#main';
+import { requireRehearsalChain, signerNodes, startPlatform, type Platform, type PlatformEvent } from '#main';
 import { loadExample, type Example } from '../example/example.ts';
+import { merchantKeys } from '../example/merchant.ts';
 import { sandboxExample } from '../example/sandbox.ts';
 import type { JobFacts } from './facts.ts';
 import { gatherFacts } from './gather.ts';
@@ -29,7 +30,7 @@ async function requireWorld({ port, stateDir, environment: { databaseUrl, rpcUrl
   const isNew = databaseUrl ? (await inspectDatabase(databaseUrl)) === 0 : !hasEmbeddedPostgres(join(stateDir, 'postgres'));
   if (!rpcUrl) return;
   const client = await connectChain({ rpcUrl, finality: { kind: 'tag', tag: 'finalized' } });
-  if (!force) requireLocalChain(client.chainId);
+  requireRehearsalChain(client.chainId, force === true);
   if (!isNew) return;
   if (!deploy) throw new Problem('chain/consent-needed', `Nothing of ours is deployed yet, and nobody asked for it on chain ${client.chainId}.`);
   if (!deployerKey) return;
@@ -83,7 +84,7 @@ function platformOptions(values: Values, { stateDir, environment }: Given, examp
     ...environment,
     deployConsent: values['deploy'] === true,
     assets: example.assets.map(({ asset, symbol, decimals, peg }) => ({ asset: asset as AssetNo, symbol, decimals, peg })),
-    ...(values['signers'] ? { signers: { merchants: merchantKeys(example), force: values['force-rehearsal'] === true } } : {}),
+    signers: signerNodes({ merchants: merchantKeys(example.merchants), force: values['force-rehearsal'] === true }),
     payments: {
       screen: (subject: { readonly name: string; readonly address: string; readonly country: string | null }) => screener.screen(subject),
       tariff: () => example.tariff,
@@ -91,11 +92,6 @@ function platformOptions(values: Values, { stateDir, environment }: Given, examp
     },
     onEvent: (event: PlatformEvent) => progress.event(event),
   };
-}
-
-/** What the operators of the signer nodes would ask the merchants themselves for. */
-function merchantKeys({ merchants }: Example): ReadonlyMap<MerchantId, Hex> {
-  return new Map(merchants.map(({ id, publicTestKey }) => [id, privateKeyToAccount(publicTestKey).address.toLowerCase() as Hex]));
 }
 
 interface Running {

@@ -12,8 +12,6 @@ export type Outcome =
 
 /** The door that keys stand behind. Whoever asks gets an answer later, and it may be no. */
 export interface Custody {
-  /** `development`: one local key a role, to be announced in red; never on a chain that matters. */
-  readonly kind: 'development' | 'threshold';
   /** Whose signature the contracts expect of this role. */
   address(role: Role): Promise<Hex>;
   /** Idempotent: asking again for the same intent finds the same request. */

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { Problem, systemClock, type Hex, type RandomBytes } from '#base';
-import { loadKey, openDevelopmentCustody, openSigners, signatureOf, type Custody } from '#custody';
+import { loadKey, openSigners, signatureOf, type Custody } from '#custody';
 import { addressOf, fromRecovered, intentDigest, type Intent, type Signature } from '#custody/intents';
 import type { Governing } from './context.ts';
 import { text, type Values } from './terminal.ts';
@@ -45,15 +45,16 @@ export async function openKey(file: string): Promise<KeySigner> {
 }
 
 /** The group's owner key, which is asked in structured intents only. */
-async function openOwner({ client, stateDir }: Governing): Promise<Signer> {
-  const signers = join(stateDir, 'signers');
-  if (existsSync(signers)) return askedOf(await openSigners({ folder: signers, clock: systemClock, random, onEvent: () => undefined }));
-  const folder = join(stateDir, 'keys');
-  // Opening custody makes what is not there, and a key made now has no part in a deployment that exists.
-  if (!existsSync(folder)) throw new Problem('cli/bad-state', `${stateDir} holds no keys: the owner's custody is asked where cairn start runs.`);
-  return askedOf(await openDevelopmentCustody({ folder, chainId: client.chainId, random }));
-}
-
-async function askedOf(custody: Custody): Promise<Signer> {
-  return { address: await custody.address('owner'), sign: (intent) => signatureOf(custody, 'owner', intent, { patienceMs: PATIENCE_MS }) };
+async function openOwner({ stateDir }: Governing): Promise<Signer> {
+  const folder = join(stateDir, 'signers');
+  if (!existsSync(folder)) throw new Problem('cli/bad-state', `${stateDir} knows no signer nodes: the owner's custody is asked where cairn start runs.`);
+  // Opened for each question: a channel that stays open would keep the command from ending.
+  const ask = async <T>(question: (custody: Custody) => Promise<T>): Promise<T> => {
+    const custody = await openSigners({ folder, clock: systemClock, random, onEvent: () => undefined });
+    return question(custody).finally(() => custody.close());
+  };
+  return {
+    address: await ask((custody) => custody.address('owner')),
+    sign: (intent) => ask((custody) => signatureOf(custody, 'owner', intent, { patienceMs: PATIENCE_MS })),
+  };
 }

@@ -8,9 +8,9 @@ import { createAnchorer, createProver, createSealer, type Anchorer, type AnchorO
 import { recordLeaf } from '#anchor/core';
 import { systemClock, toHex, uuidBytes, type Hex } from '#base';
 import { connectChain, createAnchorChain, createOutbox, deploy, type ChainClient, type Deployment, type Outbox } from '#chain';
-import { openDevelopmentCustody } from '#custody';
 import { LEDGER_ANCHOR_ABI } from '../../src/chain/abi/ledger-anchor.ts';
 import { devKey, startTestChain, type TestChain } from '../chain/anvil.ts';
+import { openTestCustody } from '../support/custody.ts';
 import { testDatabase, type TestDatabase } from '../support/postgres.ts';
 import { BOOK_A, BOOK_B, filler } from './samples.ts';
 import { sourceOf } from './support.ts';
@@ -79,7 +79,7 @@ describe('anchoring in the real contract', () => {
     store = await testDatabase();
     const folder = await mkdtemp(join(tmpdir(), 'cairn-on-chain-'));
     const random = (n: number) => randomBytes(n);
-    const custody = await openDevelopmentCustody({ folder, chainId: client.chainId, random });
+    const custody = await openTestCustody(folder, random);
     await rm(folder, { recursive: true });
     const { database } = store;
     const clock = systemClock;

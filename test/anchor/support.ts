@@ -120,7 +120,6 @@ export function sourceOf(bookId: BookId, records: readonly LedgerRecord[]): Reco
 export function slowCustody(custody: Custody): Custody & { answering: boolean } {
   return {
     answering: false,
-    kind: custody.kind,
     address: (role: Role) => custody.address(role),
     requestSignature: (role, intent) => custody.requestSignature(role, intent),
     health: () => custody.health(),

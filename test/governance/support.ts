@@ -6,11 +6,12 @@ import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { encodeFunctionData, type Abi } from 'viem';
 import { fromHex, ManualClock, Problem, type BookId, type Hex } from '#base';
 import { connectChain, deploy, describeRevert, readGovernance, type ChainClient, type Deployment, type Governance } from '#chain';
-import { openDevelopmentCustody } from '#custody';
 import { addressOf } from '#custody/intents';
 import { cancelCommand, executeCommand, pauseCommand, proposeCommand, signCommand, statusCommand } from '#governance';
 import { governanceText, type GovernedDeployment } from '#governance/core';
+import { openTestCustody } from '../support/custody.ts';
 import { testDatabase } from '../support/postgres.ts';
+import { standInSigners } from '../support/signerNodes.ts';
 import { devKey, startTestChain, type TestChain } from '../chain/anvil.ts';
 
 export const DEPLOYER = devKey(9);
@@ -62,11 +63,8 @@ export async function governedChain(): Promise<GovernedChain> {
   const chain = await startTestChain();
   const client = await connectChain({ rpcUrl: chain.rpcUrl, finality: { kind: 'depth', blocks: 1 } });
   const stateDir = mkdtempSync(join(tmpdir(), 'cairn-govern-'));
-  const custody = await openDevelopmentCustody({
-    folder: join(stateDir, 'keys'),
-    chainId: client.chainId,
-    random: (length) => crypto.getRandomValues(new Uint8Array(length)),
-  });
+  const custody = await openTestCustody(join(stateDir, 'keys'), (length) => crypto.getRandomValues(new Uint8Array(length)));
+  const endSigners = await standInSigners(join(stateDir, 'signers'), custody);
   const keys = { operator1: devKey(5), operator2: devKey(6), guardian: devKey(7), stranger: devKey(8) };
   for (const [name, key] of Object.entries(keys)) writeFileSync(join(stateDir, `${name}.key`), `${key}\n`, { mode: 0o600 });
   const [owner, guardian] = [await custody.address('owner'), addressOfKey(keys.guardian)];
@@ -176,6 +174,7 @@ export async function governedChain(): Promise<GovernedChain> {
       return async () => void (await chain.request('evm_revert', id));
     },
     close: () => {
+      void endSigners();
       chain.stop();
       rmSync(stateDir, {
         recursive: true,

@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { isOutage, systemClock, toHex, type AssetNo, type Hex } from '#base';
 import { TEST_STABLECOIN_ABI } from '#chain';
 import { loadOrCreateKey } from '#custody';
-import { startPlatform, type Platform, type PlatformEvent } from '#main';
+import { signerNodes, startPlatform, type Platform, type PlatformEvent } from '#main';
 import type { SubmittedOrder } from '#payments';
 import { parseRates } from '#payments/core';
 import { createScreener, readBlockList, readOfacFolder } from '#risk';
 import { verifyReceipt } from '#audit';
 import { loadExample } from '../../scripts/example/example.ts';
+import { merchantKeys } from '../../scripts/example/merchant.ts';
 import { gatherFacts } from '../../scripts/job/gather.ts';
 import { patiently, runJob } from '../../scripts/job/run.ts';
 
@@ -26,7 +27,7 @@ const armed = new Set(points.split(',').filter((point) => point !== '' && !done.
 const random = (length: number) => new Uint8Array(randomBytes(length));
 const example = loadExample();
 const screener = createScreener([readBlockList(example.blockListFile), readOfacFolder(example.sanctionsFolder)]);
-let pids: Platform['processes'] = { postgres: null, chain: null, signers: null };
+let pids: Platform['processes'] = { postgres: null, chain: null, signers: () => [] };
 
 function reach(name: string): void {
   if (!armed.has(name)) return;
@@ -66,6 +67,7 @@ const onStep = (text: string) => void told.push(text);
 const platform = await startPlatform({
   stateDir,
   deployConsent: false,
+  signers: signerNodes({ merchants: merchantKeys(example.merchants), force: false }),
   assets: example.assets.map(({ asset, symbol, decimals, peg }) => ({ asset: asset as AssetNo, symbol, decimals, peg })),
   payments: { screen: (subject) => screener.screen(subject), tariff: () => example.tariff, rates: () => parseRates(example.rates, systemClock.nowMs()) },
   policy: { sealAfterMs: 500, payoutTtlS: 14, retryAfterMs: 3_000 },

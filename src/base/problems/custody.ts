@@ -1,12 +1,6 @@
 import type { ProblemDefinition } from './problems.ts';
 
 export const CUSTODY_PROBLEMS = {
-  'custody/not-a-local-chain': {
-    status: 500,
-    title: 'Development keys sign for the local chain only',
-    retry: 'never',
-    howToSolve: 'Use the local chain (chain id 31337), or connect the signer nodes that hold the real keys.',
-  },
   'custody/rehearsal-elsewhere': {
     status: 500,
     title: 'Signer nodes on one machine are a rehearsal, and this is no chain for one',

@@ -13,8 +13,8 @@ export interface SignersOptions {
 }
 
 /** Three rounds of signers that share one machine with everything else. */
-const ATTEMPT_TIMEOUT_MS = 30_000;
-const DOWN_FOR_MS = 5_000;
+const ATTEMPT_TIMEOUT_MS = 10_000;
+const DOWN_FOR_MS = 15_000;
 const RETRY_AFTER_MS = 300;
 const REFUSAL_HOLDS_MS = 2_000;
 

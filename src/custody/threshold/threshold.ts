@@ -77,7 +77,6 @@ export function openThresholdCustody(options: ThresholdCustodyOptions): Threshol
 }
 
 class SignerNodes implements ThresholdCustody {
-  readonly kind = 'threshold';
   readonly #options: ThresholdCustodyOptions;
   readonly #links: ReadonlyMap<number, Link>;
   readonly #requests = new Map<SignatureRequestId, Request>();
