@@ -47,6 +47,7 @@ export class Rehearsal {
   readonly coordinator: Identity;
   readonly #random: RandomBytes;
   readonly #links: Link[] = [];
+  readonly #coordinatorLinks = new Map<string, Link>();
   readonly #desks = new Map<string, NodeDesk>();
 
   private constructor(root: string, nodes: readonly RehearsalNode[], coordinator: Identity, random: RandomBytes) {
@@ -185,7 +186,7 @@ export class Rehearsal {
     const payload = requestToJson({ requestId, intent, signers, path: [], evidence: undefined });
     return Promise.allSettled(
       signers.map(async (party) => {
-        const answer = await (await this.link(party, this.coordinator, 'coordinator')).call('sign/ask', payload, { timeoutMs: 60_000, resendForMs: 0 });
+        const answer = await (await this.#coordinatorLink(party)).call('sign/ask', payload, { timeoutMs: 60_000, resendForMs: 0 });
         return (JSON.parse(Buffer.from(answer).toString('utf8')) as { signature: Hex }).signature;
       }),
     );
@@ -220,6 +221,14 @@ export class Rehearsal {
     for (const desk of this.#desks.values()) desk.close();
     await Promise.all(this.nodes.map(({ party }) => this.stop(party)));
     if (!keep) await rm(this.root, { recursive: true, force: true });
+  }
+
+  /** Kept, as a platform keeps it. */
+  async #coordinatorLink(party: number): Promise<Link> {
+    const name = `${party} ${await publicKeyIn(this.node(party).folder)}`;
+    let link = this.#coordinatorLinks.get(name);
+    if (!link) this.#coordinatorLinks.set(name, (link = await this.link(party, this.coordinator, 'coordinator')));
+    return link;
   }
 
   /** The channel of a party's operator, kept: it opens again by itself after a restart. */
