@@ -214,6 +214,7 @@ ${FOLDER_HELP}
   lost-node          one of three is killed: the other two go on, and it comes back
   refresh            all shares are made anew; the address stays
   refresh-killed     a node is killed in the middle of a refresh; the key signs before and after, and the refresh is held again
+  withheld-confirmation  in a refresh, a captured node confirms to one peer and not to the other; no epoch is lost
   poisoned-pair      a pair is poisoned; the others go on, both operators approve, and it signs again
   lost-disk          a node loses its disk, is restored from its backup under a new identity, and is made whole by a refresh
 

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { pino } from 'pino';
 import { Problem, systemClock, toHex, type Hex, type RandomBytes } from '#base';
 import type { Intent, Role } from '#custody/intents';
 import { requestToJson } from '#custody/requests';
@@ -13,7 +14,7 @@ import { findFreePort } from '#supervisor';
 import { initNode, nameCoordinator, namePeer } from '../command/init.ts';
 import { holdCeremony, openDesk, type NodeDesk } from '../command/desk.ts';
 import { providerOf, readConfig } from '../command/folder.ts';
-import { openIdentity } from '../process/process.ts';
+import { openIdentity, startNode, type RunningNode } from '../process/process.ts';
 import { fingerprintOf, identityOf, openLink, publicKeyInfo, rawPublicKey, WIRE_LIMITS, type Identity, type Link, type Part } from '../wire/wire.ts';
 
 /** Between two looks at a node that is starting: each is a call. */
@@ -112,6 +113,32 @@ export class Rehearsal {
     const file = join(folder, 'node.json');
     const config = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
     await writeFile(file, JSON.stringify({ ...config, selfTestEveryS: null, timeouts }));
+  }
+
+  /**
+   * Runs a party in this process instead of its own: a captured node that follows the protocol but for what it keeps to itself. Calls of `withheld` methods to `from` are never made, and answered as if they had been.
+   */
+  async runWithholding(party: number, withheld: readonly string[], from: number): Promise<RunningNode> {
+    const { folder, logFile } = this.node(party);
+    const config = await readConfig(folder);
+    const target = this.node(from);
+    return startNode({
+      folder,
+      config,
+      provider: await providerOf(config),
+      clock: systemClock,
+      random: this.#random,
+      log: pino({ level: 'info', base: { node: party } }, pino.destination({ dest: logFile, append: true, sync: true })),
+      onFatal: () => undefined,
+      connect: (options) => {
+        const link = openLink(options);
+        if (options.port !== target.port) return link;
+        return {
+          close: () => link.close(),
+          call: async (method, payload, patience) => (withheld.includes(method) ? new Uint8Array() : link.call(method, payload, patience)),
+        };
+      },
+    });
   }
 
   /** Starts the process of a party, and waits until it answers. */
