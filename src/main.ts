@@ -23,7 +23,7 @@ import {
   type OutboxProgress,
   type VaultReader,
 } from '#chain';
-import { loadOrCreateKey, openDevelopmentCustody, type Custody } from '#custody';
+import { loadOrCreateKey, openDevelopmentCustody, openOperators, type Custody } from '#custody';
 import { addressOf } from '#custody/intents';
 import { openDatabase, query, startPostgres, type Database, type NamedStatement, type PostgresEvent } from '#db';
 import { findPayee, type DirectoryDependencies } from '#identity';
@@ -41,6 +41,7 @@ import {
   type PayoutProgress,
   type SettlementDependencies,
 } from '#settlement';
+import { leaveGovernance, whoGoverns } from './govern.ts';
 import { closeWindowIfNeeded, passOver, startRun, type PassReport } from './pass.ts';
 
 export type { PassReport };
@@ -73,6 +74,8 @@ export interface PlatformOptions {
   /** When a block counts as final; the chain's own tag, or the local chain's dumps, unless said. */
   readonly finality?: Finality;
   readonly deployerKey?: Hex;
+  /** Addresses of the two operators. Without them, on chain id 31337 only, keys are made for a rehearsal. */
+  readonly operators?: readonly Hex[];
   readonly assets: readonly AssetWanted[];
   readonly payments: Pick<CoordinatorDependencies, 'screen' | 'tariff' | 'rates'>;
   readonly clock?: Clock;
@@ -110,6 +113,8 @@ export interface Platform {
   readonly vault: VaultReader;
   readonly prover: Prover;
   readonly custody: Custody;
+  /** The operators' keys lie in our own state folder: nobody stands behind them. */
+  readonly areOperatorsRehearsed: boolean;
   /** Process ids of the servers that we run ourselves; null where they are somebody else's. */
   readonly processes: { readonly postgres: (() => number) | null; readonly chain: (() => number) | null };
   /** One pass over everything that is under way. */
@@ -139,7 +144,7 @@ const OPEN_WAIT_MS = 5_000;
 const LOCAL: PlatformPolicy = { sealAfterMs: 1_500, windowEveryMs: 10_000, payoutTtlS: 45, retryAfterMs: 8_000, timelockDelayS: 5 };
 const REMOTE: PlatformPolicy = { sealAfterMs: 20_000, windowEveryMs: 300_000, payoutTtlS: 86_400, retryAfterMs: 900_000, timelockDelayS: 172_800 };
 const HOLD_TIMEOUT_S = 86_400;
-/** What a new relayer gets for gas on a chain that is not ours: with the deployment, and only with it. */
+/** What a new relayer, and the owner's key for its cancellations, get for gas on a chain that is not ours: with the deployment, and only with it. */
 const RELAYER_WEI = 10n ** 17n;
 const MAX_BATCH_RECORDS = 4_096;
 
@@ -201,7 +206,16 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
   const relayerKey = toHex(await loadOrCreateKey(keys, 'relayer', random));
   const deployerKey = options.deployerKey ?? toHex(await loadOrCreateKey(keys, 'deployer', random));
   const guardianKey = toHex(await loadOrCreateKey(keys, 'guardian', random));
-  if (local) for (const key of [relayerKey, deployerKey]) await local.fund(addressOfKey(key), 10n ** 24n);
+  const operators = await openOperators({ given: options.operators, folder: join(stateDir, 'operators'), chainId: client.chainId, random });
+  if (operators.areRehearsal)
+    onEvent({
+      kind: 'warning',
+      text: `The operators' keys, in ${join(stateDir, 'operators')}, are made for a rehearsal: real ones stay with two people, on machines of their own.`,
+    });
+  const owner = await custody.address('owner');
+  const [relayer, deployer, guardian] = [relayerKey, deployerKey, guardianKey].map(addressOfKey) as [Hex, Hex, Hex];
+  // Governance's own transactions are paid by whoever sends them.
+  if (local) for (const account of [relayer, deployer, guardian, owner, ...operators.addresses]) await local.fund(account, 10n ** 24n);
 
   const bookId = await bookOf(database, clock, random);
   // Before the contracts, which are bound to it for ever: a start that dies while it deploys has to find the same book again.
@@ -215,8 +229,9 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     deployerKey,
     consent: local !== null || options.deployConsent,
     book: bookId,
-    signers: { poster: await custody.address('poster'), vault: await custody.address('vault'), owner: await custody.address('owner') },
-    guardian: addressOfKey(guardianKey),
+    signers: { poster: await custody.address('poster'), vault: await custody.address('vault'), owner },
+    guardian,
+    operators: operators.addresses,
     timelockDelayS: policy.timelockDelayS,
     tokens: options.assets.map(({ symbol, decimals }) => ({
       symbol,
@@ -225,8 +240,11 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
       perDay: 10n ** BigInt(decimals + 8),
     })),
     onProgress: ({ step: what, done, of }) => step(`deploying ${what} (${done} of ${of})`),
-    ...(mineWhile ? { rest: mineWhile } : { funding: [{ to: addressOfKey(relayerKey), wei: RELAYER_WEI }] }),
+    ...(mineWhile ? { rest: mineWhile } : { funding: [relayer, owner].map((to) => ({ to, wei: RELAYER_WEI })) }),
   });
+
+  await leaveGovernance({ deployment, stateDir, rpcUrl: local ? local.rpcUrl : null, owner, guardian, operators: operators.addresses });
+  if (local) step(await whoGoverns(client, deployment));
 
   const assets = listAssets(options.assets, deployment);
   const assetOf = new Map(deployment.tokens.map((token) => [token.address, options.assets.find(({ symbol }) => symbol === token.symbol)!.asset]));
@@ -306,6 +324,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     vault,
     prover,
     custody,
+    areOperatorsRehearsed: operators.areRehearsal,
     processes: { postgres: postgres && (() => postgres.pid()), chain: local && (() => local.pid()) },
   };
   const run = startRun({ ...platform, sealer, anchorer, coordinator, settlement, rules, windowEveryMs: policy.windowEveryMs, onEvent });

@@ -139,5 +139,6 @@ The API serves on ${url} until Ctrl-C (this machine only).
   as a merchant        curl -H 'Authorization: Bearer ${keys.merchant}' ${url}/v1/payments
   check a receipt      npx cairn verify ${state}/receipts/PAYMENT.json --rpc ${rpcUrl}
   audit everything     npx cairn export EXPORT --state ${state} && npx cairn audit EXPORT --rpc ${rpcUrl}
+  who governs          npx cairn govern status --state ${state}
 `;
 }

@@ -2,5 +2,6 @@
 export { signatureOf, type Patience } from './await.ts';
 export { openDevelopmentCustody, type DevelopmentCustodyOptions } from './development.ts';
 export type { Custody, Outcome, SignatureRequestId } from './types.ts';
-export { loadOrCreateKey } from './keyStore.ts';
+export { loadKey, loadOrCreateKey } from './keyStore.ts';
+export { openOperators, type Operators, type OperatorsOptions } from './operators.ts';
 export { openThresholdCustody, type SignerNode, type ThresholdCustody, type ThresholdCustodyOptions, type ThresholdEvent } from './threshold/threshold.ts';

@@ -22,6 +22,15 @@ const MEMBERS: Readonly<Record<Intent['kind'], Members>> = {
     },
   },
   cancel: { chainId: 'integer', vault: 'address', instruction: 'bytes32', index: 'uint8' },
+  timelockCancel: {
+    chainId: 'integer',
+    timelock: 'address',
+    operation: 'bytes32',
+    nonce: 'integer',
+    gas: 'integer',
+    maxFeePerGas: 'integer',
+    maxPriorityFeePerGas: 'integer',
+  },
   governance: { chainId: 'integer', safe: 'address', to: 'address', value: 'integer', data: 'bytes', nonce: 'integer' },
 };
 

@@ -40,8 +40,21 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'src/custody/threshold': { doors: ['#base', '#custody/intents', '#custody/requests', '#mpc/node/wire'], packages: [] },
   'src/custody/intentText.ts': { doors: ['#base'], packages: [], pure: true },
   'src/custody/signature.ts': { doors: ['#base'], packages: [...NOBLE, '@noble/secp256k1'], pure: true },
+  'src/custody/transaction.ts': { doors: ['#base'], packages: NOBLE, pure: true },
   'src/custody': { doors: ['#base', '#db', '#custody/intents'], packages: [...NOBLE, '@noble/secp256k1', 'viem'] },
-  'src/chain': { doors: ['#base', '#db', '#supervisor', '#custody', '#custody/intents'], packages: [...NOBLE, 'viem'] },
+  // What decodes without a chain: the operators' tool, and the nodes before they sign.
+  'src/chain/abi': { doors: [], packages: ['viem'], pure: true },
+  'src/chain': {
+    doors: ['#base', '#db', '#supervisor', '#custody', '#custody/intents'],
+    packages: [...NOBLE, 'viem', '@safe-global/safe-deployments', '@safe-global/safe-smart-account'],
+  },
+
+  // What a proposal would do is decided by the same pure functions for an operator who signs and for a node that does.
+  'src/governance/core': { doors: ['#base', '#chain/abi', '#custody/intents'], packages: [...NOBLE, 'viem', 'zod'], pure: true },
+  'src/governance': {
+    doors: ['#base', '#supervisor', '#chain', '#chain/abi', '#custody', '#custody/intents', '#governance/core'],
+    packages: [...NOBLE, 'viem', '@safe-global/protocol-kit'],
+  },
 
   // Anchor and settlement pull sealed rows from the ledger, and go through chain and custody.
   'src/anchor/kernel': { doors: ['#base'], packages: [], pure: true },
@@ -92,7 +105,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'mpc/protocol': { doors: ['#base'], packages: NOBLE, pure: true, builtins: ['node:crypto'] },
   'mpc/protocol/sign/verify.ts': { doors: ['#base'], packages: [...NOBLE, '@noble/secp256k1'], pure: true, builtins: ['node:crypto'] },
   'mpc/node': {
-    doors: [...CORES, '#custody/requests', '#feed/core', '#mpc/protocol', '#supervisor'],
+    doors: [...CORES, '#custody/requests', '#feed/core', '#governance/core', '#mpc/protocol', '#supervisor'],
     packages: [...NOBLE, '@noble/secp256k1', 'viem', 'zod', 'pino', 'prom-client'],
   },
   // The policy decides by what it is given; the rest of a node keeps it, with everything else that must outlive the process.
@@ -102,15 +115,17 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'src/feed': { doors: ['#base', '#db', '#ledger/core', '#anchor', '#anchor/core', '#feed/core'], packages: [] },
 
   // A node believes nothing that it is told about the book: it replays it with the same pure cores as the auditor, from pages that it reads with feed's codec.
-  'mpc/node/book/core': { doors: [...CORES, '#feed/core'], packages: NOBLE, pure: true },
+  'mpc/node/book/core': { doors: [...CORES, '#feed/core', '#governance/core'], packages: NOBLE, pure: true },
 };
 
 /** Files that wire everything and may import every door. */
-export const WIRING = ['src/main.ts', 'src/pass.ts', 'src/cli.ts'];
+export const WIRING = ['src/main.ts', 'src/pass.ts', 'src/govern.ts', 'src/cli.ts'];
 
 /** Packages that only these folders may use, wherever else they would be handy: the operator's chain library, the auditor's, the database driver, the web framework. Tests may use all of them. */
 export const KEPT: Readonly<Record<string, readonly string[]>> = {
-  viem: ['src/chain/', 'src/custody/', 'mpc/node/', 'scripts/'],
+  viem: ['src/chain/', 'src/custody/', 'src/governance/', 'mpc/node/', 'scripts/'],
+  '@safe-global/protocol-kit': ['src/governance/'],
+  '@safe-global/safe-smart-account': ['src/chain/deploy/'],
   ethers: ['src/audit/'],
   pg: ['src/db/', 'scripts/bench/'],
   express: ['src/http/'],

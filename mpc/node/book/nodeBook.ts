@@ -1,9 +1,18 @@
 import { join } from 'node:path';
 import { Problem, toHex, type Hex, type TimeMs, type TransferId } from '#base';
-import { instructionId, intentDigest, type AnchorIntent, type CancelIntent, type Intent, type InstructionIntent } from '#custody/intents';
+import {
+  instructionId,
+  intentDigest,
+  type AnchorIntent,
+  type CancelIntent,
+  type GovernanceIntent,
+  type Intent,
+  type InstructionIntent,
+  type TimelockCancelIntent,
+} from '#custody/intents';
 import { decodePage, itemFromJson, itemToJson, type FeedItem } from '#feed/core';
 import { Endpoints, isRefusal, type ChainOptions, type Look } from './chain/endpoints.ts';
-import { readDeployment, readDeposit, readLog, readReleased, readVault, type Cursor } from './chain/reads.ts';
+import { readDeployment, readDeposit, readGovernance, readLog, readReleased, readVault, type Cursor } from './chain/reads.ts';
 import {
   isUnpaid,
   judgeCancel,
@@ -21,7 +30,7 @@ import {
   type Vote,
   type WaitingClaim,
 } from './core/core.ts';
-import { judgeGovernance } from './governance.ts';
+import { judgeGovernance, judgeTimelockCancel } from './governance.ts';
 import { Journal } from './journal.ts';
 
 export interface NodeBookOptions {
@@ -33,6 +42,8 @@ export interface NodeBookOptions {
   /** Null: any rates are taken, and payments between currencies are worth whatever the platform says. */
   readonly rates: () => RateBands | null;
   readonly chain: ChainOptions;
+  /** Every transaction of the Safe that this node ever signed: what it did not agree to, it cancels. */
+  readonly agreed: () => readonly GovernanceIntent[];
   /** How far ahead of the node's clock a record may be written. */
   readonly maxAheadMs: TimeMs;
 }
@@ -212,12 +223,19 @@ class OwnBook implements NodeBook {
     if (intent.kind === 'governance') return judgeGovernance(registration, intent);
     const look = await this.#endpoints.look(nowMs);
     if (isRefusal(look)) return look;
+    if (intent.kind === 'timelockCancel') return this.#judgeTimelock(intent, look);
     const behind = (await readDeployment(look, registration)) ?? (await this.#readLog(look));
     if (behind) return behind;
     if (intent.kind === 'anchor') return this.#judgeAnchor(intent, look);
     const unread = await this.#readClaims(look);
     const judged = await this.#judgeVault(intent, look, nowMs);
     return unread && 'rule' in judged && judged.rule === 'deposit-final' ? unread : judged;
+  }
+
+  async #judgeTimelock(intent: TimelockCancelIntent, look: Look) {
+    const { registration, agreed } = this.#options;
+    const view = await readGovernance(look, registration);
+    return isRefusal(view) ? view : judgeTimelockCancel(registration, agreed(), view, intent);
   }
 
   /** Brings the log up to the final block, and says why not. */
@@ -300,7 +318,7 @@ class OwnBook implements NodeBook {
   }
 }
 
-function contractOf(intent: Intent, { anchor, vault, safe }: Registration): readonly [name: string, asked: Hex, known: Hex] {
+function contractOf(intent: Intent, { anchor, vault, safe, timelock }: Registration): readonly [name: string, asked: Hex, known: Hex] {
   switch (intent.kind) {
     case 'anchor':
       return ['anchor', intent.anchor, anchor];
@@ -309,6 +327,8 @@ function contractOf(intent: Intent, { anchor, vault, safe }: Registration): read
       return ['vault', intent.vault, vault];
     case 'governance':
       return ['Safe', intent.safe, safe];
+    case 'timelockCancel':
+      return ['timelock', intent.timelock, timelock];
   }
 }
 

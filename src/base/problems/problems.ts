@@ -2,7 +2,7 @@ import { ANCHOR_PROBLEMS } from './anchor.ts';
 import { AUDIT_PROBLEMS } from './audit.ts';
 import { CHAIN_PROBLEMS } from './chain.ts';
 import { CLI_PROBLEMS } from './cli.ts';
-import { CUSTODY_PROBLEMS } from './custody.ts';
+import { CUSTODY_PROBLEMS, GOVERNANCE_PROBLEMS } from './custody.ts';
 import { HTTP_PROBLEMS } from './http.ts';
 import { LEDGER_PROBLEMS } from './ledger.ts';
 import { SESSION_PROBLEMS } from './mpc/session.ts';
@@ -48,6 +48,7 @@ export const PROBLEMS = {
   ...CLI_PROBLEMS,
   ...CUSTODY_PROBLEMS,
   ...DECISION_PROBLEMS,
+  ...GOVERNANCE_PROBLEMS,
   ...HTTP_PROBLEMS,
   ...LEDGER_PROBLEMS,
   ...MPC_KEYS_PROBLEMS,

@@ -1,4 +1,4 @@
-import { fromHex, isHex, isUuid, Problem, toHex, utf8, type BookId, type Hex } from '#base';
+import { fromHex, isHex, isUuid, Problem, toHex, utf8, type BookId } from '#base';
 import { recordFromJson, recordToJson, type Hash, type JsonValue } from '#anchor/core';
 import { FIELD_NAMES, type Fields, type LedgerRecord } from '#ledger/core';
 
@@ -106,7 +106,7 @@ function u64(value: unknown, where: string): bigint {
 function hash(value: unknown, where: string): Hash | null {
   if (value === null) return null;
   if (typeof value !== 'string' || !isHex(value, 32)) throw bad(where, '32 bytes of lower-case hexadecimal');
-  return fromHex(value as Hex);
+  return fromHex(value);
 }
 
 /** An empty object would have the root of sixteen empty fields under a salt, which no sealer ever writes. */
@@ -116,7 +116,7 @@ function fieldsOf(value: unknown, where: string): Fields | null {
   const entries = Object.entries(value as Json);
   const stranger = entries.find(([name, text]) => !(FIELD_NAMES as readonly string[]).includes(name) || typeof text !== 'string' || !text.isWellFormed());
   if (entries.length === 0 || stranger) throw bad(where, 'evidence in the slots that there are');
-  return value as Fields;
+  return value;
 }
 
 /** Longer than any text of a record but a tariff: what is behind a length of two bytes in a leaf has to fit it. */

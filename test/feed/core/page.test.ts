@@ -14,7 +14,7 @@ const order: LedgerRecord = {
   seq: 1n,
   nowMs: 5,
 };
-const erasure: LedgerRecord = { kind: 'erasure', erased: BOOK as never, seq: 2n, nowMs: 6 };
+const erasure: LedgerRecord = { kind: 'erasure', erased: BOOK, seq: 2n, nowMs: 6 };
 const ITEMS: readonly FeedItem[] = [
   { record: { ...order, fields: { authorisation: '{"ü":1}' } }, salt: new Uint8Array(32).fill(1), fieldsRoot: null, file: new Uint8Array([1, 2, 255]) },
   { record: erasure, salt: null, fieldsRoot: new Uint8Array(32).fill(2), file: null },

@@ -157,9 +157,12 @@ export class LogBook {
   }
 
   #heads(): Head[] {
-    const heads = [this.#head];
-    for (let vote = this.#votes.get(this.#head.commitment); vote; vote = this.#votes.get(heads.at(-1)!.commitment))
-      heads.push(extend(heads.at(-1)!, fromHex(vote.leaf), vote.lastSeq));
+    const heads: Head[] = [];
+    for (let head: Head | undefined = this.#head; head;) {
+      heads.push(head);
+      const vote = this.#votes.get(head.commitment);
+      head = vote && extend(head, fromHex(vote.leaf), vote.lastSeq);
+    }
     return heads;
   }
 

@@ -99,7 +99,7 @@ export class Replica {
     if (record.nowMs > latestMs) return refuse('record-not-of-the-future', `Record ${seq} was written at ${record.nowMs}, which is later than now`);
     // Evidence is judged here and not by the ledger's rules: without it they say the same, and need to keep none.
     const { fields: _, ...bare } = record;
-    const contradiction = replay(this.state, [bare as LedgerRecord]);
+    const contradiction = replay(this.state, [bare]);
     if (contradiction) return refuse('record-legal', `Record ${seq}: ${contradiction.what}`);
     this.leaves.push(leaf);
     this.authority.step(this.state, record, file);

@@ -48,9 +48,13 @@ export const RULES = {
     'The money behind the hold came in by deposits that the chain has, each credited once and to whom it belongs, and was not paid out by the vault before.',
   // A cancellation.
   'cancel-known': 'It is of a payment of an instruction in the book.',
-  // A governance transaction.
-  'call-only': 'It moves no native currency.',
-  'call-decoded': 'It is a call of a known function of a known contract, to the last byte, also inside the timelock.',
+  // A transaction of the Safe.
+  'call-decoded': 'It is exactly a call of a known function of a registered contract, to the last byte, also inside the timelock.',
+  'call-governable': 'It proposes to the timelock what only the timelock may do, or changes the owners of the Safe.',
+  // The cancellation of what was proposed to the timelock.
+  'operation-pending': 'The operation is scheduled, in a final block, and neither executed nor cancelled.',
+  'operation-objected': 'It is not exactly what this node agreed to.',
+  'account-nonce': 'The transaction is the next one of the owner’s account.',
 } as const;
 
 export type Rule = keyof typeof RULES;

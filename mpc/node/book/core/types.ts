@@ -1,4 +1,5 @@
 import type { AssetNo, BookId, Hex, MerchantId, OrderId, PayeeId, PaymentId, TimeMs, TransferId, WindowId } from '#base';
+import type { Judged, Objection, TimelockOperation } from '#governance/core';
 import type { Refusal } from './rules.ts';
 
 /** What the node's operators registered out of band: the only deployment it ever signs for. Addresses in lower case. */
@@ -7,8 +8,10 @@ export interface Registration {
   readonly anchor: Hex;
   readonly vault: Hex;
   readonly timelock: Hex;
-  /** That owns the group's seat in governance. */
+  /** That proposes to the timelock. */
   readonly safe: Hex;
+  /** The account of the group's owner key, which cancels. */
+  readonly owner: Hex;
   readonly book: BookId;
   /** The first block of the deployment. */
   readonly fromBlock: bigint;
@@ -100,27 +103,23 @@ export interface CancelFacts extends CommonFacts {
   readonly payee: Hex;
 }
 
-/** A call as a person reads it before he signs: contract, function and arguments by name. Bytes that are themselves a call are decoded in `calls`. */
-export interface DecodedCall {
-  readonly contract: ContractFact['role'];
-  readonly address: Hex;
-  /** "setCaps(address,uint96,uint96)". */
-  readonly signature: string;
-  readonly name: string;
-  /** Integers as decimal strings, bytes and addresses as lower-case hexadecimal. */
-  readonly args: readonly { readonly name: string; readonly type: string; readonly value: string }[];
-  readonly calls: readonly DecodedCall[];
-}
-
+/** A transaction of the Safe, decoded to the last byte: `describeJudged` of #governance/core shows it to a person. */
 export interface GovernanceFacts extends CommonFacts {
   readonly kind: 'governance';
   readonly nonce: bigint;
-  readonly call: DecodedCall;
-  /** One line a call, indented by its depth. */
-  readonly description: readonly string[];
+  readonly judged: Judged;
+}
+
+export interface TimelockCancelFacts extends CommonFacts {
+  readonly kind: 'timelockCancel';
+  readonly operation: TimelockOperation;
+  /** Why the node did not agree to it. */
+  readonly objection: Objection['reason'];
+  /** Wei that the owner's account can come to pay for it. */
+  readonly mostFee: bigint;
 }
 
 /** What the node knows of an intent that it would sign, for the policy engine. */
-export type Facts = AnchorFacts | InstructionFacts | CancelFacts | GovernanceFacts;
+export type Facts = AnchorFacts | InstructionFacts | CancelFacts | GovernanceFacts | TimelockCancelFacts;
 
 export type Judgement = { readonly ok: true; readonly facts: Facts } | Refusal;

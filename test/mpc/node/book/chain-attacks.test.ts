@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fromHex, toHex, type Hex } from '#base';
 import { appendLeaf, commitment } from '#anchor/core';
 import type { AnchorIntent, Intent } from '#custody/intents';
+import type { ChainOptions } from '../../../../mpc/node/book/book.ts';
 import { inForge, refuses, signs } from './support/attack.ts';
 import type { Forge } from './support/forge.ts';
 import { DEPTH } from './support/samples.ts';
@@ -30,8 +31,14 @@ async function judged(forge: Forge, intent: Intent, urls: readonly string[], mor
   return (await forge.fed({ urls, ...more })).judge(intent, forge.nowMs);
 }
 
-const chainOf = (urls: readonly string[], more: object = {}) =>
-  ({ urls, finality: { kind: 'depth', blocks: DEPTH }, maxBehindBlocks: 3, maxBehindMs: null, timeoutMs: 2_000, ...more }) as const;
+const chainOf = (urls: readonly string[], more: Partial<ChainOptions> = {}): ChainOptions => ({
+  urls,
+  finality: { kind: 'depth', blocks: DEPTH },
+  maxBehindBlocks: 3,
+  maxBehindMs: null,
+  timeoutMs: 2_000,
+  ...more,
+});
 
 describe('a signer’s book and the chain it sees', function () {
   this.timeout(60_000);

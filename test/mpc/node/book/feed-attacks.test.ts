@@ -18,7 +18,7 @@ async function booked(forge: Forge): Promise<void> {
 }
 
 function changed(items: readonly FeedItem[], seq: number, change: (record: LedgerRecord) => object): FeedItem[] {
-  return items.map((item) => (item.record.seq === BigInt(seq) ? { ...item, record: { ...item.record, ...change(item.record) } as LedgerRecord } : item));
+  return items.map((item) => (item.record.seq === BigInt(seq) ? { ...item, record: { ...item.record, ...change(item.record) } } : item));
 }
 
 describe('a signer’s book refuses a feed', function () {

@@ -1,144 +1,167 @@
 import { strict as assert } from 'node:assert';
-import { encodeFunctionData, type Abi } from 'viem';
-import type { Hex } from '#base';
-import type { GovernanceIntent } from '#custody/intents';
-import type { Facts, Judgement } from '../../../../mpc/node/book/book.ts';
-import { CALLS } from '../../../../mpc/node/book/governance.ts';
-import { LEDGER_ANCHOR_ABI } from '../../../../src/chain/abi/ledger-anchor.ts';
-import { SETTLEMENT_VAULT_ABI } from '../../../../src/chain/abi/settlement-vault.ts';
-import { TIMELOCK_ABI } from '../../../../src/chain/abi/timelock.ts';
-import { refuses } from './support/attack.ts';
-import { Forge } from './support/forge.ts';
+import { encodeAbiParameters, encodeEventTopics, encodeFunctionData, parseAbi, parseAbiParameters, type Abi } from 'viem';
+import { toHex, type Hex } from '#base';
+import { SAFE_ABI, TIMELOCK_ABI } from '#chain/abi';
+import { intentDigest, type GovernanceIntent, type TimelockCancelIntent } from '#custody/intents';
+import { CONTRACTS, operationId, scheduleData, ZERO_32, type ContractName, type Scheduling } from '#governance/core';
+import type { Judgement } from '../../../../mpc/node/book/book.ts';
+import { inForge, refuses, signs } from './support/attack.ts';
+import type { Forge } from './support/forge.ts';
+import { DEPTH } from './support/samples.ts';
 
-const ZERO: Hex = `0x${'00'.repeat(32)}`;
 const NEW: Hex = `0x${'12'.repeat(20)}`;
 const SALT: Hex = `0x${'34'.repeat(32)}`;
+const URLS = { urls: [] };
 
-function call(contract: keyof typeof CALLS, functionName: string, args: readonly unknown[] = []): Hex {
-  return encodeFunctionData({ abi: [...CALLS[contract]] as Abi, functionName, args: [...args] });
+function call(contract: ContractName, functionName: string, args: readonly unknown[] = []): Hex {
+  const abi: Abi = CONTRACTS[contract];
+  return encodeFunctionData({ abi, functionName, args: [...args] });
 }
 
-function asked(forge: Forge, to: Hex, data: Hex, more: Partial<GovernanceIntent> = {}): Promise<Judgement> {
+function scheduling(to: Hex, data: Hex, value = 0n): Scheduling {
+  return { calls: [{ to, value, data }], predecessor: ZERO_32, salt: SALT, delayS: 172_800n };
+}
+
+function intentTo(forge: Forge, to: Hex, data: Hex, more: Partial<GovernanceIntent> = {}): GovernanceIntent {
   const { chainId, safe } = forge.registration;
-  return forge.node({ urls: [] }).then((node) => node.judge({ kind: 'governance', chainId, safe, to, value: 0n, data, nonce: 3n, ...more }, forge.nowMs));
+  return { kind: 'governance', chainId, safe, to, value: 0n, data, nonce: 3n, ...more };
 }
 
-function scheduled(target: Hex, data: Hex, value = 0n): Hex {
-  return call('timelock', 'schedule', [target, value, data, ZERO, SALT, 172_800n]);
+/** No endpoint: what can be read can be judged. */
+async function asked(forge: Forge, to: Hex, data: Hex, more: Partial<GovernanceIntent> = {}): Promise<Judgement> {
+  return (await forge.node(URLS)).judge(intentTo(forge, to, data, more), forge.nowMs);
 }
 
 describe('a signer’s book, asked for a transaction of the Safe,', function () {
   this.timeout(60_000);
 
-  async function factsOf(
-    to: (forge: Forge) => Hex,
-    data: (forge: Forge) => Hex,
-  ): Promise<{ readonly forge: Forge; readonly facts: Extract<Facts, { kind: 'governance' }> }> {
-    const forge = await new Forge().open();
-    const judgement = await asked(forge, to(forge), data(forge)).finally(() => forge.close());
-    assert.ok(judgement.ok && judgement.facts.kind === 'governance', judgement.ok ? '' : judgement.reason);
-    return { forge, facts: judgement.facts };
-  }
-
-  it('describes what the timelock is to do, down to the last argument', async () => {
-    const { forge, facts } = await factsOf(
-      ({ registration }) => registration.timelock,
-      ({ registration }) => scheduled(registration.anchor, call('anchor', 'setPoster', [NEW])),
-    );
+  inForge('decodes what the timelock is to do, and names every contract that it touches', async (forge) => {
     const { anchor, timelock, safe } = forge.registration;
-    assert.deepEqual(facts.description, [
-      `timelock.schedule(target ${anchor}, value 0, data ${call('anchor', 'setPoster', [NEW])}, predecessor ${ZERO}, salt ${SALT}, delay 172800)`,
-      `  anchor.setPoster(newPoster ${NEW})`,
-    ]);
-    assert.deepEqual(facts.contracts, [
+    const judgement = await asked(forge, timelock, scheduleData(scheduling(anchor, call('anchor', 'setPoster', [NEW]))));
+    assert.ok(judgement.ok && judgement.facts.kind === 'governance');
+    const { contracts, judged, payments, nonce } = judgement.facts;
+    assert.deepEqual(contracts, [
       { role: 'safe', address: safe },
       { role: 'timelock', address: timelock },
       { role: 'anchor', address: anchor },
     ]);
-    assert.equal(facts.call.calls[0]!.signature, 'setPoster(address)');
-    assert.deepEqual(facts.payments, []);
+    assert.deepEqual(judged.call.inner, [{ contract: 'anchor', function: 'setPoster', args: [{ name: 'newPoster', type: 'address', value: NEW }], inner: [] }]);
+    assert.deepEqual({ payments, nonce, kind: judged.kind }, { payments: [], nonce: 3n, kind: 'proposal' });
   });
 
-  it('describes every call of a batch, a cancellation and a change of its own owners', async () => {
-    const { facts } = await factsOf(
-      ({ registration }) => registration.timelock,
-      ({ registration: { vault, anchor, timelock } }) =>
-        call('timelock', 'scheduleBatch', [
-          [vault, anchor, timelock],
-          [0n, 0n, 0n],
-          [call('vault', 'setCaps', [NEW, 5n, 6n]), call('anchor', 'pause'), call('timelock', 'updateDelay', [7n])],
-          ZERO,
-          SALT,
-          1n,
-        ]),
-    );
-    assert.deepEqual(facts.description.slice(1), [
-      `  vault.setCaps(token ${NEW}, perTransaction 5, perDay 6)`,
-      '  anchor.pause()',
-      '  timelock.updateDelay(newDelay 7)',
-    ]);
-    const cancelled = await factsOf(
-      ({ registration }) => registration.timelock,
-      () => call('timelock', 'cancel', [SALT]),
-    );
-    assert.deepEqual(cancelled.facts.description, [`timelock.cancel(id ${SALT})`]);
-    const owners = await factsOf(
-      ({ registration }) => registration.safe,
-      () => call('safe', 'changeThreshold', [2n]),
-    );
-    assert.deepEqual(owners.facts.description, ['safe.changeThreshold(_threshold 2)']);
-  });
+  signs('agrees to a change of the Safe’s owners that it can read', (forge) => asked(forge, forge.registration.safe, call('safe', 'changeThreshold', [2n])));
 
-  refuses('contract', 'refuses another Safe', (forge) => asked(forge, forge.registration.timelock, call('timelock', 'cancel', [SALT]), { safe: NEW }));
-  refuses('chain-id', 'refuses another chain', (forge) => asked(forge, forge.registration.timelock, call('timelock', 'cancel', [SALT]), { chainId: 1n }));
-  refuses('call-only', 'refuses to send native currency', (forge) =>
-    asked(forge, forge.registration.timelock, call('timelock', 'cancel', [SALT]), { value: 1n }),
+  refuses('contract', 'refuses another Safe', (forge) => asked(forge, forge.registration.safe, call('safe', 'changeThreshold', [2n]), { safe: NEW }));
+  refuses('chain-id', 'refuses another chain', (forge) => asked(forge, forge.registration.safe, call('safe', 'changeThreshold', [2n]), { chainId: 1n }));
+  refuses('call-decoded', 'refuses to send native coin', (forge) =>
+    asked(forge, forge.registration.safe, call('safe', 'changeThreshold', [2n]), { value: 1n }),
   );
-  refuses('call-only', 'refuses native currency inside the timelock', (forge) =>
-    asked(forge, forge.registration.timelock, scheduled(forge.registration.anchor, call('anchor', 'pause'), 1n)),
+  refuses('call-decoded', 'refuses native coin inside the timelock', (forge) =>
+    asked(forge, forge.registration.timelock, scheduleData(scheduling(forge.registration.anchor, call('anchor', 'pause'), 1n))),
   );
-  refuses('call-decoded', 'refuses a contract that nobody registered', (forge) => asked(forge, NEW, call('timelock', 'cancel', [SALT])));
   refuses('call-decoded', 'refuses a contract that nobody registered inside the timelock', (forge) =>
-    asked(forge, forge.registration.timelock, scheduled(NEW, call('anchor', 'pause'))),
+    asked(forge, forge.registration.timelock, scheduleData(scheduling(NEW, call('anchor', 'pause')))),
   );
   refuses('call-decoded', 'refuses a function that nobody knows', (forge) => asked(forge, forge.registration.timelock, '0xdeadbeef'));
-  refuses('call-decoded', 'refuses a function of another contract', (forge) => asked(forge, forge.registration.timelock, call('anchor', 'setPoster', [NEW])));
   refuses('call-decoded', 'refuses a call with bytes behind its arguments', (forge) =>
-    asked(forge, forge.registration.timelock, `${call('timelock', 'cancel', [SALT])}00`),
+    asked(forge, forge.registration.safe, `${call('safe', 'changeThreshold', [2n])}00`),
   );
-  refuses('call-decoded', 'refuses an address with bits above it', (forge) => {
-    const data = call('anchor', 'setPoster', [NEW]);
-    return asked(forge, forge.registration.anchor, `0x${data.slice(2, 10)}01${data.slice(12)}`);
-  });
-  refuses('call-decoded', 'refuses a call without data', (forge) => asked(forge, forge.registration.vault, '0x'));
-  refuses('call-decoded', 'refuses a batch whose lists differ in length', (forge) =>
-    asked(forge, forge.registration.timelock, call('timelock', 'scheduleBatch', [[forge.registration.anchor], [0n], [], ZERO, SALT, 1n])),
+  refuses('call-governable', 'refuses a contract that the Safe has no business with', (forge) =>
+    asked(forge, forge.registration.vault, call('vault', 'pause')),
   );
-  refuses('call-decoded', 'refuses a timelock inside a timelock without an end', (forge) => {
-    const { timelock, anchor } = forge.registration;
-    const nested = Array.from({ length: 5 }).reduce<Hex>((data) => scheduled(timelock, data), scheduled(anchor, call('anchor', 'pause')));
-    return asked(forge, timelock, nested);
+  refuses('call-decoded', 'refuses a module that would act without the owners', (forge) =>
+    asked(forge, forge.registration.safe, encodeFunctionData({ abi: parseAbi(['function enableModule(address)']), args: [NEW] })),
+  );
+  refuses('call-governable', 'refuses a payment in the timelock’s name', (forge) =>
+    asked(forge, forge.registration.timelock, call('timelock', 'execute', [forge.registration.anchor, 0n, call('anchor', 'pause'), ZERO_32, SALT])),
+  );
+});
+
+/** What the timelock’s and the Safe’s logs say when somebody proposes this, in a block of its own; by the Safe where an intent is given. */
+function propose(forge: Forge, what: Scheduling, by?: GovernanceIntent): void {
+  const { timelock, safe } = forge.registration;
+  const id = operationId(what);
+  const [only] = what.calls;
+  const scheduled = [only!.to, only!.value, only!.data, what.predecessor, what.delayS] as const;
+  forge.chain.mine();
+  forge.chain.log(
+    timelock,
+    encodeEventTopics({ abi: TIMELOCK_ABI, eventName: 'CallScheduled', args: { id, index: 0n } }) as Hex[],
+    encodeAbiParameters(parseAbiParameters('address, uint256, bytes, bytes32, uint256'), scheduled),
+  );
+  forge.chain.log(
+    timelock,
+    encodeEventTopics({ abi: TIMELOCK_ABI, eventName: 'CallSalt', args: { id } }) as Hex[],
+    encodeAbiParameters(parseAbiParameters('bytes32'), [what.salt]),
+  );
+  if (!by) return;
+  const topics = encodeEventTopics({ abi: SAFE_ABI, eventName: 'ExecutionSuccess', args: { txHash: toHex(intentDigest(by)) } }) as Hex[];
+  forge.chain.log(safe, topics, encodeAbiParameters(parseAbiParameters('uint256'), [0n]));
+}
+
+function cancelOf(forge: Forge, what: Scheduling, more: Partial<TimelockCancelIntent> = {}): TimelockCancelIntent {
+  const { chainId, timelock } = forge.registration;
+  const fees = { gas: 100_000n, maxFeePerGas: 30n, maxPriorityFeePerGas: 1n };
+  return { kind: 'timelockCancel', chainId, timelock, operation: operationId(what), nonce: 7n, ...fees, ...more };
+}
+
+describe('a signer’s book, asked to cancel what was proposed to the timelock,', function () {
+  this.timeout(60_000);
+
+  const theft = (forge: Forge) => scheduling(forge.registration.vault, call('vault', 'setSigner', [NEW]));
+  const judged = async (forge: Forge, intent: TimelockCancelIntent, agreed: readonly GovernanceIntent[] = []) =>
+    (await forge.node({ agreed: () => agreed })).judge(intent, forge.nowMs);
+
+  inForge('agrees where it did not agree to it, and says what the cancellation can cost', async (forge) => {
+    const what = theft(forge);
+    propose(forge, what, intentTo(forge, forge.registration.timelock, scheduleData(what)));
+    forge.chain.finalise(DEPTH);
+    const judgement = await judged(forge, cancelOf(forge, what));
+    assert.ok(judgement.ok && judgement.facts.kind === 'timelockCancel');
+    assert.deepEqual([judgement.facts.objection, judgement.facts.mostFee, judgement.facts.operation.id], ['not-agreed', 3_000_000n, operationId(what)]);
   });
 
-  it('knows the functions of our contracts as the compiler does, and every one that an owner or a proposer may call', () => {
-    const compiled = { anchor: LEDGER_ANCHOR_ABI, vault: SETTLEMENT_VAULT_ABI, timelock: TIMELOCK_ABI } as const;
-    // Called by relayers, merchants and tokens: never by governance. The vault's cancel takes a signature of the vault's own signer.
-    const others = {
-      anchor: ['anchor'],
-      vault: ['pay', 'retry', 'cancel', 'depositWithAuthorization', 'depositWithPermit'],
-      timelock: ['onERC1155BatchReceived', 'onERC1155Received', 'onERC721Received'],
-    };
-    const shown = (inputs: readonly { readonly type: string; readonly name?: string | undefined }[]) =>
-      inputs.map(({ type, name }) => `${type} ${name}`).join(',');
-    for (const contract of ['anchor', 'vault', 'timelock'] as const) {
-      const changing = (compiled[contract] as Abi).flatMap((item) =>
-        item.type === 'function' && !['view', 'pure'].includes(item.stateMutability) ? [item] : [],
-      );
-      const expected = changing.filter(({ name }) => !others[contract].includes(name));
-      assert.deepEqual(
-        CALLS[contract].map(({ name, inputs }) => `${name}(${shown(inputs)})`).sort(),
-        expected.map(({ name, inputs }) => `${name}(${shown(inputs)})`).sort(),
-      );
-    }
+  signs('agrees where it was no transaction of the Safe at all', async (forge) => {
+    const what = theft(forge);
+    propose(forge, what);
+    forge.chain.finalise(DEPTH);
+    return judged(forge, cancelOf(forge, what), [intentTo(forge, forge.registration.timelock, scheduleData(what))]);
   });
+
+  refuses('operation-objected', 'refuses where it agreed to exactly that', async (forge) => {
+    const what = theft(forge);
+    const intent = intentTo(forge, forge.registration.timelock, scheduleData(what));
+    propose(forge, what, intent);
+    forge.chain.finalise(DEPTH);
+    return judged(forge, cancelOf(forge, what), [intent]);
+  });
+
+  refuses('operation-pending', 'refuses what nobody proposed', async (forge) => judged(forge, cancelOf(forge, theft(forge))));
+
+  refuses('operation-pending', 'refuses what was proposed in a block that is not final', async (forge) => {
+    const what = theft(forge);
+    propose(forge, what);
+    return judged(forge, cancelOf(forge, what));
+  });
+
+  refuses('operation-pending', 'refuses what was cancelled already', async (forge) => {
+    const what = theft(forge);
+    propose(forge, what);
+    forge.chain.log(
+      forge.registration.timelock,
+      encodeEventTopics({ abi: TIMELOCK_ABI, eventName: 'Cancelled', args: { id: operationId(what) } }) as Hex[],
+      '0x',
+    );
+    forge.chain.finalise(DEPTH);
+    return judged(forge, cancelOf(forge, what));
+  });
+
+  refuses('account-nonce', 'refuses a transaction that is kept for later', async (forge) => {
+    const what = theft(forge);
+    propose(forge, what);
+    forge.chain.finalise(DEPTH);
+    return judged(forge, cancelOf(forge, what, { nonce: 9n }));
+  });
+
+  refuses('contract', 'refuses another timelock', async (forge) => judged(forge, cancelOf(forge, theft(forge), { timelock: NEW })));
 });

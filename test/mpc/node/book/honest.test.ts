@@ -62,7 +62,7 @@ describe('a signer’s book beside a real platform', function () {
   it('agrees to the same on a node that comes late, replays everything and was never asked before', async () => {
     const late = await world.another();
     await world.feedAll(late);
-    const stored = (await allInstructions(world.test.platform.database.pool, world.test.platform.bookId)).at(-1)!;
+    const stored = (await allInstructions(world.test.platform.database.pool, world.test.platform.bookId)).at(-1);
     const intent = instructionIntent({ chainId: world.registration.chainId, address: world.registration.vault } as never, stored);
     const judgement = await late.judge(intent, world.nowMs());
     assert.equal(judgement.ok ? '' : judgement.rule, 'unpaid', 'all is well with it but that it is paid');

@@ -81,6 +81,7 @@ describe('a journal of the node’s own book', () => {
       folder,
       merchants: () => forge.registered,
       rates: () => null,
+      agreed: () => [],
       chain: { urls: [], finality: { kind: 'depth', blocks: 1 }, maxBehindBlocks: 1, maxBehindMs: null, timeoutMs: 1 } as const,
       maxAheadMs: 1,
     };

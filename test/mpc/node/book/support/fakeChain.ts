@@ -30,6 +30,13 @@ interface FakeLog {
   readonly block: number;
 }
 
+interface LogQuery {
+  readonly address: Hex | readonly Hex[];
+  readonly topics: readonly (Hex | readonly Hex[])[];
+  readonly fromBlock: Hex;
+  readonly toBlock: Hex;
+}
+
 export interface InstructionBits {
   readonly opened: boolean;
   readonly settled: bigint;
@@ -67,7 +74,7 @@ export class FakeChain {
   }
 
   get newest(): FakeBlock {
-    return this.blocks.at(-1)!;
+    return this.blocks.at(-1);
   }
 
   mine(timestampS = this.newest.timestamp + 1): FakeBlock {
@@ -91,6 +98,11 @@ export class FakeChain {
     const topics = encodeEventTopics({ abi: EVENTS, eventName: 'Anchored', args: { index } }) as Hex[];
     const data = encodeAbiParameters([{ type: 'bytes32' }, { type: 'bytes32' }, { type: 'bytes32' }], [leaf, previous, block.commitment]);
     this.logs.push({ address: this.anchor, topics, data, block: block.number });
+  }
+
+  /** A log of any contract in the newest block, and in one transaction with the others there. */
+  log(address: Hex, topics: Hex[], data: Hex): void {
+    this.logs.push({ address, topics, data, block: this.newest.number });
   }
 
   /** Money arrives in the vault, in a block of its own; with a reference where one is given. */
@@ -142,7 +154,9 @@ export class FakeChain {
       case 'eth_getBlockByNumber':
         return this.#block(params[0] as string);
       case 'eth_getLogs':
-        return this.#getLogs(params[0] as { address: Hex; fromBlock: Hex; toBlock: Hex });
+        return this.#getLogs(params[0] as LogQuery);
+      case 'eth_getTransactionCount':
+        return '0x7';
       case 'eth_call':
         return this.#call(params[0] as { to: Hex; data: Hex }, params[1] as string);
       case 'eth_getTransactionReceipt':
@@ -163,16 +177,17 @@ export class FakeChain {
     return { number: `0x${block.number.toString(16)}`, hash: block.hash, timestamp: `0x${block.timestamp.toString(16)}`, parentHash: zero, transactions: [] };
   }
 
-  #getLogs({ address, fromBlock, toBlock }: { address: Hex; fromBlock: Hex; toBlock: Hex }): unknown {
+  #getLogs({ address, topics: [kinds], fromBlock, toBlock }: LogQuery): unknown {
+    const isMeant = (log: FakeLog) => [address].flat().includes(log.address) && [kinds].flat().includes(log.topics[0]);
     return this.logs
-      .filter((log) => log.address === address && log.block >= Number(fromBlock) && log.block <= Number(toBlock))
+      .filter((log) => isMeant(log) && log.block >= Number(fromBlock) && log.block <= Number(toBlock))
       .map((log, i) => ({
         address: log.address,
         topics: log.topics,
         data: log.data,
         blockNumber: `0x${log.block.toString(16)}`,
         blockHash: this.blocks[log.block]!.hash,
-        transactionHash: keccak256(log.data),
+        transactionHash: keccak256(uintBytes(log.block, 8)),
         transactionIndex: '0x0',
         logIndex: `0x${i.toString(16)}`,
         removed: false,

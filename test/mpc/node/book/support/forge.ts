@@ -29,7 +29,6 @@ import {
   ACCOUNT_CODES,
   apply,
   chartAccount,
-  CREDITS_MUST_NOT_EXCEED_DEBITS,
   DEBITS_MUST_NOT_EXCEED_CREDITS,
   emptyState,
   TRANSFER_CODES,
@@ -47,6 +46,8 @@ import { sign } from '../../../../support/trade.ts';
 import { FakeChain } from './fakeChain.ts';
 import {
   ASSETS,
+  chartCommands,
+  depositField,
   DEPTH,
   evidence,
   EXAMPLE,
@@ -85,7 +86,16 @@ export class Forge {
 
   get registration(): Registration {
     const { chainId, anchor, vault } = this.chain;
-    return { chainId, anchor, vault, timelock: `0x${'c3'.repeat(20)}`, safe: `0x${'d4'.repeat(20)}`, book: this.book, fromBlock: 0n };
+    return {
+      chainId,
+      anchor,
+      vault,
+      timelock: `0x${'c3'.repeat(20)}`,
+      safe: `0x${'d4'.repeat(20)}`,
+      owner: `0x${'0e'.repeat(20)}`,
+      book: this.book,
+      fromBlock: 0n,
+    };
   }
 
   account(role: AccountRole, asset: AssetNo = USD, owner?: MerchantId) {
@@ -109,18 +119,7 @@ export class Forge {
 
   /** Chart, tariff, two merchants that the operators know, and one payee's worth of money. */
   async open(): Promise<this> {
-    const chart: readonly AccountRole[] = ['vault', 'suspense', 'feeIncome', 'fxPosition', 'fxSpreadIncome', 'rounding'];
-    for (const asset of ASSETS) {
-      const flags = (role: AccountRole) => (role === 'vault' ? CREDITS_MUST_NOT_EXCEED_DEBITS : DEBITS_MUST_NOT_EXCEED_CREDITS);
-      const accounts = chart.map((role) => ({
-        kind: 'openAccount' as const,
-        id: this.account(role, asset.asset),
-        asset: asset.asset,
-        code: ACCOUNT_CODES[role],
-        flags: flags(role),
-      }));
-      this.submit([{ kind: 'openAsset', ...asset }, ...accounts]);
-    }
+    this.submit(chartCommands(this.book));
     const schedule = canonicalJson(EXAMPLE.tariff);
     this.submit([{ kind: 'tariff', tariff: derivedId(keccak_256(utf8(schedule))), schedule }]);
     for (const person of [this.merchant, this.other]) {
@@ -176,18 +175,7 @@ export class Forge {
       code: isLiquidity ? TRANSFER_CODES.liquidity : TRANSFER_CODES.deposit,
       subject: this.book,
       fields: {
-        deposit: canonicalJson({
-          amount: `${amount}`,
-          blockHash: `0x${'bb'.repeat(32)}`,
-          blockNumber: `${place.block}`,
-          chainId: `${this.chain.chainId}`,
-          from,
-          kind: 'referenced',
-          logIndex: place.logIndex,
-          reference,
-          token,
-          transactionHash: place.transaction,
-        }),
+        deposit: depositField({ chainId: this.chain.chainId, place, token, from, amount, reference }),
       },
     });
     this.submit([command]);
@@ -316,21 +304,9 @@ export class Forge {
       return { hold: hold.id, seq: hold.seq, payment: hold.reference as string as PaymentId, asset: hold.asset, amount: hold.amount, address };
     });
     const plans = planInstructions({ book: this.book, window, notAfterS: Math.floor(this.nowMs / 1000) + 86_400, tokens: TOKENS }, taken(list)).map(change);
-    this.submit(
-      plans.map(({ token, index, listHash, count, total, notAfterS }) => ({
-        kind: 'instruction',
-        vault: this.chain.vault,
-        token,
-        window,
-        index,
-        listHash,
-        count,
-        total,
-        notAfterS,
-      })),
-    );
-    const { token, index, listHash, count, total, notAfterS } = plans[0]!;
-    return this.intent({ book: this.book, window, index, token, listHash, count, total, notAfterS });
+    const { vault } = this.chain;
+    this.submit(plans.map((plan) => ({ kind: 'instruction', vault, ...membersOf(plan) })));
+    return this.intent({ book: this.book, ...membersOf(plans[0]!) });
   }
 
   intent(instruction: Instruction): InstructionIntent {
@@ -380,6 +356,7 @@ export class Forge {
       registration: this.registration,
       merchants: () => this.registered,
       rates: () => null,
+      agreed: () => [],
       chain,
       maxAheadMs: 1_000,
       ...options,
@@ -411,4 +388,8 @@ export class Forge {
     }
     this.chain.close();
   }
+}
+
+function membersOf({ window, index, token, listHash, count, total, notAfterS }: PlannedInstruction): Omit<Instruction, 'book'> {
+  return { window, index, token, listHash, count, total, notAfterS };
 }

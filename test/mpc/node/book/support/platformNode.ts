@@ -37,7 +37,8 @@ export async function platformNode(): Promise<PlatformNode> {
     anchor: deployment.anchor,
     vault: deployment.vault,
     timelock: deployment.timelock,
-    safe: `0x${'5a'.repeat(20)}`,
+    safe: deployment.safe,
+    owner: await platform.custody.address('owner'),
     book: bookId,
     fromBlock: deployment.block.number,
   };
@@ -53,6 +54,7 @@ export async function platformNode(): Promise<PlatformNode> {
       registration,
       merchants: () => merchants,
       rates: () => null,
+      agreed: () => [],
       chain: { urls: [chain.rpcUrl], finality: { kind: 'depth', blocks: FINALITY }, maxBehindBlocks: 3, maxBehindMs: null, timeoutMs: 20_000 },
       maxAheadMs: 5_000,
       ...more,

@@ -1,10 +1,19 @@
 import { randomBytes } from 'node:crypto';
-import { newId, type Asset, type AssetNo, type Hex, type MerchantId, type OrderId } from '#base';
+import { newId, type Asset, type AssetNo, type BookId, type Hex, type MerchantId, type OrderId } from '#base';
 import { canonicalJson } from '#anchor/core';
 import type { AuthorisationJson, Messages } from '#identity/core';
-import type { TransferCommand } from '#ledger/core';
+import {
+  ACCOUNT_CODES,
+  chartAccount,
+  CREDITS_MUST_NOT_EXCEED_DEBITS,
+  DEBITS_MUST_NOT_EXCEED_CREDITS,
+  type AccountRole,
+  type Command,
+  type TransferCommand,
+} from '#ledger/core';
 import type { OrderEvidence, PayeeEvidence, Quote, QuoteEvidence } from '#payments/core';
 import { loadExample } from '../../../../../scripts/example/example.ts';
+import type { Mined } from './fakeChain.ts';
 import { addressOfKey } from '../../../../support/trade.ts';
 
 export const START_MS = 1_800_000_000_000;
@@ -53,6 +62,37 @@ export interface HoldChanges {
   readonly priced?: (quoted: Quote) => Quote;
   readonly commands?: (commands: readonly TransferCommand[]) => readonly TransferCommand[];
   readonly position?: number;
+}
+
+/** Assets and the accounts of the operator, as settlement opens them. */
+export function chartCommands(book: BookId): readonly Command[] {
+  const roles: readonly AccountRole[] = ['vault', 'suspense', 'feeIncome', 'fxPosition', 'fxSpreadIncome', 'rounding'];
+  return ASSETS.flatMap<Command>((asset) => [
+    { kind: 'openAsset', ...asset },
+    ...roles.map<Command>((role) => ({
+      kind: 'openAccount',
+      id: chartAccount(book, role, asset.asset),
+      asset: asset.asset,
+      code: ACCOUNT_CODES[role],
+      flags: role === 'vault' ? CREDITS_MUST_NOT_EXCEED_DEBITS : DEBITS_MUST_NOT_EXCEED_CREDITS,
+    })),
+  ]);
+}
+
+/** The `deposit` field of a credit, as settlement writes it. */
+export function depositField({ chainId, place, token, from, amount, reference }: DepositSaid): string {
+  const { transaction: transactionHash, logIndex, block } = place;
+  const at = { blockHash: `0x${'bb'.repeat(32)}`, blockNumber: `${block}`, chainId: `${chainId}`, logIndex, transactionHash };
+  return canonicalJson({ ...at, amount: `${amount}`, from, kind: 'referenced', reference, token });
+}
+
+interface DepositSaid {
+  readonly chainId: bigint;
+  readonly place: Mined;
+  readonly token: Hex;
+  readonly from: Hex;
+  readonly amount: bigint;
+  readonly reference: Hex;
 }
 
 export function personOf(digits: string): Person {
