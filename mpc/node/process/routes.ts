@@ -1,5 +1,5 @@
 import { fromHex, isHex, Problem, utf8, type Hex } from '#base';
-import { ROLES, type Role } from '#custody/intents';
+import { ROLES } from '#custody/intents';
 import { requestFromJson } from '#custody/requests';
 import { partyId, type PartyId } from '#mpc/protocol';
 import type { NodeBook } from '../book/book.ts';
@@ -70,6 +70,8 @@ const ROUTES: Readonly<Record<string, Route>> = {
 
   'node/status': { parts: OPERATORS, answer: async ({ desk }) => json(desk.status()) },
   'node/backups': { parts: OPERATORS, answer: async ({ desk }) => json(desk.backups()) },
+  'policy/show': { parts: OPERATORS, answer: async ({ desk }) => json(desk.policy()) },
+  'policy/change': { parts: OPERATORS, answer: async ({ desk }, payload) => json(await desk.changePolicy(objectOf(payload))) },
   'ceremony/begin': { parts: OPERATORS, answer: async ({ desk }, payload, caller) => json(desk.begin(objectOf(payload), caller)) },
   'ceremony/progress': { parts: OPERATORS, answer: async ({ desk }, payload) => json(desk.progress(objectOf(payload))) },
 };
@@ -146,15 +148,11 @@ function isHash(value: unknown): value is Hex {
   return typeof value === 'string' && isHex(value, 32);
 }
 
-export function isRole(value: unknown): value is Role {
-  return ROLES.includes(value as Role);
-}
-
-export function json(value: unknown): Uint8Array {
+function json(value: unknown): Uint8Array {
   return utf8(JSON.stringify(value));
 }
 
-export function objectOf(payload: Uint8Array): Readonly<Record<string, unknown>> {
+function objectOf(payload: Uint8Array): Readonly<Record<string, unknown>> {
   let value: unknown;
   try {
     value = JSON.parse(Buffer.from(payload).toString('utf8'));

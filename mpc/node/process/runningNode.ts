@@ -7,6 +7,7 @@ import { AuditLog } from '../audit/audit.ts';
 import { openNodeBook, readMerchants, readRateBands, type NodeBook } from '../book/book.ts';
 import { call, Ceremonies, CEREMONY_TIMEOUTS, EpochSwitch, Rendezvous, signerSetsOf, verifierOf, type Group, type Peer } from '../ceremony/ceremony.ts';
 import { Conversations, epochDataOf, KeyRing, Signer, SIGNING_TIMEOUTS, type Key } from '../session/session.ts';
+import { dueProposals, policyHash } from '../policy/policy.ts';
 import { NodeStore, type KeyProvider } from '../store/store.ts';
 import {
   fingerprintOf,
@@ -56,6 +57,7 @@ export interface RunningNode {
 const RESEND_FOR_MS = 2_000;
 const ASK_PEERS_EVERY_MS = 500;
 const RESUME_EVERY_MS = 5_000;
+const POLICY_EVERY_MS = 1_000;
 /** Bundles that everybody should have by now go round so many times less often. */
 const REMIND_EVERY = 24;
 /** Refusals that no session was begun for. */
@@ -164,7 +166,7 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
     onEvidence: (id, evidence) => keepEvidence(folder, id, evidence),
   });
   const named = new Map([...config.coordinators, ...config.operators].map((key) => [fingerprintOf(publicKeyInfo(keyBytes(key))), key]));
-  const desk = new Desk({ group, store, ring, ceremonies, heads, keys: named, clock, random, onLine: (ceremony, text) => log.info({ ceremony }, text) });
+  const desk = new Desk({ group, audit, store, ring, ceremonies, heads, keys: named, clock, random, onLine: (ceremony, text) => log.info({ ceremony }, text) });
 
   const onRefused = (caller: Caller, method: string, problem: Problem): void => {
     metrics.failures.inc({ code: problem.code });
@@ -206,6 +208,13 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
     log.info('All peers said what they remember of this node, and its disk holds it.');
     if (ring.epochs().some(({ status }) => status === 'RESTORED')) await recall(group, store, clock.nowMs());
     await store.eraseLeftovers();
+  });
+  every(POLICY_EVERY_MS, ending.signal, async () => {
+    for (const proposal of dueProposals(store.policy, clock.nowMs())) {
+      await store.changePolicy({ change: 'effective', proposal, atMs: clock.nowMs() });
+      await audit.append({ kind: 'policy', atMs: clock.nowMs(), data: { change: 'effective', hash: policyHash(store.policy.inForce) } });
+      log.info({ proposal, version: store.policy.inForce.version }, 'A policy took effect.');
+    }
   });
   let turns = 0;
   every(RESUME_EVERY_MS, ending.signal, async () => {
