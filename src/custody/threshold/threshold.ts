@@ -6,6 +6,7 @@ import { intentDigest, isSignatureBy, type Intent, type Role, type Signature } f
 import { requestToJson } from '#custody/requests';
 import { openLink, type Fingerprint, type Identity, type Link, type WireLimits } from '#mpc/node/wire';
 import type { Custody, Outcome, SignatureRequestId } from '../types.ts';
+import { bring, type PageSource } from './feeder.ts';
 import { ASK, KEYS, keysFromJson, signatureFromJson } from './protocol.ts';
 import { signerSets } from './sets.ts';
 
@@ -21,6 +22,8 @@ export type ThresholdEvent =
   /** Fewer nodes than must sign can be reached; everything waits, and is told once until it goes on. */
   | { readonly kind: 'waiting'; readonly reachable: readonly number[]; readonly needed: number }
   | { readonly kind: 'going-on' }
+  /** A node takes no further page of the book: what the platform wrote does not hold by that node's own replay. */
+  | { readonly kind: 'feed-refused'; readonly node: number; readonly rule: string; readonly reason: string }
   | { readonly kind: 'attempt-failed'; readonly signers: readonly number[]; readonly problem: Problem };
 
 export interface ThresholdCustodyOptions {
@@ -38,6 +41,8 @@ export interface ThresholdCustodyOptions {
   readonly retryAfterMs: number;
   /** A refusal answers the same request for so long; asked later, the nodes judge anew. */
   readonly refusalHoldsMs: number;
+  /** The book, which each node is brought before it is asked; absent where the nodes keep none. */
+  readonly source?: PageSource;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly onEvent: (event: ThresholdEvent) => void;
@@ -175,6 +180,7 @@ class SignerNodes implements ThresholdCustody {
   }
 
   async #attempt(signers: readonly number[], role: Role, intent: Intent, digest: Uint8Array): Promise<Outcome> {
+    await Promise.all(signers.map((id) => this.#bring(id)));
     // A fresh id for every attempt: what a node has started once it starts no second time.
     const payload = requestToJson({ requestId: toHex(this.#options.random(32)), intent, signers, path: [], evidence: undefined });
     const answers = signers.map((id) => this.#ask(id, payload));
@@ -192,6 +198,12 @@ class SignerNodes implements ThresholdCustody {
       this.#options.onEvent({ kind: 'attempt-failed', signers, problem: error });
       return { status: 'pending' };
     }
+  }
+
+  async #bring(id: number): Promise<void> {
+    const { source, attemptTimeoutMs, onEvent } = this.#options;
+    const refusal = source && (await bring(this.#links.get(id)!, source, { timeoutMs: attemptTimeoutMs, resendForMs: 0 }));
+    if (refusal) onEvent({ kind: 'feed-refused', node: id, ...refusal });
   }
 
   async #ask(id: number, payload: Uint8Array): Promise<Signature> {
