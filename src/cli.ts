@@ -69,19 +69,6 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     words: 1,
     run: async (values, [file]) => (await import('#export')).exportCommand(file!, values, DEFAULT_STATE),
   },
-  prune: {
-    summary: 'show what deleted clones left on this machine, and remove it',
-    help: `cairn prune [--remove]
-
-  Run by root, PostgreSQL's data are in /var/lib/cairn where its own user cannot reach the state folder, and stay there when a clone is
-  deleted. Lists each database there that is provably ours, is stopped, and whose state folder is gone.
-
-  --remove           remove those that are listed; there is no way back
-`,
-    options: { remove: { type: 'boolean' } },
-    words: 0,
-    run: async (values) => (await import('#db')).pruneCommand(values, (line) => void process.stdout.write(`${line}\n`)),
-  },
   audit: {
     summary: 'check an export against the chain, trusting no server',
     help: `cairn audit EXPORT --rpc URL [--vault ADDRESS] [--finality latest] [--merchants FILE] [--json]
@@ -121,12 +108,15 @@ const GROUPS: Readonly<Record<string, { readonly summary: string; readonly run: 
 };
 
 function list(names: readonly string[]): string {
-  return names.map((name) => `  cairn ${name.padEnd(16)}${(COMMANDS[name] ?? GROUPS[name])!.summary}`).join('\n');
+  return names.map((name) => `  cairn ${name.padEnd(16)}${COMMANDS[name]!.summary}`).join('\n');
 }
 
 const HELP = `cairn: a wallet ledger and settlement platform, provable to the last entry.
 
-${list([...Object.keys(COMMANDS), ...Object.keys(GROUPS)])}
+${list(Object.keys(COMMANDS))}
+${Object.entries(GROUPS)
+  .map(([name, { summary }]) => `  cairn ${name.padEnd(16)}${summary}`)
+  .join('\n')}
 
   cairn COMMAND --help tells more. Inside the clone: npx cairn, or npm start.
 `;
@@ -134,14 +124,14 @@ ${list([...Object.keys(COMMANDS), ...Object.keys(GROUPS)])}
 async function main(args: readonly string[]): Promise<number> {
   const { name, rest } = named(args);
   if (name === '' || name === 'help' || name === '--help' || name === '-h') return tell(HELP);
-  if (Object.hasOwn(GROUPS, name)) return GROUPS[name]!.run(rest);
+  if (Object.hasOwn(GROUPS, name)) return GROUPS[name]!.run(args.slice(1));
   const group = Object.keys(COMMANDS).filter((key) => key.startsWith(`${name} `));
   if (group.length > 0 && (rest.length === 0 || ['help', '--help', '-h'].includes(rest[0]!)))
     return tell(`${list(group)}\n\n  cairn COMMAND --help tells more.\n`);
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!command && group.length > 0)
     throw new Problem('cli/unknown-command', `There is no command "${name} ${rest[0]!.slice(0, 40)}"; cairn knows ${group.join(', ')}.`);
-  if (!command) throw new Problem('cli/unknown-command', `There is no command "${name.slice(0, 40)}"; cairn knows ${[...Object.keys(COMMANDS), ...Object.keys(GROUPS)].join(', ')}.`);
+  if (!command) throw new Problem('cli/unknown-command', `There is no command "${name.slice(0, 40)}"; cairn knows ${Object.keys({ ...COMMANDS, ...GROUPS }).join(', ')}.`);
   if (rest.includes('--help') || rest.includes('-h')) return tell(typeof command.help === 'string' ? command.help : await command.help());
   const { values, positionals } = parse(command, rest);
   if (typeof command.words === 'number' && positionals.length !== command.words)

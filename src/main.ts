@@ -204,9 +204,15 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
   const policy = { ...(local ? LOCAL : REMOTE), ...options.policy };
 
   const keys = join(stateDir, 'keys');
-  const signers = await options.signers({ stateDir, chainId: client.chainId, clock, random, onEvent });
+  const bookId = await bookOf(database, clock, random);
+  // Before the contracts, which are bound to it for ever: a start that dies while it deploys has to find the same book again.
+  const book = await openBook({ database, bookId, clock, waitMs: OPEN_WAIT_MS });
+  stop.push(() => book.close());
+  const source = createFeed({ database, source: book, chainId: client.chainId });
+  const signers = await options.signers({ stateDir, chainId: client.chainId, source, clock, random, onEvent });
   stop.push(() => signers.stop());
   const { custody } = signers;
+
   const relayerKey = toHex(await loadOrCreateKey(keys, 'relayer', random));
   const deployerKey = options.deployerKey ?? toHex(await loadOrCreateKey(keys, 'deployer', random));
   const guardianKey = toHex(await loadOrCreateKey(keys, 'guardian', random));
@@ -221,10 +227,6 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
   // Governance's own transactions are paid by whoever sends them.
   if (local) for (const account of [relayer, deployer, guardian, owner, ...operators.addresses]) await local.fund(account, 10n ** 24n);
 
-  const bookId = await bookOf(database, clock, random);
-  // Before the contracts, which are bound to it for ever: a start that dies while it deploys has to find the same book again.
-  const book = await openBook({ database, bookId, clock, waitMs: OPEN_WAIT_MS });
-  stop.push(() => book.close());
   const mineWhile = local ? async () => void (await local.mine(1)) : undefined;
   const deployment = await deploy({
     database,
@@ -247,7 +249,6 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
 
   const caps = new Map(options.assets.map(({ symbol, decimals }) => [symbol, capsOf(decimals)]));
   await signers.appoint({ deployment, owner, book: bookId, rpcUrl: options.rpcUrl ?? local!.rpcUrl, caps });
-  const feed = createFeed({ database, source: book, chainId: client.chainId });
 
   const assets = listAssets(options.assets, deployment);
   const assetOf = new Map(deployment.tokens.map((token) => [token.address, options.assets.find(({ symbol }) => symbol === token.symbol)!.asset]));
@@ -332,7 +333,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     areOperatorsRehearsed: operators.areRehearsal,
     processes: { postgres: postgres && (() => postgres.pid()), chain: local && (() => local.pid()), signers: () => signers.pids() },
   };
-  const run = startRun({ ...platform, sealer, anchorer, coordinator, settlement, rules, windowEveryMs: policy.windowEveryMs, feed: async () => signers.feed(feed), onEvent });
+  const run = startRun({ ...platform, sealer, anchorer, coordinator, settlement, rules, windowEveryMs: policy.windowEveryMs, onEvent });
   return {
     ...platform,
     pass: () => passOver(run),

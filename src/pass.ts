@@ -13,8 +13,6 @@ export interface Parts extends Omit<Platform, 'pass' | 'faults' | 'closeWindow' 
   readonly settlement: SettlementDependencies;
   readonly rules: DepositRules;
   readonly windowEveryMs: TimeMs;
-  /** Brings the signers' own books up to what is sealed: they sign nothing that they have not replayed. */
-  readonly feed: () => Promise<void>;
   readonly onEvent: (event: PlatformEvent) => void;
 }
 
@@ -23,7 +21,12 @@ export interface Run extends Parts {
   readonly faults: Map<string, string>;
   /** Since when payments are held that no window took; null while there are none. */
   heldSinceMs: TimeMs | null;
+  /** Of the local chain, in as many passes. */
+  blocksToMine: number;
 }
+
+/** The local chain calls a block finalized when two are on top of it. */
+const BLOCKS_AFTER = 3;
 
 export interface PassReport {
   readonly openTransactions: number;
@@ -34,7 +37,7 @@ export interface PassReport {
 }
 
 export function startRun(parts: Parts): Run {
-  return { ...parts, faults: new Map(), heldSinceMs: null };
+  return { ...parts, faults: new Map(), heldSinceMs: null, blocksToMine: BLOCKS_AFTER };
 }
 
 /** Every part in the order in which facts flow: from the chain into the book, through the book, and back onto the chain. A part that fails keeps no other from its work: least of all sealing and anchoring. */
@@ -49,12 +52,12 @@ export async function passOver(run: Run): Promise<PassReport> {
   const openInstructions = await part(run, 'settlement', 1, () => tickSettlement(run.settlement));
   await part(run, 'projection', 0, () => projectRecords({ ...run.coordinator }));
   await part(run, 'sealing', 0, () => run.sealer.sealDue(run.book));
-  await part(run, 'feeding the signers', 0, async () => (await run.feed(), 0));
   const anchored = await part(run, 'anchoring', 1, async () => (await run.anchorer.tick()).length);
   const waitingDeposits = await part(run, 'waiting deposits', 0, async () => (await run.scanner.pending()).length);
   const unanchored = await ageMs(run);
-  // Empty blocks only while something waits for finality or for the chain's clock.
-  if (run.local && openTransactions + anchored + waitingDeposits + openInstructions > 0) await run.local.mine(1);
+  // Empty blocks only while something waits for finality or for the chain's clock, and a few more for everybody who goes by what the endpoint calls finalized: the signer nodes do.
+  run.blocksToMine = openTransactions + anchored + waitingDeposits + openInstructions > 0 ? BLOCKS_AFTER : Math.max(0, run.blocksToMine - 1);
+  if (run.local && run.blocksToMine > 0) await run.local.mine(1);
   return { openTransactions, openInstructions, waitingDeposits, unanchored };
 }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Problem, type BookId, type Clock, type Hex, type MerchantId, type RandomBytes } from '#base';
 import type { Deployment } from '#chain';
-import { openSigners, type BookPages, type Custody, type ThresholdEvent } from '#custody';
+import { openSigners, type Custody, type PageSource, type ThresholdEvent } from '#custody';
 import { openColocated, type NodeEvent } from '#mpc/node/colocated';
 import type { PlatformEvent } from './main.ts';
 
@@ -19,6 +19,8 @@ export interface SignersWanted {
 export interface SignersWorld {
   readonly stateDir: string;
   readonly chainId: bigint;
+  /** The book that the nodes replay. */
+  readonly source: PageSource;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly onEvent: (event: PlatformEvent) => void;
@@ -38,8 +40,6 @@ export interface Signers {
   readonly custody: Custody;
   /** Before this the nodes sign nothing but test signatures. */
   appoint(appointed: Appointed): Promise<void>;
-  /** Brings the nodes' own books up to what is sealed. */
-  feed(pages: BookPages): Promise<void>;
   /** Of the processes that are ours. */
   pids(): readonly number[];
   stop(): Promise<void>;
@@ -58,7 +58,7 @@ export function requireRehearsalChain(chainId: bigint, force: boolean): void {
     throw new Problem('custody/rehearsal-elsewhere', `Chain ${chainId} is not the local chain ${LOCAL_CHAIN_ID}, and the signer nodes would share one machine.`);
 }
 
-async function start({ merchants, force }: SignersWanted, { stateDir, chainId, clock, random, onEvent }: SignersWorld): Promise<Signers> {
+async function start({ merchants, force }: SignersWanted, { stateDir, chainId, source, clock, random, onEvent }: SignersWorld): Promise<Signers> {
   requireRehearsalChain(chainId, force);
   const folder = join(stateDir, 'signers');
   const warn = (text: string): void => onEvent({ kind: 'warning', text });
@@ -66,7 +66,7 @@ async function start({ merchants, force }: SignersWanted, { stateDir, chainId, c
   const step = (text: string): void => onEvent({ kind: 'step', text });
   const colocated = await openColocated({ folder, random, onStep: step, onEvent: (event) => warn(nodeText(event)) });
   try {
-    const custody = await openSigners({ folder, clock, random, onEvent: (event) => tellOf(event, step, warn) });
+    const custody = await openSigners({ folder, source, clock, random, onEvent: onceARefusal((event) => tellOf(event, step, warn)) });
     return {
       custody,
       appoint: ({ deployment, owner, book, rpcUrl, caps }) => {
@@ -74,7 +74,6 @@ async function start({ merchants, force }: SignersWanted, { stateDir, chainId, c
         const limited = tokens.map(({ symbol, address }) => ({ token: address, ...caps.get(symbol)! }));
         return colocated.appoint({ chainId, anchor, vault, timelock, safe, owner, book, fromBlock: block.number, rpcUrl, tokens: limited, merchants });
       },
-      feed: (pages) => custody.feed(pages),
       pids: () => colocated.pids(),
       stop: async () => {
         custody.close();
@@ -98,14 +97,25 @@ function nodeText(event: NodeEvent): string {
   }
 }
 
+/** A node is brought the book at every attempt, and refuses it as often. */
+function onceARefusal(tell: (event: ThresholdEvent) => void): (event: ThresholdEvent) => void {
+  const told = new Set<string>();
+  return (event) => {
+    const name = event.kind === 'feed-refused' ? `${event.node} ${event.reason}` : undefined;
+    if (name !== undefined && told.has(name)) return;
+    if (name !== undefined) told.add(name);
+    tell(event);
+  };
+}
+
 function tellOf(event: ThresholdEvent, step: (text: string) => void, warn: (text: string) => void): void {
   switch (event.kind) {
     case 'waiting':
       return warn(`${event.reachable.length} signer nodes can be reached and ${event.needed} must sign: everything waits for them, and nothing is lost`);
     case 'going-on':
       return step('enough signer nodes are back: it goes on');
-    case 'book-refused':
-      return warn(`signer node ${event.node} does not believe the book: ${event.problem.detail}`);
+    case 'feed-refused':
+      return warn(`signer node ${event.node} does not believe the book (${event.rule}): ${event.reason}`);
     case 'attempt-failed':
       return;
   }

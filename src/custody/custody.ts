@@ -3,6 +3,6 @@ export { signatureOf, type Patience } from './await.ts';
 export type { Custody, Outcome, SignatureRequestId } from './types.ts';
 export { loadKey, loadOrCreateKey } from './keyStore.ts';
 export { openOperators, type Operators, type OperatorsOptions } from './operators.ts';
-export type { BookPages } from './threshold/feeding.ts';
+export type { PageSource } from './threshold/feeder.ts';
 export { openSigners, type SignersOptions } from './threshold/signers.ts';
 export { openThresholdCustody, type SignerNode, type ThresholdCustody, type ThresholdCustodyOptions, type ThresholdEvent } from './threshold/threshold.ts';

@@ -22,7 +22,6 @@ const MEMBERS: Readonly<Record<Intent['kind'], Members>> = {
     },
   },
   cancel: { chainId: 'integer', vault: 'address', instruction: 'bytes32', index: 'uint8' },
-  governance: { chainId: 'integer', safe: 'address', to: 'address', value: 'integer', data: 'bytes', nonce: 'integer' },
   timelockCancel: {
     chainId: 'integer',
     timelock: 'address',
@@ -32,6 +31,7 @@ const MEMBERS: Readonly<Record<Intent['kind'], Members>> = {
     maxFeePerGas: 'integer',
     maxPriorityFeePerGas: 'integer',
   },
+  governance: { chainId: 'integer', safe: 'address', to: 'address', value: 'integer', data: 'bytes', nonce: 'integer' },
 };
 
 const INTEGER = /^(?:0|[1-9]\d{0,77})$/;

@@ -16,8 +16,6 @@ export interface FeedOptions {
 
 /** What a signer node replays, page by page. It believes none of it, so that nothing here has to be true. */
 export interface Feed {
-  /** Sequence number of the last sealed record; 0 where there is none. */
-  sealedTo(): Promise<bigint>;
   /** The sealed records from `fromSeq` on, as many as one page takes: `cairn-feed/1` of docs/formats.md. Empty where all are sealed before it. */
   page(fromSeq: bigint): Promise<Uint8Array>;
 }
@@ -34,18 +32,17 @@ interface SealedRow {
 
 export function createFeed({ database, source, chainId }: FeedOptions): Feed {
   const book: BookId = source.bookId;
-  const sealed = async (): Promise<bigint> => (await query<{ last_seq: bigint }>(database.pool, SQL.sealedTo, [book]))[0]!.last_seq;
   return {
-    sealedTo: sealed,
     page: async (fromSeq) => {
-      const sealedTo = await sealed();
-      const batches = await query<SealedRow>(database.pool, SQL.sealedFrom, [book, fromSeq, fromSeq + BigInt(PAGE_RECORDS)]);
+      const [end] = await query<{ last_seq: bigint }>(database.pool, SQL.sealedTo, [book]);
+      const sealedTo = end!.last_seq;
+      const sealed = await query<SealedRow>(database.pool, SQL.sealedFrom, [book, fromSeq, fromSeq + BigInt(PAGE_RECORDS)]);
       const wanted = sealedTo < fromSeq ? 0n : sealedTo - fromSeq + 1n;
       const limit = wanted < BigInt(PAGE_RECORDS) ? Number(wanted) : PAGE_RECORDS;
       const records = limit === 0 ? [] : await source.records({ fromSeq, limit });
-      const items = await itemsOf(database, book, records, batches);
+      const items = await itemsOf(database, book, records, sealed);
       const lastSeq = items.at(-1)?.record.seq ?? fromSeq - 1n;
-      const ends = batches.map(({ last_seq }) => last_seq).filter((seq) => seq >= fromSeq && seq <= lastSeq);
+      const ends = sealed.map(({ last_seq }) => last_seq).filter((seq) => seq >= fromSeq && seq <= lastSeq);
       return encodePage({ chainId, book, sealedTo, ends, items });
     },
   };

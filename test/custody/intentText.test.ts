@@ -20,6 +20,16 @@ const intent: fc.Arbitrary<Intent> = fc.oneof(
     nonce: uint(256),
   }),
   fc.record({
+    kind: fc.constant('timelockCancel' as const),
+    chainId: uint(64),
+    timelock: hex(20),
+    operation: hex(32),
+    nonce: uint(64),
+    gas: uint(64),
+    maxFeePerGas: uint(96),
+    maxPriorityFeePerGas: uint(96),
+  }),
+  fc.record({
     kind: fc.constant('instruction' as const),
     chainId: uint(64),
     vault: hex(20),

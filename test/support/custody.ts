@@ -20,7 +20,6 @@ export async function openTestCustody(folder: string, random: RandomBytes): Prom
 export const testSigners: OpenSigners = async ({ stateDir, random }) => ({
   custody: await openTestCustody(join(stateDir, 'keys'), random),
   appoint: async () => undefined,
-  feed: async () => undefined,
   pids: () => [],
   stop: async () => undefined,
 });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fromHex, Problem, toHex, utf8, type Clock, type Hex, type RandomBytes } from '#base';
 import type { Role } from '#custody/intents';
 import { contextOf, encodeRecord, sealBackup, type Context, type KeyId, type KeyRecord, type PartyId } from '#mpc/protocol';
@@ -48,6 +49,7 @@ export type Tell = (step: string) => void;
 /** Two poisonings by one peer within so long ban it: it is reshared out, not set up again (digest 12). */
 const BAN_WINDOW_MS = 30 * 86_400_000;
 const BAN_AFTER = 2;
+const SETTLE_MS = 3_000;
 /** Stands where a check stands that a peer failed: it was the operator who gave up the pair, and it counts against nobody. */
 const BY_OPERATOR = 'operator';
 
@@ -82,6 +84,7 @@ export class Ceremonies {
   refresh(role: Role, tell: Tell): Promise<Key> {
     return this.#alone(async () => {
       const { group, ring, random, epochs } = this.#options;
+      await this.#settle();
       const { record, ref } = ring.current(role);
       await this.#dropUnconfirmed(ref.keyId);
       const met = await this.#meet({ kind: 'refresh', role, ...ref }, [...group.peers.keys()], epochs.nextNumber(ref.keyId), tell);
@@ -195,13 +198,22 @@ export class Ceremonies {
     return key;
   }
 
+  /** What this node has confirmed may be in use at its peers already: it asks for the bundle before it says which epoch is to be refreshed. A peer that withholds it is waited for no longer than this. */
+  async #settle(): Promise<void> {
+    const { epochs } = this.#options;
+    for (let waitedMs = 0; epochs.isWaitingForAny() && waitedMs < SETTLE_MS; waitedMs += SETTLE_MS / 10) {
+      await epochs.resume();
+      await sleep(SETTLE_MS / 10);
+    }
+  }
+
   async #promoted(ref: EpochRef): Promise<void> {
     const { store, epochs, timeouts } = this.#options;
     const startedMs = performance.now();
     for (let waitMs = 5; store.epoch(ref).status === 'PENDING'; waitMs = Math.min(waitMs * 2, 500)) {
       if (performance.now() - startedMs > timeouts.roundMs)
         throw new Problem('session/ceremony-failed', 'Not all confirmations came. Both epochs are kept, and it goes on by itself when they do.', { ...ref });
-      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      await sleep(waitMs);
       if (waitMs >= 500) await epochs.resume();
     }
   }

@@ -11,6 +11,7 @@ import {
   received,
   resume,
   tested,
+  type Aborted,
   type Duty,
   type EpochId,
   type Epochs,
@@ -35,6 +36,8 @@ export interface EpochSwitchOptions {
   readonly onPromoted: (record: EpochRecord) => void;
   /** A peer told us something that does not hold. */
   readonly onAlarm: (problem: Problem) => void;
+  /** This node's own signature is under an epoch that it knows nothing of: its disk is an old one. */
+  readonly onFatal: (problem: Problem) => void;
 }
 
 /**
@@ -97,6 +100,11 @@ export class EpochSwitch {
     await this.#heard(from, payload, (state, bytes) => gathered(state, bytes, this.#verify));
   }
 
+  /** Whether an epoch waits for confirmations. */
+  isWaitingForAny(): boolean {
+    return [...this.#states.values()].some(({ waiting }) => waiting.length > 0);
+  }
+
   /** Sends again what is due, after a start and every now and then. */
   async resume(): Promise<void> {
     for (const keyId of this.#states.keys()) await this.#turn(keyId, resume);
@@ -106,20 +114,20 @@ export class EpochSwitch {
     return this.#states.get(keyId) ?? NO_EPOCHS;
   }
 
-  async #heard(
-    from: PartyId,
-    payload: Uint8Array,
-    step: (state: Epochs, bytes: Uint8Array) => Turn | { readonly kind: 'abort'; readonly abort: { readonly problem: Problem } },
-  ): Promise<void> {
+  async #heard(from: PartyId, payload: Uint8Array, step: (state: Epochs, bytes: Uint8Array) => Turn | Aborted): Promise<void> {
     if (payload.length <= 32) throw new Problem('mpc/malformed-message', `Party ${from} names no epoch.`, { culprit: from });
     const keyId = toHex(payload.subarray(0, 32));
     // A key that this node knows nothing of: its own ceremony has not come so far.
     if (!this.#states.has(keyId)) return;
-    await this.#turn(keyId, (state) => {
-      const turn = step(state, payload.slice(32));
-      if (turn.kind === 'abort') this.#options.onAlarm(turn.abort.problem);
-      return value(turn as Turn);
-    });
+    try {
+      await this.#turn(keyId, (state) => value(step(state, payload.slice(32))));
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      // Nobody but this node can have signed for it, so no peer can make this up.
+      if (error.code === 'mpc/state-behind') this.#options.onFatal(error);
+      else this.#options.onAlarm(error);
+      throw error;
+    }
   }
 
   #turn(keyId: string, step: (state: Epochs) => Turn): Promise<void> {

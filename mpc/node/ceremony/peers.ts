@@ -33,7 +33,7 @@ export function identitiesOf(group: Group): Uint8Array[] {
   return partiesOf(group).map((id) => bytesOf(id === group.own ? group.identity.fingerprint : group.peers.get(id)!.fingerprint));
 }
 
-export function bytesOf(fingerprint: Fingerprint): Uint8Array {
+function bytesOf(fingerprint: Fingerprint): Uint8Array {
   return new Uint8Array(Buffer.from(fingerprint, 'hex'));
 }
 

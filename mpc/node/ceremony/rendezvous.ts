@@ -48,7 +48,10 @@ export class Rendezvous {
       throw new Problem('mpc/malformed-message', `A meeting is named by ${32 + PRESENCE_BYTES} bytes, not ${payload.length}.`);
     const present = this.#present.get(toHex(payload.subarray(0, 32)));
     if (!present) return new Uint8Array();
-    present.theirs.set(from, payload.slice(32));
+    const theirs = payload.slice(32);
+    // This node has gone on. Whoever went on with it asks again for what he missed; whoever comes anew (after a crash, say) waits for the next meeting instead of beginning the last one alone.
+    if (present.isOver && !sameBytes(present.theirs.get(from), theirs)) return new Uint8Array();
+    present.theirs.set(from, theirs);
     return present.own;
   }
 
@@ -93,4 +96,8 @@ export class Rendezvous {
     const numbers = inOrder.map((presence) => Buffer.from(presence).readUInt32BE(DRAW_BYTES));
     return { id: toHex(sha256(utf8('cairn/met/v1\n'), named, ...inOrder)), number: Math.max(...numbers) };
   }
+}
+
+function sameBytes(a: Uint8Array | undefined, b: Uint8Array): boolean {
+  return a !== undefined && Buffer.compare(a, b) === 0;
 }

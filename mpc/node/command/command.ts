@@ -6,6 +6,8 @@ import { ROLES } from '#custody/intents';
 import { backupCommand, restoreCommand } from './backup.ts';
 import { holdCeremony, openDesk } from './desk.ts';
 import { initNode, nameCoordinator, namePeer } from './init.ts';
+import { merchantCommand } from './merchant.ts';
+import { policyCommand } from './policy.ts';
 import { runCommand } from './run.ts';
 import { tellStatus } from './status.ts';
 
@@ -162,6 +164,43 @@ ${FOLDER_HELP}
     words: [1, 1],
     run: async (values, [role]) => ceremony(values, { kind: 'repair', role: roleOf(role), peer: whole(values, 'peer') }),
   },
+  policy: {
+    summary: 'show what the node may sign, or change it with the other operators',
+    help: `cairn node policy show --folder DIR
+cairn node policy (propose FILE | approve ID | cancel ID | stop) --operator NAME --key FILE --folder DIR
+
+  A change takes a quorum of the operators whom the policy names, and waits: a loosening longer than a tightening. Any one of them can
+  cancel a proposal or stop the node at once. Each node has its own copy: bring the change to every node.
+
+${FOLDER_HELP}
+  --operator NAME    who signs, as the policy calls him
+  --key FILE         his ed25519 secret: 32 bytes as 0x and hexadecimal digits
+`,
+    options: { ...FOLDER, operator: { type: 'string' }, key: { type: 'string' } },
+    words: [1, 2],
+    run: async (values, words) =>
+      policyCommand({
+        folder: needed(values, 'folder'),
+        words,
+        operator: values['operator'] as string | undefined,
+        keyFile: values['key'] as string | undefined,
+        random,
+        tell,
+      }),
+  },
+  merchant: {
+    summary: 'register a merchant’s key that he told you himself',
+    help: `cairn node merchant [MERCHANT KEY] --folder DIR
+
+  Adds KEY for MERCHANT to the file that node.json names, and ends the use of the key before it; without words, lists them. Take a key
+  from the merchant, in a way that the platform has no hand in: it is what keeps a captured platform from inventing orders.
+
+${FOLDER_HELP}
+`,
+    options: FOLDER,
+    words: [0, 2],
+    run: async (values, words) => merchantCommand(needed(values, 'folder'), words, systemClock.nowMs(), tell),
+  },
   status: {
     summary: 'what the node holds, and how it is',
     help: `cairn node status --folder DIR [--json]
@@ -221,6 +260,7 @@ ${FOLDER_HELP}
   lost-node          one of three is killed: the other two go on, and it comes back
   refresh            all shares are made anew; the address stays
   refresh-killed     a node is killed in the middle of a refresh; the key signs before and after, and the refresh is held again
+  withheld-confirmation  in a refresh, a captured node confirms to one peer and not to the other; no epoch is lost
   poisoned-pair      a pair is poisoned; the others go on, both operators approve, and it signs again
   lost-disk          a node loses its disk, is restored from its backup under a new identity, and is made whole by a refresh
 

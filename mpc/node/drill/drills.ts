@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Problem, toHex, type Hex } from '#base';
 import { intentDigest, isSignatureBy } from '#custody/intents';
 import { backupCommand, restoreCommand } from '../command/backup.ts';
+import { BUNDLE, CONFIRMED } from '../ceremony/ceremony.ts';
 import { Impostor, spoiled } from './impostor.ts';
 import { anchorIntent, rehearsalPolicy } from './intents.ts';
 import { Rehearsal } from './rehearsal.ts';
@@ -24,6 +25,7 @@ export const DRILLS: Readonly<Record<string, (keep: boolean, tell: Tell) => Prom
   'lost-node': (keep, tell) => withKey(keep, tell, lostNode),
   refresh: (keep, tell) => withKey(keep, tell, refresh),
   'refresh-killed': (keep, tell) => withKey(keep, tell, refreshKilled),
+  'withheld-confirmation': (keep, tell) => withKey(keep, tell, withheldConfirmation),
   'poisoned-pair': (keep, tell) => withKey(keep, tell, poisonedPair),
   'lost-disk': (keep, tell) => withKey(keep, tell, lostDisk),
 };
@@ -112,6 +114,21 @@ async function refreshKilled(rehearsal: Rehearsal, address: Hex, tell: Tell): Pr
   await allSign(rehearsal, address);
   demand((await rehearsal.address(3, 'poster')) === address, 'the address stayed');
   tell('the refresh was held again, and every pair of nodes signed before and after it');
+}
+
+/** Party 3 is captured: in a refresh it confirms to party 1 and not to party 2, so that by the naive rule one would erase the old epoch and the other drop the new one (digest 10.3). */
+async function withheldConfirmation(rehearsal: Rehearsal, address: Hex, tell: Tell): Promise<void> {
+  await rehearsal.stop(3);
+  const captured = await rehearsal.runWithholding(3, [CONFIRMED, BUNDLE], 2);
+  await rehearsal.ready(ALL);
+  await rehearsal.ceremony({ kind: 'refresh', role: 'poster' }, ALL);
+  await captured.close();
+  tell('party 3 confirmed to party 1 and not to party 2; party 2 got the bundle from party 1');
+  await signs(rehearsal, address, [1, 2]);
+  tell('parties 1 and 2 signed with the new shares, without party 3');
+  await rehearsal.start(3);
+  await rehearsal.ready([3]);
+  await allSign(rehearsal, address);
 }
 
 /** Party 3 is captured and cheats party 1 once. */

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { pino } from 'pino';
 import { Problem, systemClock, toHex, type Hex, type RandomBytes } from '#base';
 import type { Intent, Role } from '#custody/intents';
 import { requestToJson } from '#custody/requests';
@@ -13,7 +14,7 @@ import { findFreePort } from '#supervisor';
 import { initNode, nameCoordinator, namePeer } from '../command/init.ts';
 import { holdCeremony, openDesk, type NodeDesk } from '../command/desk.ts';
 import { providerOf, readConfig } from '../command/folder.ts';
-import { openIdentity } from '../process/process.ts';
+import { openIdentity, startNode, type RunningNode } from '../process/process.ts';
 import { fingerprintOf, identityOf, openLink, publicKeyInfo, rawPublicKey, WIRE_LIMITS, type Identity, type Link, type Part } from '../wire/wire.ts';
 
 /** Between two looks at a node that is starting: each is a call. */
@@ -47,6 +48,7 @@ export class Rehearsal {
   readonly coordinator: Identity;
   readonly #random: RandomBytes;
   readonly #links: Link[] = [];
+  readonly #coordinatorLinks = new Map<string, Link>();
   readonly #desks = new Map<string, NodeDesk>();
 
   private constructor(root: string, nodes: readonly RehearsalNode[], coordinator: Identity, random: RandomBytes) {
@@ -111,6 +113,32 @@ export class Rehearsal {
     const file = join(folder, 'node.json');
     const config = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
     await writeFile(file, JSON.stringify({ ...config, selfTestEveryS: null, timeouts }));
+  }
+
+  /**
+   * Runs a party in this process instead of its own: a captured node that follows the protocol but for what it keeps to itself. Calls of `withheld` methods to `from` are never made, and answered as if they had been.
+   */
+  async runWithholding(party: number, withheld: readonly string[], from: number): Promise<RunningNode> {
+    const { folder, logFile } = this.node(party);
+    const config = await readConfig(folder);
+    const target = this.node(from);
+    return startNode({
+      folder,
+      config,
+      provider: await providerOf(config),
+      clock: systemClock,
+      random: this.#random,
+      log: pino({ level: 'info', base: { node: party } }, pino.destination({ dest: logFile, append: true, sync: true })),
+      onFatal: () => undefined,
+      connect: (options) => {
+        const link = openLink(options);
+        if (options.port !== target.port) return link;
+        return {
+          close: () => link.close(),
+          call: async (method, payload, patience) => (withheld.includes(method) ? new Uint8Array() : link.call(method, payload, patience)),
+        };
+      },
+    });
   }
 
   /** Starts the process of a party, and waits until it answers. */
@@ -185,7 +213,7 @@ export class Rehearsal {
     const payload = requestToJson({ requestId, intent, signers, path: [], evidence: undefined });
     return Promise.allSettled(
       signers.map(async (party) => {
-        const answer = await (await this.link(party, this.coordinator, 'coordinator')).call('sign/ask', payload, { timeoutMs: 60_000, resendForMs: 0 });
+        const answer = await (await this.#coordinatorLink(party)).call('sign/ask', payload, { timeoutMs: 60_000, resendForMs: 0 });
         return (JSON.parse(Buffer.from(answer).toString('utf8')) as { signature: Hex }).signature;
       }),
     );
@@ -220,6 +248,14 @@ export class Rehearsal {
     for (const desk of this.#desks.values()) desk.close();
     await Promise.all(this.nodes.map(({ party }) => this.stop(party)));
     if (!keep) await rm(this.root, { recursive: true, force: true });
+  }
+
+  /** Kept, as a platform keeps it. */
+  async #coordinatorLink(party: number): Promise<Link> {
+    const name = `${party} ${await publicKeyIn(this.node(party).folder)}`;
+    let link = this.#coordinatorLinks.get(name);
+    if (!link) this.#coordinatorLinks.set(name, (link = await this.link(party, this.coordinator, 'coordinator')));
+    return link;
   }
 
   /** The channel of a party's operator, kept: it opens again by itself after a restart. */

@@ -14,6 +14,7 @@ const book = z.strictObject({
     vault: address,
     timelock: address,
     safe: address,
+    /** The address of the group's owner key. */
     owner: address,
     book: z.uuid(),
     fromBlock: z.string().regex(/^(?:0|[1-9][0-9]{0,19})$/),

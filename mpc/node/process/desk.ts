@@ -1,8 +1,9 @@
-import { newId, Problem, toHex, type Clock, type Hex, type RandomBytes, type TimeMs, type Uuid } from '#base';
+import { isHex, newId, Problem, toHex, type Clock, type Hex, type RandomBytes, type TimeMs, type Uuid } from '#base';
 import { addressOf, ROLES, type Role } from '#custody/intents';
 import { partyId } from '#mpc/protocol';
+import type { AuditLog } from '../audit/audit.ts';
 import type { Ceremonies, Group } from '../ceremony/ceremony.ts';
-import { policyHash } from '../policy/policy.ts';
+import { parsePolicy, policyHash, type PolicyChange } from '../policy/policy.ts';
 import { epochDataOf, type KeyRing } from '../session/session.ts';
 import type { NodeStore } from '../store/store.ts';
 import type { Caller, Fingerprint } from '../wire/wire.ts';
@@ -22,6 +23,7 @@ export interface DeskOptions {
   readonly ring: KeyRing;
   readonly ceremonies: Ceremonies;
   readonly heads: PeerHeads;
+  readonly audit: AuditLog;
   /** Public keys of coordinators and operators by their fingerprint: approvals name keys, not fingerprints. */
   readonly keys: ReadonlyMap<Fingerprint, Hex>;
   readonly clock: Clock;
@@ -71,6 +73,24 @@ export class Desk {
     };
   }
 
+  /** The policy in force, the file behind it, and what is proposed. */
+  policy(): unknown {
+    return this.#options.store.policy;
+  }
+
+  /**
+   * {change: proposed | approved | cancelled | stopped, ...}, signed by an operator whom the policy names: who brings it does not matter. The time is this node's. policy/bad-signature,
+   * policy/stale, policy/unknown-proposal, policy/bad-file.
+   */
+  async changePolicy(wanted: Readonly<Record<string, unknown>>): Promise<unknown> {
+    const { store, audit, clock } = this.#options;
+    const atMs = clock.nowMs();
+    const change = policyChangeOf(wanted, atMs);
+    await store.changePolicy(change);
+    await audit.append({ kind: 'policy', atMs, data: { change: change.change, hash: policyHash(store.policy.inForce) } });
+    return store.policy;
+  }
+
   /** The sealed backups of this node's shares; only its recovery key opens them. */
   backups(): unknown {
     const { store, ring } = this.#options;
@@ -115,4 +135,20 @@ export class Desk {
     const from = Number.isSafeInteger(after) && (after as number) >= 0 ? (after as number) : 0;
     return { state: run.state, lines: run.lines.slice(from) };
   }
+}
+
+/** What an operator signed, in the form of a change; policy/bad-file or session/bad-request where it is none. Whether it may be is decided by the policy itself. */
+function policyChangeOf({ change, policy, nonce, proposal, operator, signature }: Readonly<Record<string, unknown>>, atMs: TimeMs): PolicyChange {
+  if (typeof operator !== 'string' || typeof signature !== 'string' || !isHex(signature, 64))
+    throw new Problem('session/bad-request', 'A change of the policy names its operator and has a signature of 64 bytes.');
+  const signed = { operator, signature, atMs };
+  if (change === 'stopped') return { change, ...signed };
+  if (change === 'proposed') {
+    if (typeof nonce !== 'string' || !isHex(nonce, 16)) throw new Problem('session/bad-request', 'A proposal has a nonce of 16 bytes.');
+    return { change, policy: parsePolicy(policy), nonce, ...signed };
+  }
+  if (change !== 'approved' && change !== 'cancelled')
+    throw new Problem('session/bad-request', 'A change of the policy is proposed, approved, cancelled or stopped.');
+  if (typeof proposal !== 'string' || !isHex(proposal, 32)) throw new Problem('session/bad-request', 'The proposal is named by 32 bytes.');
+  return { change, proposal, ...signed };
 }

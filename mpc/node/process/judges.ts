@@ -11,6 +11,8 @@ const PASSING: ReadonlySet<string> = new Set([
   'chain-answers',
   'chain-recent',
   'log-known',
+  // Of a batch that the others signed while this node was away: it waits for the final block.
+  'log-extended',
   'batch-derived',
   'instruction-booked',
   'instruction-anchored',
@@ -30,6 +32,8 @@ export interface JudgeOptions {
 export function createJudge({ store, book, clock }: JudgeOptions): Judge {
   return {
     judge: async (request, requester) => {
+      // The contracts know the keys themselves. What is signed below them would be for a use that nobody here can judge.
+      if (request.path.length > 0) return refused('path', 'Nothing is signed here below the root of a key.');
       const found = book ? await book.judge(request.intent, clock.nowMs()) : factsWithoutBook(request.intent);
       if ('rule' in found) return refused(found.rule, found.reason);
       const facts: Facts = { ...found.facts, requestId: request.requestId, requester };

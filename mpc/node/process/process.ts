@@ -2,4 +2,4 @@
 export { parseNodeConfig, parsePartialConfig, type NodeConfig } from './config.ts';
 export { createIdentity, openIdentity } from './identityFile.ts';
 export { nodeName } from './peerHeads.ts';
-export { startNode, type NodeOptions, type RunningNode } from './runningNode.ts';
+export { startNode, type RunningNode } from './runningNode.ts';

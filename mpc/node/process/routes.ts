@@ -1,11 +1,11 @@
 import { fromHex, isHex, Problem, utf8, type Hex } from '#base';
-import { ROLES, type Role } from '#custody/intents';
+import { ROLES } from '#custody/intents';
 import { requestFromJson } from '#custody/requests';
 import { partyId, type PartyId } from '#mpc/protocol';
 import type { NodeBook } from '../book/book.ts';
 import { BUNDLE, CONFIRMED, MEET, type Ceremonies, type EpochSwitch, type Group, type Rendezvous } from '../ceremony/ceremony.ts';
 import { END, epochDataOf, SAY, type Conversations, type KeyRing, type Signer } from '../session/session.ts';
-import type { NodeStore } from '../store/store.ts';
+import type { NodeStore, PeersMemory } from '../store/store.ts';
 import type { Answer, Caller, Part } from '../wire/wire.ts';
 import type { Desk } from './desk.ts';
 import { BODIES, REMEMBERED, TELL_HEADS, type PeerHeads } from './peerHeads.ts';
@@ -23,6 +23,8 @@ export interface Parts {
   readonly desk: Desk;
   readonly book: NodeBook | undefined;
   readonly nowMs: () => number;
+  /** A call that was refused before anything came of it. */
+  readonly onRefused: (caller: Caller, method: string, problem: Problem) => void;
 }
 
 interface Route {
@@ -37,6 +39,7 @@ const OPERATORS: readonly Part[] = ['operator'];
 const COORDINATORS: readonly Part[] = ['coordinator'];
 
 export const TEST = 'test/ask';
+export const MEMORY = 'store/memory';
 
 /** Everything that can be asked of a node, and by whom. A coordinator carries requests and pages; it has no say in anything else. */
 const ROUTES: Readonly<Record<string, Route>> = {
@@ -49,6 +52,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
   [REMEMBERED]: { parts: PEERS, answer: async ({ heads }, _payload, caller) => heads.rememberedOf(peerOf(caller)) },
   [BODIES]: { parts: PEERS, answer: async ({ heads }, payload) => heads.bodies(payload) },
   [TEST]: { parts: PEERS, answer: testAsked },
+  [MEMORY]: { parts: PEERS, answer: async ({ store }) => json(memoryOf(store)) },
 
   'sign/ask': {
     parts: COORDINATORS,
@@ -66,6 +70,8 @@ const ROUTES: Readonly<Record<string, Route>> = {
 
   'node/status': { parts: OPERATORS, answer: async ({ desk }) => json(desk.status()) },
   'node/backups': { parts: OPERATORS, answer: async ({ desk }) => json(desk.backups()) },
+  'policy/show': { parts: OPERATORS, answer: async ({ desk }) => json(desk.policy()) },
+  'policy/change': { parts: OPERATORS, answer: async ({ desk }, payload) => json(await desk.changePolicy(objectOf(payload))) },
   'ceremony/begin': { parts: OPERATORS, answer: async ({ desk }, payload, caller) => json(desk.begin(objectOf(payload), caller)) },
   'ceremony/progress': { parts: OPERATORS, answer: async ({ desk }, payload) => json(desk.progress(objectOf(payload))) },
 };
@@ -74,9 +80,14 @@ const ROUTES: Readonly<Record<string, Route>> = {
 export function answerOf(parts: Parts): Answer {
   return async (caller, method, payload) => {
     const route = Object.hasOwn(ROUTES, method) ? ROUTES[method] : undefined;
-    if (!route) throw new Problem('wire/not-allowed', `There is no call ${method}.`);
-    if (!route.parts.includes(caller.part)) throw new Problem('wire/not-allowed', `A ${caller.part} may not call ${method}.`, { part: caller.part, method });
-    return route.answer(parts, payload, caller);
+    try {
+      if (!route) throw new Problem('wire/not-allowed', `There is no call ${method}.`);
+      if (!route.parts.includes(caller.part)) throw new Problem('wire/not-allowed', `A ${caller.part} may not call ${method}.`, { part: caller.part, method });
+      return await route.answer(parts, payload, caller);
+    } catch (error) {
+      if (error instanceof Problem && (caller.part !== 'peer' || error.code === 'wire/not-allowed')) parts.onRefused(caller, method, error);
+      throw error;
+    }
   };
 }
 
@@ -110,19 +121,38 @@ async function testAsked({ signer, ring, group }: Parts, payload: Uint8Array, ca
   return NOTHING;
 }
 
+/** What a restored node has lost and this one has not (digest 11.3): what was released within the last day, and every poisoning. Bigints as decimal strings. */
+function memoryOf({ counters, poisonings }: NodeStore): unknown {
+  const spent = counters.spent.map(({ digest, atMs, debits }) => ({
+    digest,
+    atMs,
+    debits: debits.map((debit) => ({ ...debit, amount: String(debit.amount) })),
+  }));
+  return { spent, poisonings };
+}
+
+/** What a peer answers to `store/memory`; wire/bad-frame where it is none. It makes this node stricter at most, so only its form is looked at. */
+export function memoryFromJson(bytes: Uint8Array): PeersMemory {
+  try {
+    const { spent, poisonings } = objectOf(bytes) as { readonly spent: { debits: { amount: string }[] }[]; readonly poisonings: PeersMemory['poisonings'] };
+    const dated = spent.map(({ debits, ...rest }) => ({ ...rest, debits: debits.map(({ amount, ...debit }) => ({ ...debit, amount: BigInt(amount) })) }));
+    if (dated.every((one) => Number.isSafeInteger((one as { atMs?: unknown }).atMs)) && Array.isArray(poisonings))
+      return { spent: dated as unknown as PeersMemory['spent'], poisonings };
+  } catch {
+    // Said below.
+  }
+  throw new Problem('wire/bad-frame', 'A peer answers with something that is no memory of it.');
+}
+
 function isHash(value: unknown): value is Hex {
   return typeof value === 'string' && isHex(value, 32);
 }
 
-export function isRole(value: unknown): value is Role {
-  return ROLES.includes(value as Role);
-}
-
-export function json(value: unknown): Uint8Array {
+function json(value: unknown): Uint8Array {
   return utf8(JSON.stringify(value));
 }
 
-export function objectOf(payload: Uint8Array): Readonly<Record<string, unknown>> {
+function objectOf(payload: Uint8Array): Readonly<Record<string, unknown>> {
   let value: unknown;
   try {
     value = JSON.parse(Buffer.from(payload).toString('utf8'));

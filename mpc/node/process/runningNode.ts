@@ -1,30 +1,33 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { Problem, toHex, utf8, type BookId, type Clock, type Hex, type RandomBytes } from '#base';
+import { Problem, toHex, utf8, type BookId, type Clock, type ProblemCode, type RandomBytes } from '#base';
 import { intentFromJson, type GovernanceIntent } from '#custody/intents';
-import { doneDigest, partyId, testDigest, type Abort, type PartyId, type Verify } from '#mpc/protocol';
+import { doneDigest, partyId, testDigest, type PartyId, type Verify } from '#mpc/protocol';
 import { AuditLog } from '../audit/audit.ts';
 import { openNodeBook, readMerchants, readRateBands, type NodeBook } from '../book/book.ts';
-import {
-  call,
-  Ceremonies,
-  CEREMONY_TIMEOUTS,
-  EpochSwitch,
-  Rendezvous,
-  signerSetsOf,
-  verifierOf,
-  type Evidence,
-  type Group,
-  type Peer,
-} from '../ceremony/ceremony.ts';
-import { writeDurably } from '../files/files.ts';
-import { Conversations, epochDataOf, KeyRing, Signer, SIGNING_TIMEOUTS, type Key, type SigningEvent } from '../session/session.ts';
+import { call, Ceremonies, CEREMONY_TIMEOUTS, EpochSwitch, Rendezvous, signerSetsOf, verifierOf, type Group, type Peer } from '../ceremony/ceremony.ts';
+import { Conversations, epochDataOf, KeyRing, Signer, SIGNING_TIMEOUTS, type Key } from '../session/session.ts';
+import { dueProposals, policyHash } from '../policy/policy.ts';
 import { NodeStore, type KeyProvider } from '../store/store.ts';
-import { fingerprintOf, listen, openLink, openPins, publicKeyInfo, WIRE_LIMITS, type Fingerprint, type Identity, type WireEvent } from '../wire/wire.ts';
+import {
+  fingerprintOf,
+  listen,
+  openLink,
+  openPins,
+  publicKeyInfo,
+  WIRE_LIMITS,
+  type Caller,
+  type Fingerprint,
+  type Identity,
+  type Link,
+  type LinkOptions,
+} from '../wire/wire.ts';
 import { keyBytes, type NodeConfig } from './config.ts';
 import { Desk } from './desk.ts';
-import { createMetrics, serveHealth, type Metrics } from './health.ts';
+import { keepEvidence, poison, recall } from './duties.ts';
+import { heardOnWire, told } from './events.ts';
+import { createMetrics, serveHealth } from './health.ts';
 import { openIdentity } from './identityFile.ts';
 import { createJudge } from './judges.ts';
 import { nodeName, PeerHeads } from './peerHeads.ts';
@@ -40,6 +43,8 @@ export interface NodeOptions {
   readonly log: Logger;
   /** The node can go on no longer: its disk failed, or is an old one. Nothing more leaves it; the process is to end. */
   readonly onFatal: (problem: Problem) => void;
+  /** The network; another one where a rehearsal plays a captured node that keeps things to itself. */
+  readonly connect?: (options: LinkOptions) => Link;
 }
 
 export interface RunningNode {
@@ -53,6 +58,18 @@ export interface RunningNode {
 const RESEND_FOR_MS = 2_000;
 const ASK_PEERS_EVERY_MS = 500;
 const RESUME_EVERY_MS = 5_000;
+const POLICY_EVERY_MS = 1_000;
+/** Bundles that everybody should have by now go round so many times less often. */
+const REMIND_EVERY = 24;
+/** Refusals that no session was begun for. */
+const REFUSED_EARLY: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
+  'custody/bad-intent',
+  'session/bad-request',
+  'session/started-before',
+  'wire/not-allowed',
+  'mpc/bad-parameters',
+  'node/unknown-key',
+]);
 
 /** Opens everything of a node and answers until it is closed. node/store-behind and every other refusal of its disk come before it answers anybody. */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
@@ -71,7 +88,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promise<Omit<RunningNode, 'close'>> {
   const { folder, config, provider, clock, random, log, onFatal } = options;
   const identity = await openIdentity(folder, provider);
-  const group = groupOf(config, identity);
+  const group = groupOf(config, identity, options.connect ?? openLink);
   closing.push(() => group.peers.forEach(({ link }) => link.close()));
   const metrics = createMetrics();
   const alarm = (problem: Problem): void => {
@@ -91,7 +108,10 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
   if (book) closing.push(() => book.close());
   else log.warn('This node has no book: it signs anchors of the local chain only, whatever they hold. A rehearsal, and never more.');
 
-  const ring = new KeyRing(store, (key, peer, abort, sid) => poison({ store, audit, clock }, key, peer, abort, sid));
+  const ring = new KeyRing(store, async (key, peer, abort, sid) => {
+    await poison({ store, audit, clock }, key, peer, abort, sid);
+    key.wipe(peer);
+  });
   const { decisionMs = SIGNING_TIMEOUTS.decisionMs, roundMs = SIGNING_TIMEOUTS.roundMs } = config.timeouts;
   const { ceremonyMs = CEREMONY_TIMEOUTS.gatheringMs, ceremonyRoundMs = CEREMONY_TIMEOUTS.roundMs } = config.timeouts;
   const conversations = new Conversations(async (peer, method, payload) => {
@@ -115,8 +135,12 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
     group,
     store,
     clock,
-    onPromoted: ({ epoch, ...record }) => log.info({ role: epochDataOf(record).role, epoch }, 'An epoch signs, by the confirmations of all.'),
+    onPromoted: ({ epoch, ...record }) => {
+      ring.prune();
+      log.info({ role: epochDataOf(record).role, epoch }, 'An epoch signs, by the confirmations of all.');
+    },
     onAlarm: alarm,
+    onFatal,
   });
   const selfTest = async (key: Key, S: readonly PartyId[]): Promise<void> => {
     const requestId = random(32);
@@ -143,9 +167,17 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
     onEvidence: (id, evidence) => keepEvidence(folder, id, evidence),
   });
   const named = new Map([...config.coordinators, ...config.operators].map((key) => [fingerprintOf(publicKeyInfo(keyBytes(key))), key]));
-  const desk = new Desk({ group, store, ring, ceremonies, heads, keys: named, clock, random, onLine: (ceremony, text) => log.info({ ceremony }, text) });
+  const desk = new Desk({ group, audit, store, ring, ceremonies, heads, keys: named, clock, random, onLine: (ceremony, text) => log.info({ ceremony }, text) });
 
-  const parts: Parts = { group, store, ring, signer, conversations, rendezvous, epochs, ceremonies, heads, desk, book, nowMs: () => clock.nowMs() };
+  const onRefused = (caller: Caller, method: string, problem: Problem): void => {
+    metrics.failures.inc({ code: problem.code });
+    log.warn({ caller, method, code: problem.code, facts: problem.facts }, problem.detail);
+    // What became a session stands in the audit log by itself.
+    if (!REFUSED_EARLY.has(problem.code)) return;
+    const data = { part: caller.part, fingerprint: caller.fingerprint, method, code: problem.code, reason: problem.detail };
+    audit.append({ kind: 'refused', atMs: clock.nowMs(), data }).catch((failure: unknown) => onFatal(failure as Problem));
+  };
+  const parts: Parts = { group, store, ring, signer, conversations, rendezvous, epochs, ceremonies, heads, desk, book, nowMs: () => clock.nowMs(), onRefused };
   const listener = await listen({
     identity,
     pins: pinsOf(config, group),
@@ -175,11 +207,20 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
     });
     if (!heads.isReady()) return;
     log.info('All peers said what they remember of this node, and its disk holds it.');
+    if (ring.epochs().some(({ status }) => status === 'RESTORED')) await recall(group, store, clock.nowMs());
     await store.eraseLeftovers();
   });
+  every(POLICY_EVERY_MS, ending.signal, async () => {
+    for (const proposal of dueProposals(store.policy, clock.nowMs())) {
+      await store.changePolicy({ change: 'effective', proposal, atMs: clock.nowMs() });
+      await audit.append({ kind: 'policy', atMs: clock.nowMs(), data: { change: 'effective', hash: policyHash(store.policy.inForce) } });
+      log.info({ proposal, version: store.policy.inForce.version }, 'A policy took effect.');
+    }
+  });
+  let turns = 0;
   every(RESUME_EVERY_MS, ending.signal, async () => {
     if (!heads.isReady()) return;
-    await epochs.resume();
+    if (turns++ % REMIND_EVERY === 0 || epochs.isWaitingForAny()) await epochs.resume();
     await ceremonies.finish().catch((error: unknown) => {
       if (!(error instanceof Problem)) throw error;
       log.warn({ code: error.code }, error.detail);
@@ -202,7 +243,7 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
   return { port: listener.port, healthPort: health.port, fingerprint: identity.fingerprint };
 }
 
-function groupOf(config: NodeConfig, identity: Identity): Group {
+function groupOf(config: NodeConfig, identity: Identity, connect: (options: LinkOptions) => Link): Group {
   const n = config.peers.length + 1;
   const peers = new Map<PartyId, Peer>();
   for (const { party, host, port, identity: key } of config.peers) {
@@ -212,7 +253,7 @@ function groupOf(config: NodeConfig, identity: Identity): Group {
       id: partyId(party, n),
       fingerprint,
       publicKey,
-      link: openLink({ identity, part: 'peer', host, port, fingerprint, limits: WIRE_LIMITS }),
+      link: connect({ identity, part: 'peer', host, port, fingerprint, limits: WIRE_LIMITS }),
     });
   }
   return { own: partyId(config.party, n), identity, peers, threshold: config.threshold };
@@ -278,69 +319,6 @@ async function signedGovernance(store: NodeStore): Promise<readonly GovernanceIn
   const released = await store.released();
   const intents = released.flatMap(({ intent }) => (intent === null ? [] : [intentFromJson(intent)]));
   return intents.filter((intent) => intent.kind === 'governance');
-}
-
-const CHECKS: Readonly<Record<string, string>> = { 'mpc/ot-check-failed': 'ote', 'mpc/rvole-check-failed': 'rvole', 'mpc/product-check-failed': 'check-3-4' };
-
-/** POISON (digest 12): in the audit log, then in the store, durable when it resolves. */
-async function poison(
-  { store, audit, clock }: { readonly store: NodeStore; readonly audit: AuditLog; readonly clock: Clock },
-  key: Key,
-  peer: PartyId,
-  abort: Abort,
-  sid: Hex | undefined,
-): Promise<void> {
-  const { generation } = key.pair(peer).secrets;
-  const check = CHECKS[abort.problem.code] ?? abort.problem.code;
-  const session = sid ?? (`0x${'00'.repeat(32)}` as const);
-  const atMs = clock.nowMs();
-  const head = await audit.append({ kind: 'poisoned', atMs, data: { ...key.ref, peer, generation, sid: session, check } });
-  await store.poison({ ...key.ref, peer, generation, sid: session, check, audit: head, atMs });
-}
-
-/** Signed messages of a ceremony that somebody spoiled: to be shown to the other operators. */
-async function keepEvidence(folder: string, id: Hex, evidence: readonly Evidence[]): Promise<void> {
-  await mkdir(join(folder, 'evidence'), { recursive: true, mode: 0o700 });
-  const lines = evidence.map(({ from, round, statement }) => JSON.stringify({ from, round, statement: toHex(statement) }));
-  await writeDurably(join(folder, 'evidence', `${id.slice(2, 18)}.ndjson`), utf8(`${lines.join('\n')}\n`));
-}
-
-interface Told {
-  readonly metrics: Metrics;
-  readonly log: Logger;
-}
-
-function told(event: SigningEvent, { metrics, log, heads, alarm }: Told & { readonly heads: PeerHeads; readonly alarm: (problem: Problem) => void }): void {
-  switch (event.kind) {
-    case 'signed':
-      metrics.signatures.inc({ purpose: event.purpose });
-      metrics.seconds.observe({ purpose: event.purpose }, event.tookMs / 1_000);
-      log.info({ sid: event.sid, signers: event.signers, purpose: event.purpose, tookMs: event.tookMs }, 'Signed.');
-      return heads.tellPeers();
-    case 'refused':
-      metrics.refusals.inc({ rule: event.rule });
-      return log.warn({ rule: event.rule }, `Refused: ${event.reason}`);
-    case 'failed':
-      metrics.failures.inc({ code: event.problem.code });
-      if (event.problem.facts['effect'] === 'poison-pair') metrics.poisonings.inc();
-      return log.warn({ code: event.problem.code, signers: event.signers }, event.problem.detail);
-    case 'alarm':
-      return alarm(event.problem);
-  }
-}
-
-function heardOnWire(event: WireEvent, { metrics, log }: Told): void {
-  switch (event.kind) {
-    case 'channel-opened':
-      return log.debug({ caller: event.caller, address: event.address }, 'A channel was opened.');
-    case 'channel-closed':
-      return log.debug({ caller: event.caller, problem: event.problem }, 'A channel was closed.');
-    case 'stranger':
-      metrics.strangers.inc();
-      return log.warn({ fingerprint: event.fingerprint, protocol: event.protocol, address: event.address }, 'A stranger was turned away.');
-    case 'call-failed':
-      return log.error({ caller: event.caller, method: event.method, err: event.error }, 'A call failed by a bug of ours.');
-  }
 }
 
 /** Does the work every so often until told to stop; the next time begins when the last one has ended. */

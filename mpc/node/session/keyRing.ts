@@ -44,6 +44,8 @@ export interface Key {
   readonly pairs: Pairs;
   /** The state of the pair with this peer; node/wrong-state where nothing of it is left. */
   pair(peer: PartyId): Pair;
+  /** Overwrites the state of this pair in memory; of all pairs and the share where no peer is named. */
+  wipe(peer?: PartyId): void;
 }
 
 /** Writes a poisoning down, durably. */
@@ -83,13 +85,23 @@ export class KeyRing {
   at({ keyId, epochId }: EpochRef): Key {
     const record = this.#store.epoch({ keyId, epochId });
     if (record.status === 'RETIRED') {
-      this.#keys.get(epochId)?.record.share.fill(0);
-      this.#keys.delete(epochId);
+      this.prune();
       throw new Problem('node/wrong-state', `Epoch ${record.epoch} of key ${keyId} is over.`, { keyId, epochId });
     }
     let key = this.#keys.get(epochId);
     if (!key) this.#keys.set(epochId, (key = this.#open(record)));
     return key;
+  }
+
+  /** Overwrites what the store has erased: epochs that are over, and pairs of which nothing is left. */
+  prune(): void {
+    for (const [epochId, key] of this.#keys) {
+      const { status, pairs } = this.#store.epoch(key.ref);
+      if (status === 'RETIRED') {
+        key.wipe();
+        this.#keys.delete(epochId);
+      } else for (const { peer, file } of pairs.values()) if (!file) key.wipe(peer as PartyId);
+    }
   }
 
   #open(stored: EpochRecord): Key {
@@ -109,9 +121,18 @@ export class KeyRing {
         const { pairs } = this.#store.epoch(ref);
         const before = opened.get(peer);
         if (before && before.secrets.generation === pairs.get(peer)?.generation) return before;
+        key.wipe(peer);
         const pair = decodePair(this.#store.pairSecrets(ref, peer));
         opened.set(peer, pair);
         return pair;
+      },
+      wipe: (peer) => {
+        if (peer === undefined) record.share.fill(0);
+        for (const [id, { secrets }] of opened) {
+          if (peer !== undefined && id !== peer) continue;
+          for (const secret of [secrets.zeroSeed, secrets.k0, secrets.k1, secrets.delta, secrets.kDelta]) secret.fill(0);
+          opened.delete(id);
+        }
       },
     };
     return key;

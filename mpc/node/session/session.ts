@@ -2,4 +2,4 @@
 export { Conversations, END, SAY, type Conversation } from './conversations.ts';
 export type { Judge, Verdict } from './judge.ts';
 export { epochDataOf, epochDataToJson, KeyRing, type Key } from './keyRing.ts';
-export { Signer, SIGNING_TIMEOUTS, type SigningEvent, type SigningTimeouts } from './signer.ts';
+export { Signer, SIGNING_TIMEOUTS, type SigningEvent } from './signer.ts';

@@ -15,6 +15,6 @@ export {
   type Statement,
 } from './identity.ts';
 export { WIRE_LIMITS, type WireLimits } from './limits.ts';
-export { openLink, type CallPatience, type Link } from './link.ts';
+export { openLink, type CallPatience, type Link, type LinkOptions } from './link.ts';
 export { listen, type Answer, type Listener, type WireEvent } from './listener.ts';
 export { openPins, type Caller, type Part, type Pinned, type Pins } from './pins.ts';

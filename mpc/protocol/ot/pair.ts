@@ -1,6 +1,6 @@
 import { Problem, concat } from '#base';
 import { abort } from '../primitives/abort.ts';
-import { equal } from '../primitives/constantTime.ts';
+import { equal, wipe } from '../primitives/constantTime.ts';
 import { u16, u32 } from '../primitives/hash.ts';
 import { id32, type Context, type SetupId } from '../primitives/ids.ts';
 import { BASE_OTS, HASH_BYTES } from '../primitives/parameters.ts';
@@ -35,14 +35,16 @@ export interface PairSecrets {
  * pair carries them; `encodePair` alone does.
  */
 export class Pair {
-  readonly #secrets: PairSecrets;
+  #secrets: PairSecrets | null;
   #isPoisoned = false;
 
   constructor(secrets: PairSecrets) {
     this.#secrets = secrets;
   }
 
+  /** mpc/pair-not-usable once it is retired. */
   get secrets(): PairSecrets {
+    if (!this.#secrets) throw abort('mpc/pair-not-usable', null, 'The set-up of a pair is retired.');
     return this.#secrets;
   }
 
@@ -54,9 +56,21 @@ export class Pair {
     this.#isPoisoned = true;
   }
 
-  /** mpc/pair-not-usable where a check of another session has failed since: nothing of this pair is evaluated any more, let alone reported. */
+  /**
+   * Overwrites the secrets and ends every session that still has this object: when its epoch is erased, or another run of the set-up is in its place (10.3, 13). To overwrite them under a session in flight
+   * without that would look like a cheating peer to both ends.
+   */
+  retire(): void {
+    if (!this.#secrets) return;
+    const { zeroSeed, k0, k1, delta, kDelta } = this.#secrets;
+    this.#secrets = null;
+    wipe(zeroSeed, k0, k1, delta, kDelta);
+  }
+
+  /** mpc/pair-not-usable where it is retired, or where a check of another session has failed since: nothing of this pair is evaluated any more, let alone reported. */
   mustBeWhole(): void {
-    if (this.#isPoisoned) throw abort('mpc/pair-not-usable', null, `The set-up with party ${this.secrets.peer} is poisoned.`);
+    const { peer } = this.secrets;
+    if (this.#isPoisoned) throw abort('mpc/pair-not-usable', null, `The set-up with party ${peer} is poisoned.`);
   }
 
   /** mpc/pair-not-usable unless this is the state of exactly this pair in this epoch, and not poisoned. */

@@ -2,6 +2,7 @@ import { createECDH, createPrivateKey, createPublicKey, diffieHellman, type KeyO
 import { normalizeZ } from '@noble/curves/abstract/curve.js';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { assert } from '#base';
+import { wipe } from './constantTime.ts';
 import { COMPRESSED_BYTES, POINT_BYTES } from './parameters.ts';
 import { q, scalarBytes } from './scalars.ts';
 
@@ -21,7 +22,9 @@ const G_BYTES = G.toBytes(false);
 /** k G for a secret k, 65 bytes, by OpenSSL's ladder, whose time does not follow k (15); k in [1, q). */
 export function timesGBytes(k: bigint): Uint8Array {
   const ladder = createECDH('secp256k1');
-  ladder.setPrivateKey(scalarBytes(k));
+  const secret = scalarBytes(k);
+  ladder.setPrivateKey(secret);
+  wipe(secret);
   return new Uint8Array(ladder.getPublicKey());
 }
 
@@ -36,7 +39,10 @@ export function timesG(k: bigint): Point {
  * the price of two multiplications.
  */
 export function xOfMultiples(k: bigint, points: readonly Uint8Array[]): Uint8Array[] {
-  const privateKey = createPrivateKey({ key: Buffer.concat([SEC1, scalarBytes(k), SEC1_CURVE, G_BYTES]), format: 'der', type: 'sec1' });
+  const secret = scalarBytes(k);
+  const key = Buffer.concat([SEC1, secret, SEC1_CURVE, G_BYTES]);
+  const privateKey = createPrivateKey({ key, format: 'der', type: 'sec1' });
+  wipe(secret, key);
   return points.map((point) => new Uint8Array(diffieHellman({ privateKey, publicKey: nativeKey(point) })));
 }
 

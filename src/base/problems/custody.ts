@@ -13,12 +13,6 @@ export const CUSTODY_PROBLEMS = {
     retry: 'never',
     howToSolve: 'Write it as docs/formats.md has cairn-signers/1, with the fingerprints that the operators read to you.',
   },
-  'custody/book-refused': {
-    status: 422,
-    title: 'A signer node does not believe the book',
-    retry: 'never',
-    howToSolve: 'The rule says which record it objects to; the node signs nothing after it. Run cairn audit on an export before anything else.',
-  },
   'custody/bad-key-file': {
     status: 500,
     title: 'A key file cannot be used',

@@ -4,6 +4,9 @@ import { ROLES, type Role, type Signature } from '#custody/intents';
 /** What a coordinator may ask of a node. */
 export const ASK = 'sign/ask';
 export const KEYS = 'keys/list';
+/** The record of the book that a node wants next, and a page from there on. */
+export const NEXT = 'book/next';
+export const ABSORB = 'book/absorb';
 
 /** A key as a node tells of it. */
 export interface KeyFacts {
@@ -29,6 +32,23 @@ export function keysFromJson(bytes: Uint8Array): KeyFacts[] {
       throw new Problem('wire/bad-frame', 'A node answers with something that is no key.');
     return { role: role as Role, address, t: t as number };
   });
+}
+
+/** The answer to `book/next`: {"nextSeq": "17"}. */
+export function nextFromJson(bytes: Uint8Array): bigint {
+  return seqOf((parse(bytes) as { readonly nextSeq?: unknown } | null)?.nextSeq);
+}
+
+/** The answer to `book/absorb`: {"seq": "16"}, the last record replayed, or {"rule", "reason"}. */
+export function absorbedFromJson(bytes: Uint8Array): { readonly seq: bigint } | { readonly rule: string; readonly reason: string } {
+  const { seq, rule, reason } = (parse(bytes) ?? {}) as Readonly<Record<string, unknown>>;
+  return typeof rule === 'string' && typeof reason === 'string' ? { rule, reason } : { seq: seqOf(seq) };
+}
+
+function seqOf(value: unknown): bigint {
+  if (typeof value !== 'string' || !/^(?:0|[1-9]\d{0,18})$/.test(value))
+    throw new Problem('wire/bad-frame', 'A node answers with something that is no place in the book.');
+  return BigInt(value);
 }
 
 function parse(bytes: Uint8Array): unknown {

@@ -2,11 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fromHex, isHex, Problem, unreadable, type Clock, type RandomBytes } from '#base';
 import { identityOf, IDENTITY_SEED_BYTES, isFingerprint, WIRE_LIMITS } from '#mpc/node/wire';
+import type { PageSource } from './feeder.ts';
 import { openThresholdCustody, type SignerNode, type ThresholdCustody, type ThresholdEvent } from './threshold.ts';
 
 export interface SignersOptions {
   /** Of signers.json (docs/formats.md, cairn-signers/1) and coordinator.key. */
   readonly folder: string;
+  /** The book that the nodes replay; absent where nothing is asked for that follows from it. */
+  readonly source?: PageSource;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly onEvent: (event: ThresholdEvent) => void;

@@ -6,7 +6,7 @@ import { intentDigest, isSignatureBy, type Intent, type Role, type Signature } f
 import { requestToJson } from '#custody/requests';
 import { openLink, type Fingerprint, type Identity, type Link, type WireLimits } from '#mpc/node/wire';
 import type { Custody, Outcome, SignatureRequestId } from '../types.ts';
-import { feedNode, type BookPages } from './feeding.ts';
+import { bring, type PageSource } from './feeder.ts';
 import { ASK, KEYS, keysFromJson, signatureFromJson } from './protocol.ts';
 import { signerSets } from './sets.ts';
 
@@ -22,9 +22,9 @@ export type ThresholdEvent =
   /** Fewer nodes than must sign can be reached; everything waits, and is told once until it goes on. */
   | { readonly kind: 'waiting'; readonly reachable: readonly number[]; readonly needed: number }
   | { readonly kind: 'going-on' }
-  | { readonly kind: 'attempt-failed'; readonly signers: readonly number[]; readonly problem: Problem }
-  /** A node does not believe a page of the book; told once for every node and rule. */
-  | { readonly kind: 'book-refused'; readonly node: number; readonly problem: Problem };
+  /** A node takes no further page of the book: what the platform wrote does not hold by that node's own replay. */
+  | { readonly kind: 'feed-refused'; readonly node: number; readonly rule: string; readonly reason: string }
+  | { readonly kind: 'attempt-failed'; readonly signers: readonly number[]; readonly problem: Problem };
 
 export interface ThresholdCustodyOptions {
   readonly nodes: readonly SignerNode[];
@@ -41,14 +41,14 @@ export interface ThresholdCustodyOptions {
   readonly retryAfterMs: number;
   /** A refusal answers the same request for so long; asked later, the nodes judge anew. */
   readonly refusalHoldsMs: number;
+  /** The book, which each node is brought before it is asked; absent where the nodes keep none. */
+  readonly source?: PageSource;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly onEvent: (event: ThresholdEvent) => void;
 }
 
 export interface ThresholdCustody extends Custody {
-  /** Brings the nodes' own books up to the last sealed record; resolves when as many as must sign have it, or none of the others will. A node that is not there now gets it at a later call. */
-  feed(pages: BookPages): Promise<void>;
   close(): void;
 }
 
@@ -83,8 +83,6 @@ class SignerNodes implements ThresholdCustody {
   readonly #addresses = new Map<Role, Hex>();
   /** When each node that could not be reached may be tried again. */
   readonly #downUntilMs = new Map<number, number>();
-  readonly #feeding = new Map<number, Promise<boolean>>();
-  readonly #bookRefusals = new Set<string>();
   readonly #closing = new AbortController();
   #isWaiting = false;
   #turn = 0;
@@ -143,39 +141,9 @@ class SignerNodes implements ThresholdCustody {
     return { ok: there.length >= threshold, detail: `of ${nodes.length} signer nodes ${names} answer, and ${threshold} must sign` };
   }
 
-  async feed(pages: BookPages): Promise<void> {
-    const { nodes, threshold } = this.#options;
-    const fed = nodes.filter(({ id }) => !this.#isDown(id)).map(({ id }) => this.#feed(id, pages));
-    await enough(fed, threshold);
-  }
-
   close(): void {
     this.#closing.abort();
     for (const link of this.#links.values()) link.close();
-  }
-
-  /** One at a time for each node: whoever is slow is not asked again meanwhile. False where it was not brought up to date. */
-  #feed(id: number, pages: BookPages): Promise<boolean> {
-    const under = this.#feeding.get(id);
-    if (under) return under;
-    const feeding = feedNode(this.#links.get(id)!, pages, { timeoutMs: this.#options.attemptTimeoutMs, resendForMs: 0 })
-      .then(
-        () => true,
-        (error: unknown) => this.#notFed(id, error),
-      )
-      .finally(() => this.#feeding.delete(id));
-    this.#feeding.set(id, feeding);
-    return feeding;
-  }
-
-  #notFed(id: number, error: unknown): false {
-    if (!(error instanceof Problem)) throw error;
-    if (ABSENCES.has(error.code)) this.#downUntilMs.set(id, this.#options.clock.nowMs() + this.#options.downForMs);
-    const name = `${id} ${String(error.facts['rule'])}`;
-    if (error.code !== 'custody/book-refused' || this.#bookRefusals.has(name)) return false;
-    this.#bookRefusals.add(name);
-    this.#options.onEvent({ kind: 'book-refused', node: id, problem: error });
-    return false;
   }
 
   async #isThere(id: number): Promise<boolean> {
@@ -235,6 +203,8 @@ class SignerNodes implements ThresholdCustody {
   }
 
   async #attempt(signers: readonly number[], role: Role, intent: Intent, digest: Uint8Array): Promise<Outcome> {
+    const absent = (await Promise.all(signers.map((id) => this.#bring(id)))).find((problem) => problem !== undefined);
+    if (absent) return this.#failed(signers, absent);
     // A fresh id for every attempt: what a node has started once it starts no second time.
     const payload = requestToJson({ requestId: toHex(this.#options.random(32)), intent, signers, path: [], evidence: undefined });
     const answers = signers.map((id) => this.#ask(id, payload));
@@ -248,18 +218,42 @@ class SignerNodes implements ThresholdCustody {
       if (!(error instanceof Problem)) throw error;
       if (REFUSALS.has(error.code))
         return { status: 'refused', rule: typeof error.facts['rule'] === 'string' ? error.facts['rule'] : error.code, reason: error.detail };
-      this.#turn++;
-      this.#options.onEvent({ kind: 'attempt-failed', signers, problem: error });
-      return { status: 'pending' };
+      return this.#failed(signers, error);
     }
   }
 
+  #failed(signers: readonly number[], problem: Problem): Outcome {
+    this.#turn++;
+    this.#options.onEvent({ kind: 'attempt-failed', signers, problem });
+    return { status: 'pending' };
+  }
+
+  /** Why the node is not there, where it is not: then nobody waits for it a second time. */
+  async #bring(id: number): Promise<Problem | undefined> {
+    const { source, attemptTimeoutMs, onEvent } = this.#options;
+    if (!source) return undefined;
+    try {
+      const refusal = await bring(this.#links.get(id)!, source, { timeoutMs: attemptTimeoutMs, resendForMs: 0 });
+      if (refusal) onEvent({ kind: 'feed-refused', node: id, ...refusal });
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof Problem) || !ABSENCES.has(error.code)) throw error;
+      this.#noteAbsence(id);
+      return error;
+    }
+  }
+
+  #noteAbsence(id: number): void {
+    const { downForMs, clock } = this.#options;
+    this.#downUntilMs.set(id, clock.nowMs() + downForMs);
+  }
+
   async #ask(id: number, payload: Uint8Array): Promise<Signature> {
-    const { attemptTimeoutMs, downForMs, clock } = this.#options;
+    const { attemptTimeoutMs } = this.#options;
     try {
       return signatureFromJson(await this.#links.get(id)!.call(ASK, payload, { timeoutMs: attemptTimeoutMs, resendForMs: 0 }));
     } catch (error) {
-      if (error instanceof Problem && ABSENCES.has(error.code)) this.#downUntilMs.set(id, clock.nowMs() + downForMs);
+      if (error instanceof Problem && ABSENCES.has(error.code)) this.#noteAbsence(id);
       throw error;
     }
   }
@@ -294,17 +288,5 @@ async function firstDecisive(answers: readonly Promise<Signature>[]): Promise<Si
         if (failures.length === answers.length) reject(failures.find((failure) => (failure as Problem).code !== 'session/ended-by-peer') ?? failures[0]);
       });
     }
-  });
-}
-
-/** Resolves when so many are true, or when none is left that could be. */
-async function enough(answers: readonly Promise<boolean>[], needed: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let [yes, all] = [0, 0];
-    const look = (): void => {
-      if (yes >= needed || all === answers.length) resolve();
-    };
-    look();
-    for (const answer of answers) answer.then((isSo) => ((yes += isSo ? 1 : 0), all++, look()), reject);
   });
 }

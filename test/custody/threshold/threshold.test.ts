@@ -36,11 +36,12 @@ describe('custody by signer nodes', () => {
     listener: Listener;
     asked: SignRequest[];
     ask: Ask;
+    replayed: bigint;
     address: Hex;
   }
 
   async function stand(port = 0, identity = identityOf(randomBytes(32))): Promise<Stand> {
-    const made: Omit<Stand, 'listener'> = { identity, asked: [], ask: async ({ digest }) => sign(digest), address: ADDRESS };
+    const made: Omit<Stand, 'listener'> = { identity, asked: [], ask: async ({ digest }) => sign(digest), address: ADDRESS, replayed: 0n };
     const listener = await listen({
       identity,
       pins: openPins({ own: identity.fingerprint, peers: new Map(), coordinators: [coordinator.fingerprint], operators: [] }),
@@ -49,6 +50,13 @@ describe('custody by signer nodes', () => {
       limits: WIRE_LIMITS,
       onEvent: () => undefined,
       answer: async (_caller, method, payload) => {
+        if (method === 'book/next') return utf8(JSON.stringify({ nextSeq: String(node.replayed + 1n) }));
+        if (method === 'book/absorb') {
+          const last = BigInt(Buffer.from(payload).toString());
+          if (last === 13n) return utf8(JSON.stringify({ rule: 'record-legal', reason: 'The thirteenth is not legal.' }));
+          node.replayed = last > node.replayed ? last : node.replayed;
+          return utf8(JSON.stringify({ seq: String(node.replayed) }));
+        }
         if (method === 'keys/list') return utf8(JSON.stringify([{ role: 'poster', address: node.address, t: 2 }]));
         const request = requestFromJson(payload);
         node.asked.push(request);
@@ -60,10 +68,11 @@ describe('custody by signer nodes', () => {
     return node;
   }
 
-  function client(nodes: readonly Stand[]): ThresholdCustody {
+  function client(nodes: readonly Stand[], source?: { page(fromSeq: bigint): Promise<Uint8Array> }): ThresholdCustody {
     const custody = openThresholdCustody({
       nodes: nodes.map(({ identity, listener }, i) => ({ id: i + 1, host: '127.0.0.1', port: listener.port, fingerprint: identity.fingerprint })),
       threshold: 2,
+      ...(source ? { source } : {}),
       identity: coordinator,
       limits: WIRE_LIMITS,
       attemptTimeoutMs: 5_000,
@@ -183,6 +192,28 @@ describe('custody by signer nodes', () => {
     await nodes[1]!.listener.close();
     await nodes[2]!.listener.close();
     await assert.rejects(client(nodes).address('poster'), problem('custody/no-answer'));
+  });
+
+  it('brings each node the book before it asks, and tells when a node does not take it', async () => {
+    const nodes = [await stand(), await stand()];
+    let sealedTo = 5n;
+    // Two records a page; each page here says only with which record it ends.
+    const source = { page: async (fromSeq: bigint) => utf8(String(fromSeq + 1n < sealedTo ? fromSeq + 1n : sealedTo)) };
+    for (const node of nodes) {
+      const { ask } = node;
+      node.ask = async (request) => {
+        assert.equal(node.replayed, sealedTo);
+        return ask(request);
+      };
+    }
+    const custody = client(nodes, source);
+    await signatureOf(custody, 'poster', anchor(), PATIENCE);
+    sealedTo = 8n;
+    await signatureOf(custody, 'poster', anchor(), PATIENCE);
+    sealedTo = 13n;
+    for (const node of nodes) node.ask = async ({ digest }) => sign(digest);
+    await signatureOf(custody, 'poster', anchor(), PATIENCE);
+    assert.ok(events.some((event) => event.kind === 'feed-refused' && event.rule === 'record-legal'));
   });
 
   it('knows no request that was never made', async () => {

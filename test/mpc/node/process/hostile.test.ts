@@ -1,5 +1,7 @@
 import { strict as assert } from 'node:assert';
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { concat, fromHex, Problem, toHex, utf8, type Hex, type ProblemCode } from '#base';
 import { intentDigest, isSignatureBy, type AnchorIntent, type Intent } from '#custody/intents';
 import { requestToJson } from '#custody/requests';
@@ -131,6 +133,16 @@ describe('a hostile coordinator', function () {
       'session/bad-request',
     ],
     [
+      'a path below the key',
+      () =>
+        utf8(
+          Buffer.from(request(anchor(), [1, 2]))
+            .toString()
+            .replace('"path":[]', '"path":[7]'),
+        ),
+      'session/refused',
+    ],
+    [
       'no request id',
       () =>
         utf8(
@@ -178,7 +190,6 @@ describe('a hostile coordinator', function () {
     ['another leaf', (id) => [request(anchor(), [1, 2], id), request(anchor(), [1, 2], id)]],
     ['another request', () => { const intent = anchor(); return [request(intent, [1, 2]), request(intent, [1, 2])]; }], // prettier-ignore
     ['another set of signers', (id) => { const intent = anchor(); return [request(intent, [1, 2], id), request(intent, [2, 3], id)]; }], // prettier-ignore
-    ['another path, and so another tweak', (id) => { const intent = anchor(); return [request(intent, [1, 2], id), utf8(Buffer.from(request(intent, [1, 2], id)).toString().replace('"path":[]', '"path":[7]'))]; }], // prettier-ignore
   ];
   for (const [what, make] of split) {
     it(`shows each of two signers ${what}: neither evaluates anything of the other, and nobody is poisoned`, async () => {
@@ -219,7 +230,7 @@ describe('a hostile coordinator', function () {
       ['node/backups', utf8('{}')],
     ];
     for (const [method, payload] of calls) {
-      await assert.rejects(to[1]!.call(method, payload, PATIENCE), (error: unknown) => error instanceof Problem && error.code === 'wire/not-allowed', method); // prettier-ignore
+      for (const party of [1, 3]) await assert.rejects(to[party]!.call(method, payload, PATIENCE), (error: unknown) => error instanceof Problem && error.code === 'wire/not-allowed', method); // prettier-ignore
     }
     await demandUnharmed();
   });
@@ -258,5 +269,8 @@ describe('a hostile coordinator', function () {
     const leaf = freshHash();
     await answerTo(to[3]!, request(anchor({ anchor: `0x${'cc'.repeat(20)}`, leaf }), [1, 3]));
     assert.ok(lines.some((line) => line.includes('Refused: ') && line.includes('"rule":"contract"')));
+    await answerTo(to[3]!, utf8(JSON.stringify({ requestId: freshHash(), signers: [1, 3], path: [], intent: { kind: 'digest', digest: freshHash() } })));
+    const audit = await readFile(join(trio.seats[2]!.folder, 'audit.log'), 'utf8');
+    for (const trace of ['"rule":"contract"', '"code":"custody/bad-intent"', '"code":"wire/not-allowed"']) assert.ok(audit.includes(trace), trace);
   });
 });

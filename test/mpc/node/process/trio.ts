@@ -15,7 +15,7 @@ export const ANCHOR: Hex = `0x${'a1'.repeat(20)}`;
 export const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
 
 /** Anchors of one contract on the local chain, at any hour, by nobody's approval. */
-export function anchorsOnly(): Policy {
+function anchorsOnly(): Policy {
   return parsePolicy({
     format: 'cairn-node-policy/1',
     version: 1,

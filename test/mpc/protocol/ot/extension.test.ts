@@ -18,7 +18,9 @@ function direction(): { readonly s: PairId; readonly bob: { k0: Uint8Array; k1: 
   return { s: id32(random(32)), bob: bob.secrets, alice: alice.secrets };
 }
 
-describe('the OT extension', () => {
+describe('the OT extension', function () {
+  this.timeout(0);
+
   it('sends what the digest says, byte by byte', () => {
     const { s, bob } = direction();
     const x = random(68);
@@ -92,7 +94,9 @@ describe('the OT extension', () => {
   });
 });
 
-describe('the bits of the extension', () => {
+describe('the bits of the extension', function () {
+  this.timeout(0);
+
   it('are hashed over F128 as schoolbook multiplication does it', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 64, maxLength: 64 }), fc.uint8Array({ minLength: 68, maxLength: 68 }), (chi, v) => {

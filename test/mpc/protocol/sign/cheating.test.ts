@@ -65,7 +65,7 @@ function mustBe(outcome: Aborted | null, code: AbortCode, parties: readonly Part
 }
 
 describe('a signer that multiplies by something else', function () {
-  this.timeout(60_000);
+  this.timeout(0);
 
   it('is honest when it lies about nothing: this test can tell', () => {
     assert.equal(
@@ -251,5 +251,5 @@ describe('what a signer hides behind', () => {
       const chiSquare = counts.reduce((total, count) => total + (count - expected) ** 2 / expected, 0);
       assert.ok(chiSquare < 90, `${name}: ${chiSquare}`);
     }
-  }).timeout(60_000);
+  }).timeout(0);
 });

@@ -68,7 +68,7 @@ function hashed(tag: string, ...parts: readonly Uint8Array[]): Uint8Array {
 const scalarOfDraw = (bytes: Uint8Array): bigint => bigEndian(bytes) % q;
 
 describe('the memory of a signer', function () {
-  this.timeout(60_000);
+  this.timeout(0);
 
   it('takes messages as Buffers of a pool: an honest pair signs, and is not poisoned', () => {
     const { parties } = dealParties(2, 2);
@@ -126,6 +126,27 @@ describe('the memory of a signer', function () {
     assert.equal(JSON.stringify(pair), '{}');
     assert.ok(!inspect(pair, { depth: 9, showHidden: true }).includes('zeroSeed'));
     assert.deepEqual(Object.keys(structuredClone(pair)), []);
+  });
+
+  it('ends the sessions of a pair that is retired, blames nobody for it, and holds nothing of the pair any more', () => {
+    const { parties, two } = halfway(2);
+    const [first, second] = [parties[0]!, parties[1]!];
+    const { acceptances, slots } = acceptAll({ signers: parties, digest: digestOf('in flight') });
+    const early = parties.map(({ pairs }, index) => signRound1(acceptances[index]!.acceptance, slots, pairs, random));
+    const pair = first.pairs.get(second.key.id)!;
+    const { zeroSeed, k0, k1, delta, kDelta } = pair.secrets;
+    pair.retire();
+    pair.retire();
+    for (const secret of [zeroSeed, k0, k1, delta, kDelta]) assert.ok(secret.every((byte) => byte === 0));
+    assert.throws(() => encodePair(pair), { code: 'mpc/pair-not-usable' });
+    for (const end of [
+      signRound2(early[0]!.next, inbox(parties, early, first.key.id), random),
+      signRound3(two[0]!.next, inbox(parties, two, first.key.id), random),
+    ]) {
+      assert.ok(end.kind === 'abort');
+      assert.deepEqual([end.abort.problem.code, end.abort.culprit, end.abort.effect], ['mpc/pair-not-usable', null, 'none']);
+    }
+    assert.ok(!pair.isPoisoned);
   });
 
   it('holds the fresh randomness of the first round where the digest wants it: r, phi, salt, a choice of its own for each peer, and what binds them', () => {

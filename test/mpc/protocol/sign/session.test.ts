@@ -52,7 +52,9 @@ function mustDiffer(outcomes: readonly ReturnType<typeof signRound2>[], what: st
   for (const { pairs } of parties) for (const pair of pairs.values()) assert.ok(!pair.isPoisoned, what);
 }
 
-describe('which session a signer is in', () => {
+describe('which session a signer is in', function () {
+  this.timeout(0);
+
   it('T-08 the same request accepted twice makes other nonces, another sid and other first messages', () => {
     const runs = [0, 1].map(() => {
       const [a, b] = [accept(first), accept(second)];
@@ -184,7 +186,9 @@ describe('which session a signer is in', () => {
   });
 });
 
-describe('the rounds of a session', () => {
+describe('the rounds of a session', function () {
+  this.timeout(0);
+
   it('are each taken once, and an incomplete inbox takes nothing', () => {
     const { acceptances, slots } = acceptAll({ signers: [first, second], digest: digestOf('once') });
     const one = [first, second].map(({ pairs }, index) => signRound1(acceptances[index]!.acceptance, slots, pairs, random));
@@ -213,7 +217,9 @@ describe('the rounds of a session', () => {
   });
 });
 
-describe('the finished signature', () => {
+describe('the finished signature', function () {
+  this.timeout(0);
+
   it('T-17 is not returned where a last message is wrong, and counts against the peer of two or nobody of three', () => {
     for (const [t, n, culprit] of [
       [2, 2, 2],
@@ -301,7 +307,9 @@ describe('the finished signature', () => {
   });
 });
 
-describe('a value that is taken once', () => {
+describe('a value that is taken once', function () {
+  this.timeout(0);
+
   it('stays where a guard refuses, and is gone after that', () => {
     const once = new Once(7, 'The value');
     assert.throws(() =>

@@ -101,7 +101,7 @@ function otherPoint(value: Uint8Array): Uint8Array {
 }
 
 describe('a changed field', function () {
-  this.timeout(300_000);
+  this.timeout(0);
 
   it('T-04 the fields make up the whole of every message', () => {
     for (const round of [1, 2, 3] as const) {

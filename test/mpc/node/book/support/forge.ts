@@ -305,9 +305,8 @@ export class Forge {
     });
     const plans = planInstructions({ book: this.book, window, notAfterS: Math.floor(this.nowMs / 1000) + 86_400, tokens: TOKENS }, taken(list)).map(change);
     const { vault } = this.chain;
-    this.submit(plans.map(({ id: _, asset: __, holds: ___, words: ____, book: _____, ...plan }) => ({ kind: 'instruction', vault, ...plan })));
-    const { token, index, listHash, count, total, notAfterS } = plans[0]!;
-    return this.intent({ book: this.book, window, index, token, listHash, count, total, notAfterS });
+    this.submit(plans.map((plan) => ({ kind: 'instruction', vault, ...membersOf(plan) })));
+    return this.intent({ book: this.book, ...membersOf(plans[0]!) });
   }
 
   intent(instruction: Instruction): InstructionIntent {
@@ -389,4 +388,8 @@ export class Forge {
     }
     this.chain.close();
   }
+}
+
+function membersOf({ window, index, token, listHash, count, total, notAfterS }: PlannedInstruction): Omit<Instruction, 'book'> {
+  return { window, index, token, listHash, count, total, notAfterS };
 }

@@ -8,11 +8,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newId, toHex, type PayeeId } from '#base';
 import { isAlive, type ProcessIdentity } from '#supervisor';
-import type { JobFacts } from '../scripts/job/facts.ts';
-import { loadExample } from '../scripts/example/example.ts';
-import { exampleMerchant } from '../scripts/example/merchant.ts';
+import type { JobFacts } from '../../scripts/job/facts.ts';
+import { loadExample } from '../../scripts/example/example.ts';
+import { exampleMerchant } from '../../scripts/example/merchant.ts';
 
-const CLI = join(import.meta.dirname, '..', 'src', 'cli.ts');
+const CLI = join(import.meta.dirname, '..', '..', 'src', 'cli.ts');
 const PARTIES = [1, 2, 3];
 const POLL_MS = 50;
 
