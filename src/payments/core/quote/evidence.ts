@@ -1,4 +1,5 @@
 import { Problem, type TimeMs } from '#base';
+import { minorUnits } from '../currencies.ts';
 import { price, type Price, type PriceRates, type QuoteAsset } from './price.ts';
 import type { AppliedTariff, FeeSchedule } from './tariff.ts';
 
@@ -84,6 +85,9 @@ function requireReadable(evidence: QuoteEvidence): void {
     typeof evidence.price === 'object' &&
     evidence.price !== null;
   if (!readable) throw new Problem('payments/bad-quote', 'The quote’s evidence lacks a figure or has one out of range.');
+  // With other decimals than the currency's own all figures would still agree with each other, and 100.00 be priced as 10000.
+  const { currency, decimals: used } = evidence.instructed;
+  if (used !== minorUnits(currency)) throw new Problem('payments/bad-quote', `The quote counts ${String(currency).slice(0, 20)} with ${used} decimals.`);
 }
 
 /** The price that follows from the inputs shown in the evidence. Throws `payments/bad-quote` or `payments/bad-rates` where they cannot be read. */
