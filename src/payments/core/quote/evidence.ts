@@ -87,7 +87,7 @@ function requireReadable(evidence: QuoteEvidence): void {
   if (!readable) throw new Problem('payments/bad-quote', 'The quote’s evidence lacks a figure or has one out of range.');
   // With other decimals than the currency's own all figures would still agree with each other, and 100.00 be priced as 10000.
   const { currency, decimals: used } = evidence.instructed;
-  if (used !== minorUnits(currency)) throw new Problem('payments/bad-quote', `The quote counts ${String(currency).slice(0, 20)} with ${used} decimals.`);
+  if (used !== minorUnits(currency)) throw new Problem('payments/bad-quote', `The quote counts its currency with ${used} decimals, which ISO 4217 does not.`);
 }
 
 /** The price that follows from the inputs shown in the evidence. Throws `payments/bad-quote` or `payments/bad-rates` where they cannot be read. */
