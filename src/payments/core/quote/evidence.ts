@@ -81,7 +81,7 @@ function requireReadable(evidence: QuoteEvidence): void {
     decimals.every((count) => Number.isInteger(count) && count >= 0 && count <= 38) &&
     points.every((bps) => Number.isInteger(bps) && bps >= 0 && bps <= 10_000) &&
     amounts.every((amount) => typeof amount === 'string' && MINOR_AMOUNT.test(amount)) &&
-    [evidence.rates?.instructed, evidence.rates?.payer, evidence.rates?.payee].every((rate) => typeof rate === 'string') &&
+    [evidence.rates?.instructed, evidence.rates?.payer, evidence.rates?.payee, evidence.tariff?.currency].every((text) => typeof text === 'string') &&
     typeof evidence.price === 'object' &&
     evidence.price !== null;
   if (!readable) throw new Problem('payments/bad-quote', 'The quote’s evidence lacks a figure or has one out of range.');

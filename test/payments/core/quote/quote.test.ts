@@ -211,6 +211,7 @@ describe('a quote', () => {
       // All figures agree with each other, and the order's 100.00 is priced as 10000.
       { instructed: { ...evidence.instructed, decimals: 0 } },
       { instructed: { ...evidence.instructed, currency: 'XXX' } },
+      { tariff: { ...evidence.tariff, currency: undefined } },
       { tariff: { ...evidence.tariff, spreadBps: -1 } },
       { price: undefined },
     ]) {
