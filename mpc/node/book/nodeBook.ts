@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Problem, toHex, type Hex, type TimeMs, type TransferId } from '#base';
+import { assert, Problem, toHex, type Hex, type TimeMs, type TransferId } from '#base';
 import {
   instructionId,
   intentDigest,
@@ -103,6 +103,8 @@ class OwnBook implements NodeBook {
   /** As it stands in the journal. */
   #notedBlock = 0n;
   #queue: Promise<unknown> = Promise.resolve();
+  /** While records are being taken, and for ever where that threw: from then on only a process that reads its journals afresh may go on. */
+  #isBroken = false;
 
   constructor(options: NodeBookOptions) {
     this.#options = options;
@@ -155,9 +157,12 @@ class OwnBook implements NodeBook {
     await this.#votes?.close();
   }
 
-  /** One after the other, whatever became of the one before. */
+  /** One after the other, whatever became of the one before; nothing any more where a record was taken in half. */
   #alone<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#queue.then(work);
+    const result = this.#queue.then(() => {
+      assert(!this.#isBroken, 'the book broke before, and has to be opened again');
+      return work();
+    });
     this.#queue = result.catch(() => undefined);
     return result;
   }
@@ -199,6 +204,7 @@ class OwnBook implements NodeBook {
     if (wrong) return wrong;
     const taken: FeedItem[] = [];
     let refusal: Refusal | null = null;
+    this.#isBroken = true;
     for (const item of page.items) {
       const stepped = this.#replica.step(item, nowMs + this.#options.maxAheadMs);
       if (!stepped.ok) {
@@ -212,6 +218,7 @@ class OwnBook implements NodeBook {
     if (taken.length > 0) await this.#records!.append({ type: 'page', ends: ends.map(String), items: taken.map(itemToJson) } satisfies ReplicaLine);
     this.#replica.log.follow([]);
     this.#replica.backing.advance();
+    this.#isBroken = false;
     return refusal ?? { ok: true, seq: this.#replica.seq };
   }
 

@@ -15,7 +15,7 @@ export interface HeldPayment {
   readonly seq: bigint;
   readonly asset: AssetNo;
   readonly amount: bigint;
-  /** Where the evidence says that the payee is paid; null where no list could name it. */
+  /** Where the evidence says that the payee is paid; null where that is not shown, or is nothing that a list can name. */
   readonly address: Hex | null;
   /** The first thing that is wrong with it; null where merchant, order, payee and price are as they must be. */
   fault: Fault | null;

@@ -1,17 +1,7 @@
 import { Problem, type AccountId, type AssetNo } from '#base';
 import { canonicalJson } from '#anchor/core';
 import type { State, TransferRecord } from '#ledger/core';
-import {
-  applyTariff,
-  minorUnits,
-  quoteContradictions,
-  quoteLegs,
-  rationalOf,
-  recomputeQuote,
-  type QuoteEvidence,
-  type QuoteLeg,
-  type Tariff,
-} from '#payments/core';
+import { applyTariff, quoteContradictions, quoteLegs, rationalOf, recomputeQuote, type QuoteEvidence, type QuoteLeg, type Tariff } from '#payments/core';
 import type { OrderLine } from './authority.ts';
 import { isFault, orFault, readEvidence } from './evidence.ts';
 import type { Fault } from './rules.ts';
@@ -44,8 +34,6 @@ export function legsOf(state: State, tariffs: ReadonlyMap<string, Tariff>, recor
   const { instructed, quotedAtMs, expiresAtMs } = evidence;
   if (instructed.currency !== line.currency || instructed.amountMinor !== `${line.amountMinor}`)
     return wrong(`it was quoted for ${instructed.amountMinor} ${instructed.currency}; the signed file says ${line.amountMinor} ${line.currency}`);
-  // The price is worked out with the decimals that the quote itself names: with others than ISO 4217's, 100.00 would be quoted as 10000.
-  if (instructed.decimals !== minorUnits(instructed.currency)) return wrong(`it was quoted with ${instructed.decimals} decimals of ${instructed.currency}`);
   if (!(quotedAtMs <= record.nowMs && record.nowMs < expiresAtMs)) return wrong('it was not held while its quote was firm');
   const payer = state.accounts.get(account)?.asset;
   if (payer !== evidence.payerAsset.asset) return wrong(`it was quoted in asset ${evidence.payerAsset.asset}; the order’s account is in asset ${payer}`);

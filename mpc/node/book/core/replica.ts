@@ -33,6 +33,8 @@ interface ClosedWindow {
 export type Stepped = { readonly ok: true; readonly isNew: boolean } | Refusal;
 
 const NO_FIELDS: Hash = new Uint8Array(32);
+/** In a release: no instruction names the hold. */
+const NO_INSTRUCTION: Hex = `0x${'00'.repeat(32)}`;
 
 /**
  * A signer's own copy of a book: every record booked again by the ledger's rules, its leaf recomputed, what was signed judged anew, and what follows from it kept as
@@ -199,8 +201,9 @@ export class Replica {
     const first = this.payments.legOf(transfer)?.hold ?? transfer;
     const place = this.#places.get(first);
     const isNamed = place?.instruction === instruction && place.index === index;
-    // No list names it: nobody ever signed for it, and nobody will, since it is released.
-    const claim = place ? (isNamed ? place : false) : true;
+    // No list names it: nobody ever signed for it, and nobody will, since it is released. Of a payout whose payee is not shown nobody knows whether one does.
+    const isUnlisted = place === undefined && instruction === NO_INSTRUCTION && this.payments.held(first)?.address !== null;
+    const claim = isNamed ? place : isUnlisted;
     this.backing.release({ id: transfer, seq, from: hold.debit, amount: hold.amount - hold.captured, claim });
   }
 }

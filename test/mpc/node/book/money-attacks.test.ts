@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert';
 import type { Hex, TransferId } from '#base';
-import { closingIdOf, VOID_PENDING } from '#ledger/core';
+import { recordFieldsRoot } from '#anchor/core';
+import { closingIdOf, PENDING, SETTLES, VOID_PENDING } from '#ledger/core';
 import { refuses, signs } from './support/attack.ts';
 import type { Forge } from './support/forge.ts';
 import { EUR, freshId, TOKENS, USD, type HoldChanges } from './support/samples.ts';
@@ -176,6 +177,34 @@ describe('a signer’s book refuses to pay with money that is not there, or more
   refuses('deposit-backed', 'out of a payment that was given back in the name of another instruction', async (forge) => {
     const { release } = await returned(forge, `0x${'ab'.repeat(32)}`);
     forge.chain.instructions.set(release.instruction, { since: 0, bits: { opened: false, settled: 1n, cancelled: 1n } });
+    await forge.pay('900.00');
+    return asked(forge, forge.settle());
+  });
+
+  refuses('deposit-backed', 'out of a payment that was given back as if no list named it, with its payee hidden', async (forge) => {
+    const { release } = await returned(forge, `0x${'00'.repeat(32)}`);
+    forge.chain.instructions.set(release.instruction, { since: 0, bits: { opened: true, settled: 1n, cancelled: 0n } });
+    await forge.pay('900.00');
+    const intent = forge.settle();
+    forge.anchor();
+    const first = forge.items.find(({ record }) => record.fields?.payee !== undefined)!;
+    const { fields, ...record } = first.record;
+    const hidden = { record, salt: null, fieldsRoot: recordFieldsRoot({ fields: fields! }, first.salt), file: null };
+    const node = await forge.node();
+    const taken = await node.absorb(forge.page(1n, { items: forge.items.map((item) => (item === first ? hidden : item)) }), forge.nowMs);
+    assert.ok(taken.ok);
+    return node.judge(intent, forge.nowMs);
+  });
+
+  signs('is signed out of what was given back because no list could name it', async (forge) => {
+    forge.deposit(1_000_000_000n);
+    // No payout of a payment: the window takes it, and settlement gives it back.
+    const stray = freshId<TransferId>();
+    const [debit, credit] = [forge.account('merchant', USD, forge.merchant.id), forge.account('vault', USD)];
+    forge.submit([{ kind: 'transfer', id: stray, debit, credit, asset: USD, amount: 900_000_000n, code: 99, flags: PENDING | SETTLES }]);
+    forge.submit([{ kind: 'window', window: freshId() }]);
+    forge.submit([{ kind: 'release', transfer: stray, instruction: `0x${'00'.repeat(32)}`, index: 0, reason: 2 }]);
+    forge.submit([{ kind: 'transfer', id: closingIdOf(stray), pendingId: stray, amount: 0n, flags: VOID_PENDING }]);
     await forge.pay('900.00');
     return asked(forge, forge.settle());
   });
