@@ -26,8 +26,17 @@ export function epochDataToJson({ role, epoch }: EpochData): { readonly role: Ro
   return { role, epoch: toHex(encodeEpoch(epoch)) };
 }
 
+/** What was read of an epoch's data before: a record changes its status, never what the ceremony fixed, and that the public shares are those of the key takes an interpolation in the exponent. */
+const READ = new WeakMap<object, EpochData>();
+
 /** The journal is sealed, so what comes back from it is what was put into it. */
 export function epochDataOf({ data }: Pick<EpochRecord, 'data'>): EpochData {
+  const read = READ.get(data as object) ?? readData(data);
+  READ.set(data as object, read);
+  return read;
+}
+
+function readData(data: EpochRecord['data']): EpochData {
   const { role, epoch: hex } = data as { readonly role: Role; readonly epoch: Hex };
   const epoch = isHex(hex) ? decodeEpoch(fromHex(hex)) : null;
   assert(epoch && ROLES.includes(role), 'the store gives back the epoch that was put into it');
@@ -44,7 +53,7 @@ export interface Key {
   readonly pairs: Pairs;
   /** The state of the pair with this peer; node/wrong-state where nothing of it is left. */
   pair(peer: PartyId): Pair;
-  /** Overwrites the state of this pair in memory; of all pairs and the share where no peer is named. */
+  /** Retires this pair: its state in memory is overwritten, and every session that has it ends before its next look at it. All pairs, and then the share, where no peer is named. */
   wipe(peer?: PartyId): void;
 }
 
@@ -104,10 +113,12 @@ export class KeyRing {
     }
   }
 
-  #open(stored: EpochRecord): Key {
-    const ref: EpochRef = { keyId: stored.keyId, epochId: stored.epochId };
-    const { role } = epochDataOf(stored);
-    const record = decodeRecord(this.#store.share(ref));
+  #open(epoch: EpochRecord): Key {
+    const ref: EpochRef = { keyId: epoch.keyId, epochId: epoch.epochId };
+    const { role } = epochDataOf(epoch);
+    const stored = this.#store.share(ref);
+    const record = decodeRecord(stored);
+    stored.fill(0);
     assert(record, 'x_i G == X_i of the stored share');
     const opened = new Map<PartyId, Pair>();
     const key: Key = {
@@ -122,17 +133,20 @@ export class KeyRing {
         const before = opened.get(peer);
         if (before && before.secrets.generation === pairs.get(peer)?.generation) return before;
         key.wipe(peer);
-        const pair = decodePair(this.#store.pairSecrets(ref, peer));
+        const bytes = this.#store.pairSecrets(ref, peer);
+        const pair = decodePair(bytes);
+        bytes.fill(0);
         opened.set(peer, pair);
         return pair;
       },
       wipe: (peer) => {
-        if (peer === undefined) record.share.fill(0);
-        for (const [id, { secrets }] of opened) {
+        for (const [id, pair] of opened) {
           if (peer !== undefined && id !== peer) continue;
-          for (const secret of [secrets.zeroSeed, secrets.k0, secrets.k1, secrets.delta, secrets.kDelta]) secret.fill(0);
+          pair.retire();
           opened.delete(id);
         }
+        // Last: a session in flight asks its pairs before it takes the share, so none computes with a share of zeros, which would look like cheating to its peers.
+        if (peer === undefined) record.share.fill(0);
       },
     };
     return key;
