@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fromHex, Problem, toHex, utf8, type Clock, type Hex, type RandomBytes } from '#base';
 import type { Role } from '#custody/intents';
-import { contextOf, encodeRecord, sealBackup, type Context, type KeyId, type KeyRecord, type PartyId } from '#mpc/protocol';
+import { contextOf, encodeRecord, sealBackup, type Context, type Effect, type KeyId, type KeyRecord, type PartyId } from '#mpc/protocol';
 import type { AuditLog } from '../audit/audit.ts';
 import { sha256 } from '../heads/heads.ts';
 import { policyHash } from '../policy/policy.ts';
-import { epochDataToJson, type Conversations, type Key, type KeyRing, type Signer } from '../session/session.ts';
+import { epochDataOf, epochDataToJson, type Conversations, type Key, type KeyRing, type Signer } from '../session/session.ts';
 import type { EpochRef, NewPair, NodeStore } from '../store/store.ts';
 import { DEALING_ROUNDS, generateKey, refreshShares } from './dealing.ts';
 import type { EpochSwitch } from './epochs.ts';
 import { identitiesOf, partiesOf, type Group } from './peers.ts';
-import type { Met, Rendezvous } from './rendezvous.ts';
+import type { Meeting, Met, Rendezvous } from './rendezvous.ts';
 import { SETUP_ROUNDS, setUpPair } from './setup.ts';
 import { Talk, type Evidence } from './talk.ts';
 
@@ -39,6 +39,8 @@ export interface CeremoniesOptions {
   readonly recoveryKey: Uint8Array | undefined;
   readonly clock: Clock;
   readonly random: RandomBytes;
+  /** A ceremony ended by what an operator has to hear of (digest 12: count, alarm and all that is worse). */
+  readonly onAlarm: (problem: Problem) => void;
   /** Signed messages that somebody may be shown, when a ceremony ended by somebody's fault. */
   readonly onEvidence: (id: Hex, evidence: readonly Evidence[]) => Promise<void>;
 }
@@ -49,6 +51,8 @@ export type Tell = (step: string) => void;
 /** Two poisonings by one peer within so long ban it: it is reshared out, not set up again (digest 12). */
 const BAN_WINDOW_MS = 30 * 86_400_000;
 const BAN_AFTER = 2;
+/** A peer that repaired and crashed may be ahead by some set-ups of the pair; by so many nobody is who does not want to use up their numbers. */
+const MOST_GENERATIONS_AHEAD = 1_024;
 const SETTLE_MS = 3_000;
 /** Stands where a check stands that a peer failed: it was the operator who gave up the pair, and it counts against nobody. */
 const BY_OPERATOR = 'operator';
@@ -62,16 +66,25 @@ export class Ceremonies {
     this.#options = options;
   }
 
-  /** Digest section 3. node/wrong-state where the role has a key already. */
+  /** Digest section 3. node/wrong-state where the role has a key already, session/generation-unfinished where one waits for the confirmations of all. */
   generate(role: Role, tell: Tell): Promise<Key> {
     return this.#alone(async () => {
-      const { group, ring, random } = this.#options;
+      const { group, ring, random, epochs } = this.#options;
       const n = group.peers.size + 1;
       const keyId = keyIdOf(group, role);
-      if (ring.epochs().some((record) => record.keyId === toHex(keyId) && record.status !== 'PENDING'))
-        throw new Problem('node/wrong-state', `There is a key in use as ${role} already.`, { role });
-      await this.#dropUnconfirmed(toHex(keyId));
-      const met = await this.#meet({ kind: 'generate', role, keyId: toHex(keyId) }, [...group.peers.keys()], 1, tell);
+      // By the role, not by the key id: after a restore the identities are others, so the id is, and a role with two keys would sign by whichever had the higher number.
+      const ofRole = ring.epochs().filter((record) => epochDataOf(record).role === role);
+      if (ofRole.some(({ status }) => status !== 'PENDING')) throw new Problem('node/wrong-state', `There is a key as ${role} already.`, { role });
+      const confirmed = ofRole.find((record) => record.confirmed !== undefined);
+      if (confirmed) {
+        // Dropping it is not this node's to do alone: at another node it may be in use, and funded (10.3).
+        const facts = { role, keyId: confirmed.keyId, epochId: confirmed.epochId };
+        throw new Problem('session/generation-unfinished', `This node has confirmed a key as ${role}, and waits for the confirmations of all.`, facts);
+      }
+      for (const attempt of new Set(ofRole.map((record) => record.keyId))) await this.#dropUnconfirmed(attempt);
+      const named = toHex(keyId);
+      const numbers = { atLeast: 1, atMost: epochs.lastNumber(named) };
+      const met = await this.#meet({ kind: 'generate', role, keyId: named }, [...group.peers.keys()], numbers, tell);
       tell(`generating the ${role} key: commit, open, prove`);
       const record = await this.#talk(`${met.id} deal`, [...group.peers.keys()], DEALING_ROUNDS, (talk) =>
         generateKey({ keyId, own: group.own, n, t: group.threshold, identities: identitiesOf(group) }, talk, random),
@@ -87,9 +100,13 @@ export class Ceremonies {
       await this.#settle();
       const { record, ref } = ring.current(role);
       await this.#dropUnconfirmed(ref.keyId);
-      const met = await this.#meet({ kind: 'refresh', role, ...ref }, [...group.peers.keys()], epochs.nextNumber(ref.keyId), tell);
+      const numbers = { atLeast: epochs.nextNumber(ref.keyId), atMost: epochs.lastNumber(ref.keyId) };
+      const met = await this.#meet({ kind: 'refresh', role, ...ref }, [...group.peers.keys()], numbers, tell);
       tell(`dealing new shares of the ${role} key for epoch ${met.number}`);
-      const next = await this.#talk(`${met.id} deal`, [...group.peers.keys()], DEALING_ROUNDS, (talk) => refreshShares(record, met.number, talk, random));
+      // A copy: the bundle of an attempt that outranks this epoch may come meanwhile, and erases the share.
+      const mine = { ...record, share: Uint8Array.from(record.share) };
+      const dealt = this.#talk(`${met.id} deal`, [...group.peers.keys()], DEALING_ROUNDS, (talk) => refreshShares(mine, met.number, talk, random));
+      const next = await dealt.finally(() => mine.share.fill(0));
       return this.#introduce(met, role, next, tell);
     });
   }
@@ -108,11 +125,13 @@ export class Ceremonies {
       const met = await this.#meet(
         { kind: 'repair', role, ...key.ref, pair: [group.own, peer].sort((a, b) => a - b) },
         [peer],
-        (before?.generation ?? 0) + 1,
+        { atLeast: (before?.generation ?? 0) + 1, atMost: (before?.generation ?? 0) + MOST_GENERATIONS_AHEAD },
         tell,
       );
       // Whoever was said to have cheated has noticed nothing: its half goes now, by its operator's word, because POISON retires both directions.
       if (before?.status === 'ACTIVE') await this.#retire(key, peer, before.generation);
+      // Nor does a session that still has it go on: a check that it failed now would be written down against the set-up that comes next.
+      key.wipe(peer);
       tell(`setting up the pair with party ${peer} anew, generation ${met.number}`);
       const pair = await this.#setUp(met, key.ctx, peer, met.number);
       await store.putPair(key.ref, pair, approvedBy, clock.nowMs());
@@ -224,11 +243,14 @@ export class Ceremonies {
     return this.#talk(`${id} setup ${name}`, [peer], SETUP_ROUNDS, (talk) => setUpPair({ ctx, own, peer, generation }, talk));
   }
 
-  async #meet(facts: Readonly<Record<string, unknown>>, peers: readonly PartyId[], atLeast: number, tell: Tell): Promise<Met> {
+  async #meet(facts: Readonly<Record<string, unknown>>, peers: readonly PartyId[], numbers: Pick<Meeting, 'atLeast' | 'atMost'>, tell: Tell): Promise<Met> {
     const { group, rendezvous, timeouts } = this.#options;
     tell(`waiting for ${peers.map((peer) => `party ${peer}`).join(', ')}`);
     const agreed = { ...facts, parties: partiesOf(group), threshold: group.threshold, identities: identitiesOf(group).map((identity) => toHex(identity)) };
-    const met = await rendezvous.meet({ facts: JSON.stringify(agreed), with: peers, atLeast }, timeouts.gatheringMs);
+    const met = await rendezvous.meet({ facts: JSON.stringify(agreed), with: peers, ...numbers }, timeouts.gatheringMs).catch((error: unknown) => {
+      if (error instanceof Problem) this.#alarmOf(error);
+      throw error;
+    });
     tell(`all are here; this ceremony is ${met.id.slice(2, 18)}`);
     return met;
   }
@@ -245,9 +267,16 @@ export class Ceremonies {
     } catch (error) {
       const problem = error instanceof Problem ? error : new Problem('wire/failed', 'The node failed by a bug of its own.');
       conversation.end(problem);
+      this.#alarmOf(problem);
       if (problem.code.startsWith('mpc/')) await onEvidence(id, talk.evidence);
       throw error;
     }
+  }
+
+  /** What section 12's table has an operator hear of. Whoever is to blame is counted where the alarm goes; the attempt itself is dropped by its end, because nothing of it is stored yet. */
+  #alarmOf(problem: Problem): void {
+    const { effect } = problem.facts as { readonly effect?: Effect };
+    if (effect !== undefined && effect !== 'none') this.#options.onAlarm(problem);
   }
 
   #note(data: Readonly<Record<string, string | number>>): void {

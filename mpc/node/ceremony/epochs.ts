@@ -5,6 +5,7 @@ import {
   drop,
   erased,
   gathered,
+  lastNumber,
   nextNumber,
   NO_EPOCHS,
   prepared,
@@ -54,13 +55,18 @@ export class EpochSwitch {
 
   constructor(options: EpochSwitchOptions) {
     this.#options = options;
-    this.#verify = verifierOf(options.group);
+    this.#verify = verifierOf(options.group, () => identitiesIn(options.store));
     for (const keyId of new Set(options.store.epochs.map((record) => record.keyId))) this.#states.set(keyId, stateOf(options.store, options.group.own, keyId));
   }
 
   /** The least number that the next epoch of this key must have. */
   nextNumber(keyId: string): number {
     return nextNumber(this.#state(keyId));
+  }
+
+  /** The highest number that an honest party can name for it. */
+  lastNumber(keyId: string): number {
+    return lastNumber(this.#state(keyId));
   }
 
   /** The record, its pairs and its backup ARE in the store as PENDING. */
@@ -83,11 +89,8 @@ export class EpochSwitch {
 
   /** Signs the confirmation, makes it durable, then sends it: from the write on neither epoch is dropped here. */
   async confirm(record: KeyRecord): Promise<void> {
-    const { group, store, clock } = this.#options;
-    const signature = signDigest(group.identity, doneDigest(record));
-    const ref: EpochRef = { keyId: toHex(record.keyId), epochId: toHex(record.epochId) };
-    await store.confirm(ref, toHex(signature), clock.nowMs());
-    await this.#turn(ref.keyId, (state) => confirm(state, record.epochId, signature, this.#verify));
+    const signature = signDigest(this.#options.group.identity, doneDigest(record));
+    await this.#turn(toHex(record.keyId), (state) => confirm(state, record.epochId, signature, this.#verify));
   }
 
   /** A confirmation of a peer: keyId 32 || message. */
@@ -123,7 +126,7 @@ export class EpochSwitch {
       await this.#turn(keyId, (state) => value(step(state, payload.slice(32))));
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      // Nobody but this node can have signed for it, so no peer can make this up.
+      // The bundle has a signature by this node's own key, for the identity that this node has in an epoch of its own store: no peer can make that up, whatever it writes into which slot.
       if (error.code === 'mpc/state-behind') this.#options.onFatal(error);
       else this.#options.onAlarm(error);
       throw error;
@@ -158,9 +161,13 @@ export class EpochSwitch {
     }
   }
 
-  /** The store's own events for what a turn changed. PENDING and the own confirmation are written before their turns; what is left is the promotion. */
+  /** The store's own events for what a turn changed, after the machine's guards have let it: PENDING is written before its turn; the own confirmation and the promotion are what is left. */
   async #write(keyId: string, before: Epochs, after: Epochs): Promise<void> {
     const { store, clock, onPromoted } = this.#options;
+    for (const { epoch, own, confirmed } of before.waiting) {
+      const signature = own !== null && !confirmed ? signaturesOf(after, epoch.epochId)?.get(own) : undefined;
+      if (signature) await store.confirm({ keyId, epochId: toHex(epoch.epochId) }, toHex(signature), clock.nowMs());
+    }
     const { active } = after;
     if (!active || active === before.active) return;
     const ref: EpochRef = { keyId, epochId: toHex(active.epoch.epochId) };
@@ -182,9 +189,20 @@ export class EpochSwitch {
   }
 }
 
+/** The confirmations of an epoch that waits or has become the active one. */
+function signaturesOf({ active, waiting }: Epochs, epochId: EpochId): ReadonlyMap<PartyId, Uint8Array> | null | undefined {
+  return [...waiting, ...(active ? [active] : [])].find(({ epoch }) => Buffer.compare(epoch.epochId, epochId) === 0)?.signatures;
+}
+
+/** Of every epoch that this node ever stored, also of those that are over: the identities of its parties in id order. */
+export function identitiesIn(store: NodeStore): (readonly Uint8Array[])[] {
+  return store.epochs.map((record) => epochDataOf(record).epoch.identities);
+}
+
 /** What the store remembers of one key, as the machine of the protocol sees it. */
 function stateOf(store: NodeStore, own: PartyId, keyId: string): Epochs {
-  const records = store.epochs.filter((record) => record.keyId === keyId && record.status !== 'RETIRED');
+  const all = store.epochs.filter((record) => record.keyId === keyId);
+  const records = all.filter(({ status }) => status !== 'RETIRED');
   const active = records.filter(({ status }) => status !== 'PENDING').sort((a, b) => b.epoch - a.epoch)[0];
   const bundle = active?.bundle && new Map(active.bundle.map(({ party, signature }) => [party as PartyId, fromHex(signature)]));
   const waiting = records.filter(({ status, confirmed }) => status === 'PENDING' && confirmed !== undefined);
@@ -198,5 +216,7 @@ function stateOf(store: NodeStore, own: PartyId, keyId: string): Epochs {
       untested: [],
       signatures: new Map([[own, fromHex(record.confirmed!)]]),
     })),
+    // Of those that were dropped or are over, too: what was ever stored here is what later numbers are measured by.
+    highest: Math.max(0, ...all.map(({ epoch }) => epoch)),
   };
 }

@@ -43,14 +43,21 @@ export function signDigest(identity: Identity, digest: Uint8Array): Uint8Array {
 }
 
 /**
- * Whether a signature over a digest is by the key that the epoch names for a party, or by the one that this node's operator has pinned for it since: a party that was restored from its backup has a new identity, and is
- * believed under it by whoever pinned it (digest 11.3).
+ * Whether a signature over a digest is by the key that the epoch names, or by the one that this node's operator has pinned since for the party that had it: a party that was restored from its backup has a new
+ * identity, and is believed under it by whoever pinned it (digest 11.3). Whose an old identity was, the epochs in this node's own store say (`stored`: of each, the identities in id order), never the number of the
+ * slot that it stands in: that one is the sender's word, and with another's old identity in its own slot it would sign for both.
  */
-export function verifierOf({ own, identity, peers }: Group): Verify {
-  const keys = [identity.publicKey, ...[...peers.values()].map(({ publicKey }) => publicKey)];
-  const byFingerprint = new Map<string, Uint8Array>(keys.map((key) => [fingerprintOf(key), key]));
-  return (party, named, digest, signature) => {
-    const publicKey = byFingerprint.get(Buffer.from(named).toString('hex')) ?? (party === own ? identity.publicKey : peers.get(party)?.publicKey);
+export function verifierOf({ own, identity, peers }: Group, stored: () => readonly (readonly Uint8Array[])[]): Verify {
+  const byParty = new Map<PartyId, Uint8Array>([...peers].map(([id, { publicKey }]) => [id, publicKey])).set(own, identity.publicKey);
+  const byFingerprint = new Map<string, Uint8Array>([...byParty.values()].map((key) => [fingerprintOf(key), key]));
+  return (_party, named, digest, signature) => {
+    const held = stored().find((identities) => placeOf(identities, named) > 0);
+    const publicKey = byFingerprint.get(Buffer.from(named).toString('hex')) ?? (held && byParty.get(placeOf(held, named) as PartyId));
     return publicKey !== undefined && verify(null, digest, createPublicKey({ key: Buffer.from(publicKey), format: 'der', type: 'spki' }), signature);
   };
+}
+
+/** The number of the party with this identity, from 1; 0 where none has it. */
+function placeOf(identities: readonly Uint8Array[], named: Uint8Array): number {
+  return identities.findIndex((identity) => Buffer.compare(identity, named) === 0) + 1;
 }

@@ -13,6 +13,8 @@ export interface Meeting {
   readonly with: readonly PartyId[];
   /** The least number (of an epoch, of a set-up) that this node can go on with; the highest that any of them names is taken. */
   readonly atLeast: number;
+  /** The highest that an honest one can name. Numbers are finite, and the last of them would leave none for the next refresh, nor for the reshare that puts out who named it. */
+  readonly atMost: number;
 }
 
 export interface Met {
@@ -27,6 +29,9 @@ const POLL_MS = 100;
 
 interface Present {
   isOver: boolean;
+  /** Why this node does not go on: somebody named a number that no honest party names. */
+  refused: Problem | undefined;
+  readonly atMost: number;
   readonly own: Uint8Array;
   readonly theirs: Map<PartyId, Uint8Array>;
 }
@@ -51,22 +56,23 @@ export class Rendezvous {
     const theirs = payload.slice(32);
     // This node has gone on. Whoever went on with it asks again for what he missed; whoever comes anew (after a crash, say) waits for the next meeting instead of beginning the last one alone.
     if (present.isOver && !sameBytes(present.theirs.get(from), theirs)) return new Uint8Array();
-    present.theirs.set(from, theirs);
+    this.#hear(present, from, theirs);
     return present.own;
   }
 
-  /** Resolves when all are there; session/wrong-ceremony when they are not by then. */
-  async meet({ facts, with: peers, atLeast }: Meeting, patienceMs: number): Promise<Met> {
+  /** Resolves when all are there; session/wrong-ceremony when they are not by then, mpc/malformed-message where one of them names a number above all that it can name honestly. */
+  async meet({ facts, with: peers, atLeast, atMost }: Meeting, patienceMs: number): Promise<Met> {
     const named = sha256(utf8(`cairn/meeting/v1\n${facts}`));
     const key = toHex(named);
     if (this.#present.get(key)?.isOver === false) throw new Problem('session/wrong-ceremony', 'This node waits for the same ceremony already.');
     // A fresh draw of every node makes the meeting new, whatever the others send again.
     const own = concat(this.#random(DRAW_BYTES), uintBytes(atLeast, 4));
-    const present: Present = { isOver: false, own, theirs: new Map() };
+    const present: Present = { isOver: false, refused: undefined, atMost, own, theirs: new Map() };
     this.#present.set(key, present);
     try {
       const startedMs = performance.now();
       for (;;) {
+        if (present.refused) throw present.refused;
         const absent = peers.filter((peer) => !present.theirs.has(peer));
         if (absent.length === 0) return this.#met(named, present, peers);
         if (performance.now() - startedMs > patienceMs)
@@ -87,15 +93,25 @@ export class Rendezvous {
       if (error instanceof Problem) return new Uint8Array();
       throw error;
     });
-    if (answer.length === PRESENCE_BYTES) present.theirs.set(peer, answer);
+    if (answer.length === PRESENCE_BYTES) this.#hear(present, peer, answer);
+  }
+
+  #hear(present: Present, from: PartyId, presence: Uint8Array): void {
+    const number = numberOf(presence);
+    if (number <= present.atMost) return void present.theirs.set(from, presence);
+    const detail = `Party ${from} names the number ${number}; at most ${present.atMost} can be meant.`;
+    present.refused ??= new Problem('mpc/malformed-message', detail, { culprit: from, effect: 'count', number, atMost: present.atMost });
   }
 
   #met(named: Uint8Array, { own, theirs }: Present, peers: readonly PartyId[]): Met {
     const presences = new Map(theirs).set(this.#group.own, own);
     const inOrder = [...peers, this.#group.own].sort((a, b) => a - b).map((party) => presences.get(party)!);
-    const numbers = inOrder.map((presence) => Buffer.from(presence).readUInt32BE(DRAW_BYTES));
-    return { id: toHex(sha256(utf8('cairn/met/v1\n'), named, ...inOrder)), number: Math.max(...numbers) };
+    return { id: toHex(sha256(utf8('cairn/met/v1\n'), named, ...inOrder)), number: Math.max(...inOrder.map(numberOf)) };
   }
+}
+
+function numberOf(presence: Uint8Array): number {
+  return Buffer.from(presence).readUInt32BE(DRAW_BYTES);
 }
 
 function sameBytes(a: Uint8Array | undefined, b: Uint8Array): boolean {

@@ -11,6 +11,7 @@ export interface Metrics {
   readonly failures: Counter<'code'>;
   readonly poisonings: Counter;
   readonly alarms: Counter<'code'>;
+  readonly malformed: Counter<'party'>;
   readonly strangers: Counter;
   readonly seconds: Histogram<'purpose'>;
   readonly peersReady: Gauge;
@@ -26,6 +27,12 @@ export function createMetrics(): Metrics {
     failures: new Counter({ name: 'cairn_node_failed_sessions_total', help: 'Sessions that ended without a signature', labelNames: ['code'], registers }),
     poisonings: new Counter({ name: 'cairn_node_poisonings_total', help: 'Pairs that it poisoned', registers }),
     alarms: new Counter({ name: 'cairn_node_alarms_total', help: 'What an operator has to look at', labelNames: ['code'], registers }),
+    malformed: new Counter({
+      name: 'cairn_node_malformed_messages_total',
+      help: 'Messages of a peer, over its own channel, that no honest node sends',
+      labelNames: ['party'],
+      registers,
+    }),
     strangers: new Counter({ name: 'cairn_node_strangers_total', help: 'Connections of keys that nobody pinned to that part', registers }),
     seconds: new Histogram({
       name: 'cairn_node_signature_seconds',

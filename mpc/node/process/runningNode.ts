@@ -3,10 +3,21 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Problem, toHex, utf8, type BookId, type Clock, type ProblemCode, type RandomBytes } from '#base';
 import { intentFromJson, type GovernanceIntent } from '#custody/intents';
-import { doneDigest, partyId, testDigest, type PartyId, type Verify } from '#mpc/protocol';
+import { doneDigest, partyId, testDigest, type Effect, type PartyId } from '#mpc/protocol';
 import { AuditLog } from '../audit/audit.ts';
 import { openNodeBook, readMerchants, readRateBands, type NodeBook } from '../book/book.ts';
-import { call, Ceremonies, CEREMONY_TIMEOUTS, EpochSwitch, Rendezvous, signerSetsOf, verifierOf, type Group, type Peer } from '../ceremony/ceremony.ts';
+import {
+  call,
+  Ceremonies,
+  CEREMONY_TIMEOUTS,
+  EpochSwitch,
+  identitiesIn,
+  Rendezvous,
+  signerSetsOf,
+  verifierOf,
+  type Group,
+  type Peer,
+} from '../ceremony/ceremony.ts';
 import { Conversations, epochDataOf, KeyRing, Signer, SIGNING_TIMEOUTS, type Key } from '../session/session.ts';
 import { dueProposals, policyHash } from '../policy/policy.ts';
 import { NodeStore, type KeyProvider } from '../store/store.ts';
@@ -93,10 +104,12 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
   const metrics = createMetrics();
   const alarm = (problem: Problem): void => {
     metrics.alarms.inc({ code: problem.code });
+    const { effect, culprit } = problem.facts as { readonly effect?: Effect; readonly culprit?: PartyId | null };
+    if (effect === 'count' && typeof culprit === 'number') metrics.malformed.inc({ party: culprit });
     log.error({ code: problem.code, facts: problem.facts }, problem.detail);
   };
 
-  const store = await openStore(options, verifierOf(group));
+  const store = await openStore(options, group);
   closing.push(() => store.close());
   const remembered = store.rememberedAudit ? [store.rememberedAudit] : [];
   const audit = await AuditLog.open({ path: join(folder, 'audit.log'), storeId: store.storeId, remembered });
@@ -164,6 +177,7 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
     recoveryKey: config.recoveryKey === null ? undefined : keyBytes(config.recoveryKey),
     clock,
     random,
+    onAlarm: alarm,
     onEvidence: (id, evidence) => keepEvidence(folder, id, evidence),
   });
   const named = new Map([...config.coordinators, ...config.operators].map((key) => [fingerprintOf(publicKeyInfo(keyBytes(key))), key]));
@@ -269,8 +283,10 @@ function pinsOf({ coordinators, operators }: NodeConfig, { identity, peers }: Gr
   });
 }
 
-function openStore({ folder, config, provider, random }: NodeOptions, verify: Verify): Promise<NodeStore> {
-  return NodeStore.open({
+async function openStore({ folder, config, provider, random }: NodeOptions, group: Group): Promise<NodeStore> {
+  let identities: () => readonly (readonly Uint8Array[])[] = () => [];
+  const verify = verifierOf(group, () => identities());
+  const store = await NodeStore.open({
     folder,
     node: nodeName(config.party),
     provider,
@@ -285,6 +301,8 @@ function openStore({ folder, config, provider, random }: NodeOptions, verify: Ve
       return digest === toHex(testDigest(epochDataOf(record).epoch, S));
     },
   });
+  identities = () => identitiesIn(store);
+  return store;
 }
 
 /** The book with the node's own memory of what it signed, looked up when it matters: what it did not agree to, it cancels. */

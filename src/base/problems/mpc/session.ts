@@ -56,6 +56,13 @@ export const SESSION_PROBLEMS = {
     retry: 'never',
     howToSolve: 'Compare the transcripts: key, parties, threshold, kind and fingerprints have to be the same at every node.',
   },
+  'session/generation-unfinished': {
+    status: 409,
+    title: 'A key of this role was confirmed here and is not in use yet',
+    retry: 'later',
+    howToSolve:
+      'Start every node of the group with the folder that it had: confirmations go round again and the key comes into use by itself. Where a node lost its folder for good, the key may be in use at the others: if `cairn node status` shows it ACTIVE at one of them, restore the lost node from its backup. If it is ACTIVE nowhere, nothing was ever paid to it: make new folders with `cairn node init` at all nodes and generate again.',
+  },
   'session/ceremony-failed': {
     status: 409,
     title: 'The ceremony ended without its result',
