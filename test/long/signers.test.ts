@@ -132,7 +132,8 @@ describe('three signer nodes under cairn start', function () {
   });
 
   it('make everything wait while two of them stand still, which it says, and catch up when one is back', async () => {
-    const started = running.at(-1)!;
+    const started = running.at(-1);
+    assert.ok(started);
     for (const party of [1, 3]) signal(party, 'SIGSTOP');
     const isAnchored = await book(started);
     await until(started, () => started.said().includes('2 must sign: everything waits for them'));
@@ -145,7 +146,8 @@ describe('three signer nodes under cairn start', function () {
   });
 
   it('end when cairn start is killed, and the next start ends the one that could not', async () => {
-    const killed = running.at(-1)!;
+    const killed = running.at(-1);
+    assert.ok(killed);
     const before = PARTIES.map(nodeOf);
     signal(2, 'SIGSTOP');
     killed.process.kill('SIGKILL');
