@@ -131,6 +131,20 @@ describe('three signer nodes under cairn start', function () {
     }
   });
 
+  it('sign on after the chain was killed, and after one of them was', async () => {
+    const started = running.at(-1);
+    assert.ok(started);
+    const { node } = JSON.parse(readFileSync(join(state, 'chain', 'chain.json'), 'utf8')) as { node: ProcessIdentity };
+    const before = nodeOf(2);
+    process.kill(node.pid, 'SIGKILL');
+    process.kill(before.pid, 'SIGKILL');
+    await until(started, () => started.said().includes('the local chain ended and was started again'));
+    await until(started, () => started.said().includes('signer node 2 ended and was started again'));
+    const isAnchored = await book(started);
+    await until(started, isAnchored);
+    assert.notEqual(nodeOf(2).pid, before.pid);
+  });
+
   it('make everything wait while two of them stand still, which it says, and catch up when one is back', async () => {
     const started = running.at(-1);
     assert.ok(started);
