@@ -50,6 +50,13 @@ describe('three signer nodes under cairn start', function () {
     if (child.exitCode === null && child.signalCode === null) await once(child, 'close');
     return child.exitCode;
   };
+  const govern = async (...args: string[]): Promise<{ readonly code: number | null; readonly said: string }> => {
+    const child = spawn(process.execPath, [CLI, 'govern', ...args, '--state', state], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let said = '';
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (said += text));
+    await once(child, 'close');
+    return { code: child.exitCode, said };
+  };
   const nodeOf = (party: number): ProcessIdentity => JSON.parse(readFileSync(join(state, 'signers', `node-${party}.process.json`), 'utf8')) as ProcessIdentity;
   const signal = (party: number, name: NodeJS.Signals): void => void process.kill(nodeOf(party).pid, name);
   const until = async (started: Started, isSo: () => boolean | Promise<boolean>): Promise<void> => {
@@ -129,6 +136,26 @@ describe('three signer nodes under cairn start', function () {
       await until(started, isAnchored);
       signal(party, 'SIGCONT');
     }
+  });
+
+  it('sign for the owner what is proposed to the Safe, and what cancels it', async () => {
+    const file = join(state, 'caps.json');
+    const operator = (n: number): string => join(state, 'operators', `operator-${n}.key`);
+    assert.equal((await govern('propose', 'vault.setCaps', 'token=tUSD', 'perTransaction=5000000', 'perDay=90000000', '--out', file)).code, 0);
+    const signed = await govern('sign', file, '--as', 'owner', '--yes');
+    assert.match(signed.said, /Signed by 0x[0-9a-f]{40} \(the owner\)/);
+    assert.equal((await govern('sign', file, '--key', operator(1), '--yes')).code, 0);
+    const executed = await govern('execute', file, '--key', operator(2));
+    assert.match(executed.said, /It waits in the timelock/);
+    const operation = /operation (0x[0-9a-f]{64})/.exec(executed.said)?.[1];
+    assert.ok(operation);
+    // The nodes go by final blocks: until the proposal is in one, there is nothing to cancel for them.
+    for (;;) {
+      const { code, said } = await govern('cancel', operation, '--as', 'owner', '--yes');
+      if (code === 0) break;
+      assert.match(said, /No operation 0x[0-9a-f]{64} is pending at the timelock/);
+    }
+    assert.match((await govern('status')).said, /Nothing waits in the timelock/);
   });
 
   it('sign on after the chain was killed, and after one of them was', async () => {
