@@ -55,14 +55,19 @@ export function signerNodes(wanted: SignersWanted): OpenSigners {
 /** custody/rehearsal-elsewhere: asked before anything is made for a chain whose signers must not share a machine. */
 export function requireRehearsalChain(chainId: bigint, force: boolean): void {
   if (chainId !== LOCAL_CHAIN_ID && !force)
-    throw new Problem('custody/rehearsal-elsewhere', `Chain ${chainId} is not the local chain ${LOCAL_CHAIN_ID}, and the signer nodes would share one machine.`);
+    throw new Problem(
+      'custody/rehearsal-elsewhere',
+      `Chain ${chainId} is not the local chain ${LOCAL_CHAIN_ID}, and the signer nodes would share one machine.`,
+    );
 }
 
 async function start({ merchants, force }: SignersWanted, { stateDir, chainId, source, clock, random, onEvent }: SignersWorld): Promise<Signers> {
   requireRehearsalChain(chainId, force);
   const folder = join(stateDir, 'signers');
   const warn = (text: string): void => onEvent({ kind: 'warning', text });
-  warn('The three signer nodes share this machine, this user and this disk: a rehearsal. Whoever takes the machine has all three shares; real nodes stand apart.');
+  warn(
+    'The three signer nodes share this machine, this user and this disk: a rehearsal. Whoever takes the machine has all three shares; real nodes stand apart.',
+  );
   const step = (text: string): void => onEvent({ kind: 'step', text });
   const colocated = await openColocated({ folder, random, onStep: step, onEvent: (event) => warn(nodeText(event)) });
   try {

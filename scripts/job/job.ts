@@ -25,7 +25,10 @@ import { patiently, runJob } from './run.ts';
 const SERVE_PAUSE_MS = 500;
 
 /** Everything outside that a start can be refused for is asked before the state folder or anything in the database is made: such a start leaves nothing behind. */
-async function requireWorld({ port, stateDir, environment: { databaseUrl, rpcUrl, deployerKey } }: Given, { deploy, 'force-rehearsal': force }: Values): Promise<void> {
+async function requireWorld(
+  { port, stateDir, environment: { databaseUrl, rpcUrl, deployerKey } }: Given,
+  { deploy, 'force-rehearsal': force }: Values,
+): Promise<void> {
   if (port !== 0 && !(await isPortFree(port))) throw new Problem('http/address-in-use', `Port ${port} is taken.`);
   const isNew = databaseUrl ? (await inspectDatabase(databaseUrl)) === 0 : !hasEmbeddedPostgres(join(stateDir, 'postgres'));
   if (!rpcUrl) return;

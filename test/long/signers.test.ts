@@ -50,6 +50,13 @@ describe('three signer nodes under cairn start', function () {
     if (child.exitCode === null && child.signalCode === null) await once(child, 'close');
     return child.exitCode;
   };
+  const govern = async (...args: string[]): Promise<{ readonly code: number | null; readonly said: string }> => {
+    const child = spawn(process.execPath, [CLI, 'govern', ...args, '--state', state], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let said = '';
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (said += text));
+    await once(child, 'close');
+    return { code: child.exitCode, said };
+  };
   const nodeOf = (party: number): ProcessIdentity => JSON.parse(readFileSync(join(state, 'signers', `node-${party}.process.json`), 'utf8')) as ProcessIdentity;
   const signal = (party: number, name: NodeJS.Signals): void => void process.kill(nodeOf(party).pid, name);
   const until = async (started: Started, isSo: () => boolean | Promise<boolean>): Promise<void> => {
@@ -131,8 +138,43 @@ describe('three signer nodes under cairn start', function () {
     }
   });
 
+  it('sign for the owner what is proposed to the Safe, and what cancels it', async () => {
+    const file = join(state, 'caps.json');
+    const operator = (n: number): string => join(state, 'operators', `operator-${n}.key`);
+    assert.equal((await govern('propose', 'vault.setCaps', 'token=tUSD', 'perTransaction=5000000', 'perDay=90000000', '--out', file)).code, 0);
+    const signed = await govern('sign', file, '--as', 'owner', '--yes');
+    assert.match(signed.said, /Signed by 0x[0-9a-f]{40} \(the owner\)/);
+    assert.equal((await govern('sign', file, '--key', operator(1), '--yes')).code, 0);
+    const executed = await govern('execute', file, '--key', operator(2));
+    assert.match(executed.said, /It waits in the timelock/);
+    const operation = /operation (0x[0-9a-f]{64})/.exec(executed.said)?.[1];
+    assert.ok(operation);
+    // The nodes go by final blocks: until the proposal is in one, there is nothing to cancel for them.
+    for (;;) {
+      const { code, said } = await govern('cancel', operation, '--as', 'owner', '--yes');
+      if (code === 0) break;
+      assert.match(said, /No operation 0x[0-9a-f]{64} is pending at the timelock/);
+    }
+    assert.match((await govern('status')).said, /Nothing waits in the timelock/);
+  });
+
+  it('sign on after the chain was killed, and after one of them was', async () => {
+    const started = running.at(-1);
+    assert.ok(started);
+    const { node } = JSON.parse(readFileSync(join(state, 'chain', 'chain.json'), 'utf8')) as { node: ProcessIdentity };
+    const before = nodeOf(2);
+    process.kill(node.pid, 'SIGKILL');
+    process.kill(before.pid, 'SIGKILL');
+    await until(started, () => started.said().includes('the local chain ended and was started again'));
+    await until(started, () => started.said().includes('signer node 2 ended and was started again'));
+    const isAnchored = await book(started);
+    await until(started, isAnchored);
+    assert.notEqual(nodeOf(2).pid, before.pid);
+  });
+
   it('make everything wait while two of them stand still, which it says, and catch up when one is back', async () => {
-    const started = running.at(-1)!;
+    const started = running.at(-1);
+    assert.ok(started);
     for (const party of [1, 3]) signal(party, 'SIGSTOP');
     const isAnchored = await book(started);
     await until(started, () => started.said().includes('2 must sign: everything waits for them'));
@@ -145,7 +187,8 @@ describe('three signer nodes under cairn start', function () {
   });
 
   it('end when cairn start is killed, and the next start ends the one that could not', async () => {
-    const killed = running.at(-1)!;
+    const killed = running.at(-1);
+    assert.ok(killed);
     const before = PARTIES.map(nodeOf);
     signal(2, 'SIGSTOP');
     killed.process.kill('SIGKILL');

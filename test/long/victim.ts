@@ -5,15 +5,15 @@ import { join } from 'node:path';
 import { isOutage, systemClock, toHex, type AssetNo, type Hex } from '#base';
 import { TEST_STABLECOIN_ABI } from '#chain';
 import { loadOrCreateKey } from '#custody';
-import { signerNodes, startPlatform, type Platform, type PlatformEvent } from '#main';
+import { startPlatform, type Platform, type PlatformEvent } from '#main';
 import type { SubmittedOrder } from '#payments';
 import { parseRates } from '#payments/core';
 import { createScreener, readBlockList, readOfacFolder } from '#risk';
 import { verifyReceipt } from '#audit';
 import { loadExample } from '../../scripts/example/example.ts';
-import { merchantKeys } from '../../scripts/example/merchant.ts';
 import { gatherFacts } from '../../scripts/job/gather.ts';
 import { patiently, runJob } from '../../scripts/job/run.ts';
+import { testSigners } from '../support/custody.ts';
 
 /**
  * The main job in a process that is there to be killed: `node victim.ts STATE_DIR [POINTS VICTIM]`. At the first passage of each of POINTS (with commas between) it
@@ -67,7 +67,8 @@ const onStep = (text: string) => void told.push(text);
 const platform = await startPlatform({
   stateDir,
   deployConsent: false,
-  signers: signerNodes({ merchants: merchantKeys(example.merchants), force: false }),
+  // What is killed here is not the signers: test/long/signers.test.ts does that.
+  signers: testSigners,
   assets: example.assets.map(({ asset, symbol, decimals, peg }) => ({ asset: asset as AssetNo, symbol, decimals, peg })),
   payments: { screen: (subject) => screener.screen(subject), tariff: () => example.tariff, rates: () => parseRates(example.rates, systemClock.nowMs()) },
   policy: { sealAfterMs: 500, payoutTtlS: 14, retryAfterMs: 3_000 },

@@ -105,7 +105,9 @@ export async function settlePorts(folders: Folders): Promise<void> {
       port: ports[other - 1]!,
       identity: keys[other - 1]!,
     }));
-    await writeConfig(folders.node(party), { ...config, listen: { host: '127.0.0.1', port: ports[party - 1]! }, peers });
+    // Its place too: somebody may have moved or copied the whole folder.
+    const provider = { kind: 'key-file', path: folders.operators(party, 'store.key') } as const;
+    await writeConfig(folders.node(party), { ...config, provider, listen: { host: '127.0.0.1', port: ports[party - 1]! }, peers });
   }
   const nodes = PARTIES.map((id) => ({ id, host: '127.0.0.1', port: ports[id - 1]!, fingerprint: fingerprintOf(publicKeyInfo(fromHex(keys[id - 1]!))) }));
   await writeDurably(folders.signers, utf8(`${JSON.stringify({ format: 'cairn-signers/1', threshold: THRESHOLD, nodes } satisfies SignersFile, null, 1)}\n`));

@@ -26,6 +26,8 @@ export async function runCommand({ folder, level, untilInputEnds, random }: RunO
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => end(0));
   if (untilInputEnds) process.stdin.once('end', () => end(0)).resume();
   const code = await ended;
+  // A pipe that somebody still holds would keep the process from ending.
+  process.stdin.destroy();
   log.info('The node stops.');
   await node.close();
   return code;

@@ -46,7 +46,10 @@ async function inMemory(pid: number, secrets: readonly Secret[]): Promise<string
   const names = new Set<string>();
   try {
     for (const line of maps) {
-      const [from, to] = line.split(' ')[0]!.split('-').map((text) => parseInt(text, 16)) as [number, number];
+      const [from, to] = line
+        .split(' ')[0]!
+        .split('-')
+        .map((text) => parseInt(text, 16)) as [number, number];
       // Chunks overlap by more than the longest spelling.
       for (let at = from; at < to; at += CHUNK_BYTES) {
         const bytes = Buffer.alloc(Math.min(CHUNK_BYTES + 256, to - at));
@@ -131,7 +134,12 @@ describe('the private keys', function () {
 
   async function allSign(): Promise<void> {
     const address = await rehearsal.address(1, 'poster');
-    for (const pair of [[1, 2], [1, 3], [2, 3]]) { // prettier-ignore
+    for (const pair of [
+      [1, 2],
+      [1, 3],
+      [2, 3],
+    ]) {
+      // prettier-ignore
       const intent = anchorIntent(toHex(random(32)));
       assert.ok(isSignatureBy(address, intentDigest(intent), await rehearsal.sign(intent, pair)));
     }
