@@ -102,6 +102,14 @@ export class KeyRing {
     return key;
   }
 
+  /** Whether x_i G == X_i of the share as the store has it: asked when the shares of a session did not add up to the key (digest 12). */
+  isWhole({ ref }: Key): boolean {
+    const stored = this.#store.share(ref);
+    const record = decodeRecord(stored);
+    for (const secret of [stored, record?.share]) secret?.fill(0);
+    return record !== null;
+  }
+
   /** Overwrites what the store has erased: epochs that are over, and pairs of which nothing is left. */
   prune(): void {
     for (const [epochId, key] of this.#keys) {

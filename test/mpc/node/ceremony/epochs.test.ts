@@ -137,7 +137,7 @@ describe('the epochs of a node', () => {
     const record = records([p1, p2, p3])[1]!;
     await store.putPending(pending(record), NOW_MS);
     const epochs = open();
-    await epochs.prepared(record, [[partyId(1, 3), partyId(2, 3)]]);
+    await epochs.prepared(record, record.id, [[partyId(1, 3), partyId(2, 3)]]);
     await assert.rejects(epochs.confirm(record), refused('mpc/epoch-not-tested'));
     assert.equal(store.epoch(made(record)).confirmed, undefined);
     await epochs.tested(toHex(KEY_ID), record.epochId, [partyId(1, 3), partyId(2, 3)]);
