@@ -20,7 +20,7 @@ import {
 } from '../ceremony/ceremony.ts';
 import { Conversations, epochDataOf, KeyRing, Signer, SIGNING_TIMEOUTS, type Key } from '../session/session.ts';
 import { dueProposals, policyHash } from '../policy/policy.ts';
-import { NodeStore, type KeyProvider } from '../store/store.ts';
+import { CRASHES_THAT_POISON, NodeStore, type KeyProvider } from '../store/store.ts';
 import {
   fingerprintOf,
   listen,
@@ -111,6 +111,10 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
 
   const store = await openStore(options, group);
   closing.push(() => store.close());
+  for (const { peer, generation, crashes, ...ref } of store.suspicions) {
+    const detail = `The node died ${crashes} times while it checked what party ${peer} had sent; ${CRASHES_THAT_POISON} times poison the pair.`;
+    if (store.epoch(ref).pairs.get(peer)?.generation === generation) alarm(new Problem('node/crashed-in-check', detail, { ...ref, peer, crashes }));
+  }
   const remembered = store.rememberedAudit ? [store.rememberedAudit] : [];
   const audit = await AuditLog.open({ path: join(folder, 'audit.log'), storeId: store.storeId, remembered });
   closing.push(() => audit.close());

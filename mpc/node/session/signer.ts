@@ -168,6 +168,9 @@ export class Signer {
       void this.#note({ kind: 'signed', atMs: clock.nowMs(), data: { sid: sid!, digest: toHex(digest), purpose: purpose.kind } });
       return signed;
     } catch (error) {
+      // After the verdict, whichever it was, is on the disk. A bug of our own is none, and leaves the mark where it is.
+      if (sid !== undefined && error instanceof Problem && error.code !== 'node/disk-failed')
+        store.evaluated(sid, clock.nowMs()).catch((problem: unknown) => this.#options.onFatal(problem as Problem));
       throw this.#failed(error, { key, S, peers, conversation });
     } finally {
       seat?.leave();
@@ -186,7 +189,7 @@ export class Signer {
     readonly setSid: (sid: Hex) => void;
   }): Promise<Signature> {
     const { key, peers, purpose, conversation, session, slot, acceptance } = run;
-    const { random, timeouts } = this.#options;
+    const { random, timeouts, store, clock } = this.#options;
     // Each signer's N_i goes to each other one on its own channel (2.6): no coordinator carries it, and none can give it out twice.
     for (const peer of peers) conversation.send(peer, SLOT, concat(slot.nonce, slot.policyHash));
     const theirs = await conversation.gather(SLOT, timeouts.decisionMs);
@@ -197,9 +200,11 @@ export class Signer {
     // The acceptance is void from here, whatever comes: one N_i gives at most one sid.
     const first = signRound1(acceptance, slots, pairs, random);
     run.setSid(toHex(first.sid));
+    const marked = store.evaluating({ ...key.ref, sid: toHex(first.sid), peers }, clock.nowMs());
     for (const { to, bytes } of first.messages) conversation.send(to, ROUND_1, bytes);
 
-    const opened = await conversation.gather(ROUND_1, timeouts.roundMs);
+    // The mark is on the disk before the first check is evaluated; it gets there while the first messages do.
+    const [opened] = await Promise.all([conversation.gather(ROUND_1, timeouts.roundMs), marked]);
     const second = await key.pairs.verdict(peers, session, () => signRound2(first.next, opened, random));
     key.pairs.demandWhole(peers);
     for (const { to, bytes } of second.messages) conversation.send(to, ROUND_2, bytes);

@@ -78,6 +78,16 @@ export interface Poisoned extends EpochRef, At {
   readonly audit: Head;
 }
 
+/**
+ * A session is about to look at what depends on Delta. It ends with its release, or with `evaluated` after whatever verdict is on the disk; one that is open when the store is opened was cut short by a crash,
+ * which is a verdict to whoever was waiting for it.
+ */
+export interface Evaluating extends EpochRef, At {
+  readonly event: 'evaluating';
+  readonly sid: Hex;
+  readonly peers: readonly number[];
+}
+
 /** Everything that a node's disk remembers, in order. Nothing of a session is in it (section 14). */
 export type StoreEvent =
   | ({
@@ -98,4 +108,8 @@ export type StoreEvent =
   | ({ readonly event: 'pair-activated'; readonly peer: number } & EpochRef & At)
   | Poisoned
   | Released
+  | Evaluating
+  | ({ readonly event: 'evaluated'; readonly sid: Hex } & At)
+  /** Found at an opening: the process before died while sessions were evaluated. */
+  | ({ readonly event: 'crashed' } & At)
   | ({ readonly event: 'policy'; readonly change: PolicyChange } & At);

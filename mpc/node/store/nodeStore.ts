@@ -7,6 +7,7 @@ import type { Confirmation, EpochRef, FileRef, Poisoned, Released, SpentJson, St
 import { createHeader, openHeader } from './header.ts';
 import { Journal, type Sealing } from './journal.ts';
 import { Records, type Content } from './records.ts';
+import type { Suspicion } from './marks.ts';
 import { StoreState, type EpochRecord } from './state.ts';
 import type { NewEpoch, NewPair, OpenOptions, PeersMemory, SigningSession, StoreOptions, TestSession } from './types.ts';
 
@@ -67,6 +68,12 @@ export class NodeStore {
       const state = new StoreState();
       for (const event of read.events) state.apply(event);
       if (!state.policy) throw new Problem('node/store-incomplete', 'The store was never finished: it has no policy.', { file: 'journal' });
+      // Nobody comes back to what was being evaluated when the last process died.
+      if (state.isEvaluatingAny) {
+        const event: StoreEvent = { event: 'crashed', atMs: state.counters.highWaterMs };
+        state.apply(event);
+        await journal.append(event);
+      }
       const records = await Records.open(folder, sealing, state.liveFiles(), state.serial);
       return new NodeStore(options, lock, sealing, journal, state, records);
     } catch (error) {
@@ -95,6 +102,10 @@ export class NodeStore {
   }
   get poisonings(): readonly Poisoned[] {
     return this.#state.poisonings;
+  }
+  /** How often a process of this node died while checks of a set-up were evaluated. */
+  get suspicions(): readonly Suspicion[] {
+    return this.#state.suspicions;
   }
   get counters(): Counters {
     return this.#state.counters;
@@ -236,6 +247,19 @@ export class NodeStore {
   /** Refuses the pair from this call on, also after a SIGKILL once it resolves: before any reply leaves (section 12). Its secrets are erased. */
   async poison(poisoned: Omit<Poisoned, 'event'>): Promise<void> {
     await this.#retiring(() => this.#commit({ event: 'poisoned', ...poisoned }));
+  }
+
+  /**
+   * Before anything that depends on Delta is evaluated in this session: durable when it resolves. Without it a crash between a failed check and its POISON would be a verdict that the peer has and this node has
+   * forgotten. Appended with the lines of other sessions, while the first messages are on their way.
+   */
+  async evaluating(session: EpochRef & { readonly sid: Hex; readonly peers: readonly number[] }, nowMs: TimeMs): Promise<void> {
+    await this.#commit({ event: 'evaluating', ...refOf(session), sid: session.sid, peers: session.peers, atMs: nowMs });
+  }
+
+  /** The verdict, whichever it was, is on the disk. A release says it as well. */
+  async evaluated(sid: Hex, nowMs: TimeMs): Promise<void> {
+    if (this.#state.isEvaluating(sid)) await this.#commit({ event: 'evaluated', sid, atMs: nowMs });
   }
 
   /**

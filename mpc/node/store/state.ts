@@ -1,6 +1,7 @@
 import { assert, Problem, type Hex, type TimeMs } from '#base';
 import type { Head } from '../heads/heads.ts';
 import { applyChange, DAY_MS, type Counters, type PolicyState, type Spent } from '../policy/policy.ts';
+import { Marks, type Suspicion } from './marks.ts';
 import type { Confirmation, EpochMade, EpochRef, FileRef, PairMade, Poisoned, Released, SpentJson, StoreEvent } from './events.ts';
 
 /** PENDING from the ceremony to the bundle; RESTORED from a backup until its pairs are set up and tested; RETIRED when nothing of it may be used again. */
@@ -30,6 +31,7 @@ export class StoreState {
   readonly #poisonings: Poisoned[] = [];
   readonly #sids = new Map<Hex, TimeMs>();
   readonly #spent = new Map<Hex, Spent>();
+  readonly #marks = new Marks();
   #highWaterMs: TimeMs = 0;
   #policy: PolicyState | undefined;
   #serial = 0;
@@ -41,6 +43,14 @@ export class StoreState {
   /** Every poisoning ever, oldest first: two by one peer within a window ban it (section 12). */
   get poisonings(): readonly Poisoned[] {
     return this.#poisonings;
+  }
+  /** How often a process died while checks of a set-up were evaluated. */
+  get suspicions(): readonly Suspicion[] {
+    return this.#marks.suspicions;
+  }
+  /** Whether a session is being evaluated; after everything was read: whether the process before died in one. */
+  get isEvaluatingAny(): boolean {
+    return this.#marks.isAnyOpen;
   }
   get counters(): Counters {
     return { highWaterMs: this.#highWaterMs, spent: [...this.#spent.values()] };
@@ -74,6 +84,10 @@ export class StoreState {
     return this.epochs.flatMap((record) => filesOf(record).map((file) => [record, file] as const));
   }
 
+  isEvaluating(sid: Hex): boolean {
+    return this.#marks.isOpen(sid);
+  }
+
   /** May these pairs be used now? `sign`: for an order; `test`: for the self-test, which also a PENDING or RESTORED one does. node/wrong-state, node/pair-poisoned. */
   demandUsable(ref: EpochRef, peers: readonly number[], use: 'sign' | 'test'): void {
     const record = this.epoch(ref);
@@ -95,6 +109,11 @@ export class StoreState {
       case 'restored':
         return this.#checkNew(event.made);
       case 'remembered':
+      case 'evaluated':
+      case 'crashed':
+        return;
+      case 'evaluating':
+        for (const peer of event.peers) pairOf(this.epoch(event), peer);
         return;
       case 'confirmed':
         return this.#checkConfirmed(event);
@@ -168,6 +187,14 @@ export class StoreState {
         return this.#poison(event);
       case 'released':
         return this.#release(event);
+      case 'evaluating': {
+        const { pairs } = this.epoch(event);
+        return this.#marks.begin(event.sid, event.peers.map((peer) => ({ ...refOf(event), peer, generation: pairs.get(peer)!.generation }))); // prettier-ignore
+      }
+      case 'evaluated':
+        return this.#marks.end(event.sid);
+      case 'crashed':
+        return this.#crash();
       case 'policy':
         this.#policy = applyChange(this.#policy, event.change);
         this.#seen(event.atMs);
@@ -259,8 +286,17 @@ export class StoreState {
     if (event.generation === pair.generation && pair.status !== 'RETIRED') this.#setPair(event, { ...pair, status: 'POISONED', file: undefined });
   }
 
+  /** No proof that the peer cheats, so it counts towards no ban; the pair is as unusable as by a failed check. */
+  #crash(): void {
+    for (const { peer, generation, ...ref } of this.#marks.crash()) {
+      const pair = pairOf(this.epoch(ref), peer);
+      if (generation === pair.generation && pair.status !== 'RETIRED') this.#setPair(ref, { ...pair, status: 'POISONED', file: undefined });
+    }
+  }
+
   #release(event: Released): void {
     this.#audit = event.audit;
+    this.#marks.end(event.sid);
     this.#sids.set(event.sid, event.atMs);
     if (event.spent === null) return;
     this.#spend(event.spent);

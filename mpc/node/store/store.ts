@@ -3,6 +3,7 @@ export type { Confirmation, EpochMade, EpochRef, FileRef, PairMade, Poisoned, Re
 export { rewrapHeader } from './header.ts';
 export { storeTag } from './journal.ts';
 export { keyFileProvider, passphraseProvider, type Argon2Cost, type KeyProvider, type WrappedKey } from './keyProvider.ts';
+export { CRASHES_THAT_POISON, type Suspicion } from './marks.ts';
 export { NodeStore } from './nodeStore.ts';
 export type { EpochRecord, EpochStatus, PairRecord, PairStatus } from './state.ts';
 export type { NewEpoch, NewPair, OpenOptions, PeersMemory, SigningSession, StoreOptions, TestSession } from './types.ts';

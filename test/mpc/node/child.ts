@@ -7,8 +7,9 @@ import fs, { writeSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
+import { toHex } from '#base';
 import { AuditLog, lockFolder, NodeStore } from '#mpc/node';
-import { activate, bundle, bytes, epoch, NO_AUDIT, NOW_MS, optionsIn, PAYEE, policyWith, refOf, session, TOKEN } from './fixtures.ts';
+import { activate, bundle, bytes, epoch, NO_AUDIT, NOW_MS, optionsIn, PAYEE, policyWith, random, refOf, session, TOKEN } from './fixtures.ts';
 
 const [root = '', scenario = '', point = ''] = process.argv.slice(2);
 
@@ -111,6 +112,18 @@ const scenarios: Readonly<Record<string, () => Promise<void>>> = {
     await life(store);
     await store.close();
     tell(`ended ${operations}`);
+  },
+  /** Comes to the check of a session with party 3, which fails: what a signer asks of its store, in its order. Each process has a sid of its own. */
+  async check() {
+    await watch();
+    const store = await NodeStore.open(optionsIn(root));
+    const sid = toHex(random(32));
+    await store.evaluating({ ...refOf(1), sid, peers: [3] }, NOW_MS);
+    tell('evaluating');
+    await store.poison({ ...refOf(1), peer: 3, generation: 1, sid, check: 'ote', audit: NO_AUDIT, atMs: NOW_MS });
+    tell('poisoned');
+    await store.evaluated(sid, NOW_MS);
+    await store.close();
   },
   /** Holds the folder until it is killed. */
   async hold() {

@@ -89,6 +89,13 @@ export const MPC_NODE_PROBLEMS = {
     retry: 'never',
     howToSolve: 'The facts name its state; `cairn node status` shows all of them.',
   },
+  'node/crashed-in-check': {
+    status: 500,
+    title: 'The node died while it checked what a peer had sent',
+    retry: 'later',
+    howToSolve:
+      'Find out what ended the process. One crash proves nothing; a peer that can bring one about at that moment learns a bit of the pair’s secrets by each, so after four of them the pair is POISONED until both operators have it set up anew (cairn node approve) or all refresh the key.',
+  },
   'node/already-confirmed': {
     status: 409,
     title: 'A confirmed epoch is not dropped',

@@ -28,7 +28,7 @@ interface Member {
   readonly fatal: Problem[];
   readonly events: SigningEvent[];
   /** What the disk does when it is asked; honest unless a test says otherwise. */
-  disk: { release: () => Promise<void>; poison: () => Promise<void> };
+  disk: { evaluating: () => Promise<void>; release: () => Promise<void>; poison: () => Promise<void> };
   verdict: () => Promise<Verdict>;
   /** What becomes of a message on its way out. */
   outgoing: (to: PartyId, round: number, bytes: Uint8Array) => Uint8Array;
@@ -80,6 +80,12 @@ function group(t: number, n: number): Member[] {
     const signer = new Signer({
       store: {
         demandUsable: () => undefined,
+        evaluating: async () => {
+          trace.push(['mark asked']);
+          await member.disk.evaluating();
+          trace.push(['mark durable']);
+        },
+        evaluated: async () => void trace.push(['mark taken back']),
         release: async () => {
           trace.push(['release asked']);
           await member.disk.release();
@@ -106,7 +112,7 @@ function group(t: number, n: number): Member[] {
       trace,
       fatal,
       events,
-      disk: { release: honest, poison: honest },
+      disk: { evaluating: honest, release: honest, poison: honest },
       verdict: async () => ACCEPTED,
       outgoing: (_to, _round, bytes) => bytes,
     };
@@ -218,6 +224,44 @@ describe('a signer', () => {
     assert.equal(kinds(one.trace).filter((kind) => kind === 'poison asked').length, 1);
     assert.ok(!kinds(one.trace).includes('round 2'));
     assert.equal(codeOf((await ask([one, two]))[0]!), 'node/pair-poisoned');
+  });
+
+  it('T-05: evaluates nothing before the mark that it does is on the disk, and takes the mark back after the verdict is', async () => {
+    const [one, two] = group(2, 3) as [Member, Member];
+    let durable = (): void => undefined;
+    one.disk.evaluating = () => new Promise((resolve) => (durable = resolve));
+    two.outgoing = (_to, round, bytes) => (round === 1 ? spoiled(bytes) : bytes);
+    const answers = ask([one, two]);
+    while (!kinds(two.trace).includes('round 1')) await new Promise((resolve) => setImmediate(resolve));
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(!kinds(one.trace).includes('poison asked'), 'its check is not evaluated');
+    durable();
+    assert.equal(codeOf((await answers)[0]!), 'mpc/ot-check-failed');
+    assert.deepEqual(
+      kinds(one.trace).filter((kind) => /^(mark|poison)/.test(kind)),
+      ['mark asked', 'mark durable', 'poison asked', 'poison durable', 'mark taken back'],
+    );
+  });
+
+  it('tells its operator of a first round that is not of the session it accepted, and of a pair that was retired under it nobody but the asker', async () => {
+    const [one, two] = group(2, 3) as [Member, Member];
+    // What its own step throws is carried out like what the later ones return.
+    one.outgoing = (_to, _round, bytes) => bytes;
+    const { pair } = one.key;
+    Object.assign(one.key, {
+      pair: () => {
+        throw new Problem('mpc/not-the-accepted-session', 'It is another one.', { culprit: null, effect: 'alarm' });
+      },
+    });
+    assert.equal(codeOf((await ask([one, two]))[0]!), 'mpc/not-the-accepted-session');
+    assert.ok(one.events.some((event) => event.kind === 'alarm' && event.problem.code === 'mpc/not-the-accepted-session'));
+    assert.ok(one.trace.some(([kind, detail]) => kind === 'end' && detail === 'mpc/not-the-accepted-session'));
+
+    Object.assign(one.key, { pair });
+    one.disk.evaluating = async () => pair(two.id).retire();
+    assert.equal(codeOf((await ask([one, two]))[0]!), 'mpc/pair-not-usable');
+    assert.ok(!one.events.some((event) => event.kind === 'alarm' && event.problem.code === 'mpc/pair-not-usable'));
+    assert.ok(![...one.trace, ...two.trace].some(([kind]) => kind === 'poison asked'));
   });
 
   it('T-05: poisons whom its last checks catch, and keeps its own last message', async () => {

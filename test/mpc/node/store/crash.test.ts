@@ -1,6 +1,6 @@
-import { deepStrictEqual, ok, strictEqual } from 'node:assert/strict';
-import { NodeStore } from '#mpc/node';
-import { clearHomes, emptyFolder, home, NOW_MS, optionsIn } from '../fixtures.ts';
+import { deepStrictEqual, ok, strictEqual, throws } from 'node:assert/strict';
+import { CRASHES_THAT_POISON, NodeStore } from '#mpc/node';
+import { activate, bytes, clearHomes, emptyFolder, home, NOW_MS, optionsIn, refOf, session } from '../fixtures.ts';
 import { start } from '../run.ts';
 import { audited } from './survivor.ts';
 
@@ -35,6 +35,49 @@ describe('a signer that gets a SIGKILL', () => {
       ok((await audited(root, next.told)).has('promoted 2'));
     });
   }
+
+  it('T-05: between a failed check and its POISON has the crash counted against that set-up, and is poisoned by the fourth', async () => {
+    const { folder, options } = await home();
+    const root = folder.slice(0, -'/data'.length);
+    let store = await NodeStore.open(options);
+    await activate(store);
+    await store.close();
+    for (let crash = 1; crash <= CRASHES_THAT_POISON; crash++) {
+      // Its first line is the mark, its second the POISON, before which it dies.
+      const killed = await start(root, 'check', 'write:journal:before:2').ended;
+      deepStrictEqual([killed.signal, killed.told], ['SIGKILL', ['evaluating']], killed.stderr);
+      store = await NodeStore.open(options);
+      const { status, file } = store.epoch(refOf(1)).pairs.get(3)!;
+      deepStrictEqual(store.suspicions.map(({ peer, generation, crashes }) => [peer, generation, crashes]), [[3, 1, crash]]); // prettier-ignore
+      strictEqual(status, crash < CRASHES_THAT_POISON ? 'ACTIVE' : 'POISONED');
+      strictEqual(file === undefined, crash >= CRASHES_THAT_POISON);
+      strictEqual(store.poisonings.length, 0, 'no proof against the peer');
+      deepStrictEqual(store.epoch(refOf(1)).pairs.get(2)!.status, 'ACTIVE');
+      await store.close();
+    }
+    store = await NodeStore.open(options);
+    throws(() => store.demandUsable(refOf(1), [3], 'sign'), /node\/pair-poisoned/);
+    throws(() => store.pairSecrets(refOf(1), 3), /node\/wrong-state/);
+    // Another set-up of the pair begins at nothing.
+    await store.putPair(refOf(1), { peer: 3, generation: 2, setupId: bytes(0x33, 32), secrets: new Uint8Array(8) }, 'op1', NOW_MS);
+    strictEqual(store.epoch(refOf(1)).pairs.get(3)!.status, 'RESTORED');
+    await store.close();
+  });
+
+  it('counts no crash after the verdict is on the disk, nor a session that ended without one', async () => {
+    const { options } = await home();
+    let store = await NodeStore.open(options);
+    await activate(store);
+    await store.evaluating({ ...refOf(1), sid: bytes(0x21, 32), peers: [2] }, NOW_MS);
+    await store.evaluating({ ...refOf(1), sid: bytes(0x22, 32), peers: [2, 3] }, NOW_MS);
+    await store.evaluated(bytes(0x22, 32), NOW_MS);
+    await store.evaluated(bytes(0x22, 32), NOW_MS);
+    await store.release(session(store, 0x21), NOW_MS);
+    await store.close();
+    store = await NodeStore.open(options);
+    deepStrictEqual(store.suspicions, []);
+    await store.close();
+  });
 
   it('at no particular moment, among many releases, has debited every one that left', async () => {
     const { folder } = await home();
