@@ -27,8 +27,8 @@ function run(folder: string, program: string, ...args: string[]): string {
   return execFileSync(process.execPath, [program, ...args], { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-/** Its dependencies come from our own node_modules, in the very versions it names: npm finds nothing missing and asks no registry, which may be away. */
-function install(folder: string, tarball: string, dependencies: Readonly<Record<string, string>>): void {
+/** Installs a packed package in an empty folder. Its dependencies come from our own node_modules, in the very versions it names: npm finds nothing missing and asks no registry, which may be away. */
+function installOffline(folder: string, { tarball, dependencies }: ReturnType<typeof buildPackage>): void {
   const needed = Object.keys(dependencies).map((name) => join(ROOT, 'node_modules', name));
   const packed = JSON.parse(run(folder, npmCli(), 'pack', ...needed, '--json', '--ignore-scripts', '--loglevel=error')) as { filename: string }[];
   const tarballs = Object.values(packed).map(({ filename }) => `./${filename}`);
@@ -55,11 +55,11 @@ describe('a packed package', () => {
 
   it('works where it is installed in an empty folder', function () {
     this.timeout(120_000);
-    const { tarball, dependencies } = buildPackage(SPEC, join(folder, 'under-test'));
+    const built = buildPackage(SPEC, join(folder, 'under-test'));
     const empty = mkdtempSync(join(folder, 'empty-'));
     writeFileSync(join(empty, 'package.json'), '{ "private": true, "type": "module" }');
     writeFileSync(join(empty, 'use.js'), USE);
-    install(empty, tarball, dependencies);
+    installOffline(empty, built);
     assert.match(run(empty, 'use.js'), /^0x[0-9a-f]{64} 400\n$/);
   });
 
@@ -67,10 +67,10 @@ describe('a packed package', () => {
     this.timeout(120_000);
     const spec = PACKAGES.find(({ name }) => name === '@cairn-ledger/threshold');
     assert.ok(spec);
-    const { tarball, dependencies } = buildPackage(spec, join(folder, 'threshold'));
+    const built = buildPackage(spec, join(folder, 'threshold'));
     const empty = mkdtempSync(join(folder, 'signing-'));
     writeFileSync(join(empty, 'package.json'), '{ "private": true, "type": "module" }');
-    install(empty, tarball, dependencies);
+    installOffline(empty, built);
     const example = /```js\n([\s\S]*?)```/.exec(readFileSync(join(empty, 'node_modules', '@cairn-ledger', 'threshold', 'README.md'), 'utf8'))?.[1];
     assert.ok(example);
     writeFileSync(join(empty, 'sign.js'), example);

@@ -17,9 +17,12 @@ export interface AbandonedPlace {
 /** All that ever stands in a place of ours. */
 const OURS = new Set(['data', 'data.new', 'password.new', 'postgres.log', 'postgres.log.1', STATE_DIR_MARK, CLONE_MARK]);
 
-/** Those below `root` that are provably ours, stopped, and whose state directory is gone. Whatever leaves a doubt is none of them. */
+/**
+ * Those below `root` that are provably ours, stopped, and whose state directory is gone. Whatever leaves a doubt is none of them, and so is everything where another user's databases are: he may not look
+ * into them, nor see whether a state directory in somebody's home is still there.
+ */
 export function abandonedPlaces(root = SYSTEM_STATE): readonly AbandonedPlace[] {
-  if (!existsSync(root)) return [];
+  if (!existsSync(root) || lstatSync(root).uid !== process.getuid?.()) return [];
   return readdirSync(root)
     .filter((name) => /^[0-9a-f]{16}$/.test(name))
     .map((name) => join(root, name))

@@ -1,7 +1,7 @@
 import { deepStrictEqual, ok, strictEqual } from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { abandonedPlaces, removeAbandoned } from '../../../src/db/embedded/abandoned.ts';
@@ -45,6 +45,16 @@ describe('the databases that deleted clones left', () => {
     const marked = place('0000000000000006');
     rmSync(join(marked, 'state-dir'));
     symlinkSync('/etc/hostname', join(marked, 'state-dir'));
+    deepStrictEqual(found(), []);
+  });
+
+  it('are none of those of another user, who may not even look into them', () => {
+    const folder = place('0123456789abcdef');
+    if (process.getuid?.() !== 0) return void console.log('left out: databases of another user, because only root can make them');
+    for (const each of [root, folder]) chownSync(each, 65_534, 65_534);
+    deepStrictEqual(found(), []);
+    chownSync(root, 0, 0);
+    chmodSync(folder, 0o700);
     deepStrictEqual(found(), []);
   });
 
