@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fromHex, Problem, toHex, utf8, type Clock, type Hex, type RandomBytes } from '#base';
 import type { Role } from '#custody/intents';
-import { contextOf, encodeRecord, sealBackup, type Context, type KeyId, type KeyRecord, type PartyId } from '#mpc/protocol';
+import { contextOf, encodeRecord, publicPart, sealBackup, type Context, type KeyId, type KeyRecord, type PartyId } from '#mpc/protocol';
 import type { AuditLog } from '../audit/audit.ts';
 import { sha256 } from '../heads/heads.ts';
 import { policyHash } from '../policy/policy.ts';
@@ -50,6 +50,8 @@ export type Tell = (step: string) => void;
 const BAN_WINDOW_MS = 30 * 86_400_000;
 const BAN_AFTER = 2;
 const SETTLE_MS = 3_000;
+/** An epoch that a crash left PENDING is finished or, after so many tries, nobody else has it. */
+const FINISH_TRIES = 12;
 /** Stands where a check stands that a peer failed: it was the operator who gave up the pair, and it counts against nobody. */
 const BY_OPERATOR = 'operator';
 
@@ -57,6 +59,8 @@ const BY_OPERATOR = 'operator';
 export class Ceremonies {
   readonly #options: CeremoniesOptions;
   #last: Promise<unknown> = Promise.resolve();
+  /** How often `finish` has tried, by epoch. */
+  readonly #tries = new Map<Hex, number>();
 
   constructor(options: CeremoniesOptions) {
     this.#options = options;
@@ -97,7 +101,7 @@ export class Ceremonies {
   /** Digest 12, "Recovery": the whole of section 4 for one pair, after its operators approved. The peer's operator says the same there. */
   repair(role: Role, peer: PartyId, approvedBy: string, tell: Tell): Promise<void> {
     return this.#alone(async () => {
-      const { store, ring, group, signer, clock } = this.#options;
+      const { store, ring, group, selfTest, clock } = this.#options;
       const key = ring.active(role);
       const recent = store.poisonings.filter(
         (poisoning) => poisoning.peer === peer && poisoning.check !== BY_OPERATOR && clock.nowMs() - poisoning.atMs < BAN_WINDOW_MS,
@@ -119,10 +123,10 @@ export class Ceremonies {
       pair.secrets.fill(0);
       key.pairs.heal(peer);
       await this.#talk(`${met.id} ready`, [peer], 1, (talk) => talk.all(0, utf8('ready')));
-      // With t = 2 the pair itself; with more, the first others that can be used stand by.
+      // With t = 2 the pair itself; with more, others stand by, who take part because they are asked to.
       const S = signerSetsOf(group).find((set) => set.includes(group.own) && set.includes(peer))!;
       tell(`test signature of ${S.join(' and ')}`);
-      await signer.test(key, S, sha256(utf8(`cairn/ceremony-test/v1\n${met.id}\n${S.join()}`)));
+      await selfTest(key, S);
       await store.activatePair(key.ref, peer, clock.nowMs());
       this.#note({ kind: 'repair', role, peer, generation: met.number, approvedBy });
       tell(`the pair with party ${peer} signs again`);
@@ -144,10 +148,14 @@ export class Ceremonies {
   finish(): Promise<void> {
     return this.#alone(async () => {
       const { ring, epochs, selfTest, group } = this.#options;
-      for (const stored of ring.epochs().filter(({ status, confirmed }) => status === 'PENDING' && confirmed === undefined)) {
+      const left = ring
+        .epochs()
+        .filter(({ status, confirmed, epochId }) => status === 'PENDING' && confirmed === undefined && (this.#tries.get(epochId) ?? 0) < FINISH_TRIES);
+      for (const stored of left) {
+        this.#tries.set(stored.epochId, (this.#tries.get(stored.epochId) ?? 0) + 1);
         const key = ring.at(stored);
         const sets = signerSetsOf(group).filter((S) => S.includes(group.own));
-        if (!epochs.isWaiting(key.record)) await epochs.prepared(key.record, sets);
+        if (!epochs.isWaiting(key.record)) await epochs.prepared(publicPart(key.record), group.own, sets);
         for (const S of sets) {
           await selfTest(key, S);
           await epochs.tested(stored.keyId, key.record.epochId, S);
@@ -178,9 +186,10 @@ export class Ceremonies {
     const share = encodeRecord(record);
     const data = epochDataToJson({ role, epoch: record });
     await store.putPending({ ...ref, epoch: record.epoch, parties: partiesOf(group), data, share, pairs, ...(backup ? { backup } : {}) }, clock.nowMs());
-    for (const secret of [share, ...pairs.map(({ secrets }) => secrets)]) secret.fill(0);
+    // From here on the share is the store's and the ring's.
+    for (const secret of [share, record.share, ...pairs.map(({ secrets }) => secrets)]) secret.fill(0);
     const sets = signerSetsOf(group).filter((S) => S.includes(group.own));
-    await epochs.prepared(record, sets);
+    await epochs.prepared(publicPart(record), group.own, sets);
     tell('share, pairs and backup are on the disk as PENDING');
 
     await this.#talk(`${met.id} pending`, peers, 1, (talk) => talk.all(0, utf8('pending')));

@@ -13,9 +13,9 @@ import {
   tested,
   type Aborted,
   type Duty,
+  type Epoch,
   type EpochId,
   type Epochs,
-  type KeyRecord,
   type PartyId,
   type Turn,
   type Verify,
@@ -64,15 +64,15 @@ export class EpochSwitch {
   }
 
   /** The record, its pairs and its backup ARE in the store as PENDING. */
-  async prepared(record: KeyRecord, signerSets: readonly (readonly PartyId[])[]): Promise<void> {
-    await this.#turn(toHex(record.keyId), (state) => prepared(state, record, record.id, signerSets));
+  async prepared(epoch: Epoch, own: PartyId, signerSets: readonly (readonly PartyId[])[]): Promise<void> {
+    await this.#turn(toHex(epoch.keyId), (state) => prepared(state, epoch, own, signerSets));
   }
 
   async tested(keyId: string, epochId: EpochId, S: readonly PartyId[]): Promise<void> {
     await this.#turn(keyId, (state) => tested(state, epochId, S));
   }
 
-  isWaiting({ keyId, epochId }: KeyRecord): boolean {
+  isWaiting({ keyId, epochId }: Epoch): boolean {
     return this.#state(toHex(keyId)).waiting.some(({ epoch }) => Buffer.compare(epoch.epochId, epochId) === 0);
   }
 
@@ -82,7 +82,7 @@ export class EpochSwitch {
   }
 
   /** Signs the confirmation, makes it durable, then sends it: from the write on neither epoch is dropped here. */
-  async confirm(record: KeyRecord): Promise<void> {
+  async confirm(record: Epoch): Promise<void> {
     const { group, store, clock } = this.#options;
     const signature = signDigest(group.identity, doneDigest(record));
     const ref: EpochRef = { keyId: toHex(record.keyId), epochId: toHex(record.epochId) };

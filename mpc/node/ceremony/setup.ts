@@ -1,7 +1,7 @@
 import { on } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { Problem, toHex, type Hex, type ProblemCode } from '#base';
-import { decodePair, type SetupParameters } from '#mpc/protocol';
+import { Problem, type ProblemCode } from '#base';
+import type { SetupParameters } from '#mpc/protocol';
 import type { NewPair } from '../store/store.ts';
 import type { SetupSaid } from './setupWorker.ts';
 import type { Talk } from './talk.ts';
@@ -20,15 +20,11 @@ export async function setUpPair(parameters: SetupParameters, talk: Talk): Promis
       const answer = await talk.each(round, new Map([[peer, bytes]]));
       worker.postMessage(answer.get(peer)!, []);
     }
-    const { pair } = expect('done', await said.next());
-    return { peer, generation, setupId: setupIdOf(pair), secrets: pair };
+    const { pair, setupId } = expect('done', await said.next());
+    return { peer, generation, setupId, secrets: pair };
   } finally {
     await worker.terminate();
   }
-}
-
-function setupIdOf(pair: Uint8Array): Hex {
-  return toHex(decodePair(pair).secrets.setupId);
 }
 
 function expect<Kind extends SetupSaid['kind']>(kind: Kind, said: SetupSaid): Extract<SetupSaid, { kind: Kind }> {

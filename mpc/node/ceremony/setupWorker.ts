@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
-import { assert } from '#base';
+import { assert, toHex, type Hex } from '#base';
 import { beginSetup, encodePair, exchangeSetup, finishSetup, openSetup, type SetupParameters } from '#mpc/protocol';
 import { value } from './talk.ts';
 
 /** What the worker says: a message for the peer, or the pair's state when it is made, or the problem that ended it. */
 export type SetupSaid =
   | { readonly kind: 'message'; readonly bytes: Uint8Array }
-  | { readonly kind: 'done'; readonly pair: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'done'; readonly pair: Uint8Array<ArrayBuffer>; readonly setupId: Hex }
   | { readonly kind: 'problem'; readonly code: string; readonly detail: string; readonly facts: Record<string, unknown> };
 
 /**
@@ -35,7 +35,7 @@ async function run(): Promise<void> {
   say({ kind: 'message', bytes: opening.bytes });
   const { pair } = value(finishSetup(opening.next, await heard()));
   const bytes = Uint8Array.from(encodePair(pair));
-  port.postMessage({ kind: 'done', pair: bytes } satisfies SetupSaid, [bytes.buffer]);
+  port.postMessage({ kind: 'done', pair: bytes, setupId: toHex(pair.secrets.setupId) } satisfies SetupSaid, [bytes.buffer]);
 }
 
 try {

@@ -49,8 +49,7 @@ export class PeerHeads {
 
   static async open(options: PeerHeadsOptions): Promise<PeerHeads> {
     const bytes = await readIfPresent(pathIn(options.folder));
-    const stored = bytes ? (JSON.parse(bytes.toString('utf8')) as [PartyId, HeadStatement][]) : [];
-    return new PeerHeads(options, new Map(stored));
+    return new PeerHeads(options, bytes ? parseStored(bytes) : new Map());
   }
 
   /** session/not-yet until each of these peers has said what it remembers of this node, and nothing of it contradicts this disk. */
@@ -199,10 +198,21 @@ function pathIn(folder: string): string {
   return join(folder, 'peer-heads.json');
 }
 
-function parseStatement(payload: Uint8Array): HeadStatement {
+function parseStored(bytes: Buffer): Map<PartyId, HeadStatement> {
   try {
-    return JSON.parse(Buffer.from(payload).toString('utf8')) as HeadStatement;
+    return new Map(JSON.parse(bytes.toString('utf8')) as [PartyId, HeadStatement][]);
+  } catch (cause) {
+    throw new Problem('node/store-tampered', 'peer-heads.json is not what this node wrote.', { file: 'peer-heads.json' }, cause);
+  }
+}
+
+function parseStatement(payload: Uint8Array): HeadStatement {
+  let statement: unknown;
+  try {
+    statement = JSON.parse(Buffer.from(payload).toString('utf8'));
   } catch {
     throw new Problem('wire/bad-statement', 'A statement of heads is no JSON.');
   }
+  if (typeof statement !== 'object' || statement === null) throw new Problem('wire/bad-statement', 'A statement of heads is no object.');
+  return statement as HeadStatement;
 }

@@ -93,6 +93,11 @@ export class KeyRing {
     return key;
   }
 
+  /** Whether x_i G == X_i of the share as the store has it: asked when the shares of a session did not add up to the key (digest 12). */
+  isWhole({ ref }: Key): boolean {
+    return decodeRecord(this.#store.share(ref)) !== null;
+  }
+
   /** Overwrites what the store has erased: epochs that are over, and pairs of which nothing is left. */
   prune(): void {
     for (const [epochId, key] of this.#keys) {

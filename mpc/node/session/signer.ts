@@ -232,7 +232,7 @@ export class Signer {
       conversation,
     }: { readonly key: Key; readonly S: readonly PartyId[]; readonly peers: readonly PartyId[]; readonly conversation: Conversation },
   ): unknown {
-    const { onFatal, onEvent, clock } = this.#options;
+    const { onFatal, onEvent, clock, ring } = this.#options;
     if (!(error instanceof Problem)) {
       conversation.end(new Problem('wire/failed', 'The node failed by a bug of its own.'));
       return error;
@@ -243,6 +243,8 @@ export class Signer {
     }
     const { effect, culprit } = error.facts as { readonly effect?: Aborted['abort']['effect']; readonly culprit?: PartyId | null };
     if (effect === 'count-failure') key.pairs.countInvalid(peers);
+    if (effect === 'self-test' && !ring.isWhole(key))
+      onFatal(new Problem('node/store-tampered', 'The share in memory is not the one of the key.', { ...key.ref }));
     if (effect !== undefined && effect !== 'none') onEvent({ kind: 'alarm', problem: error });
     if (effect !== 'poison-pair') conversation.end(error);
     if (error.code !== 'session/refused' && error.code !== 'session/not-yet')
