@@ -98,7 +98,7 @@ function nodeText(event: NodeEvent): string {
     case 'restarted':
       return `signer node ${event.party} ended and was started again`;
     case 'lost':
-      return `signer node ${event.party} ended again and again and is left alone: ${event.log} has the reason`;
+      return `signer node ${event.party} ended and is not started again: ${event.log} has the reason`;
   }
 }
 

@@ -10,7 +10,12 @@ const LOOK_MS = 250;
 /** The chain's own clock, seconds: of the block to come, because a chain without traffic may stand still; of the newest one where the node tells of no other. */
 export async function chainTimeS(client: ChainClient): Promise<bigint> {
   const { timestampS } = await client.head();
-  const next = await client.read('the pending block', (viem) => viem.request({ method: 'eth_getBlockByNumber', params: ['pending', false] }));
+  const next = await client
+    .read('the pending block', (viem) => viem.request({ method: 'eth_getBlockByNumber', params: ['pending', false] }))
+    .catch((error: unknown) => {
+      if (error instanceof Problem && error.code === 'chain/refused-by-node') return null;
+      throw error;
+    });
   return next && BigInt(next.timestamp) > timestampS ? BigInt(next.timestamp) : timestampS;
 }
 

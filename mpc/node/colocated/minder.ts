@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { Problem, utf8 } from '#base';
 import { endProcess, findProcess, isAlive, type ProcessIdentity } from '#supervisor';
 import { openDesk } from '../command/desk.ts';
+import { OLD_OR_BROKEN_DISK } from '../command/run.ts';
 import { readIfPresent, writeDurably } from '../files/files.ts';
 import type { Folders } from './folders.ts';
 
@@ -13,7 +14,7 @@ export type NodeEvent =
   /** Its process was left over by a start that was killed. */
   | { readonly kind: 'orphan-stopped'; readonly party: number }
   | { readonly kind: 'restarted'; readonly party: number }
-  /** It ended too often; its log has the reason. */
+  /** It ended too often, or by a failure that nobody may start it over; its log has the reason. */
   | { readonly kind: 'lost'; readonly party: number; readonly log: string };
 
 const CLI = fileURLToPath(new URL('../../../src/cli.ts', import.meta.url));
@@ -113,7 +114,8 @@ export class MindedNode {
 
   async #ended(child: ChildProcess): Promise<void> {
     if (!this.#isWanted || child !== this.#child) return;
-    if (this.#starts >= MOST_STARTS) return this.#onEvent({ kind: 'lost', party: this.party, log: this.#folders.log(this.party) });
+    if (this.#starts >= MOST_STARTS || child.exitCode === OLD_OR_BROKEN_DISK)
+      return this.#onEvent({ kind: 'lost', party: this.party, log: this.#folders.log(this.party) });
     await sleep(RESTART_PAUSE_MS);
     if (!this.#isWanted) return;
     await this.start();

@@ -106,8 +106,8 @@ ${FOLDER_HELP}
     help: `cairn node run --folder DIR [--quiet] [--until-input-ends]
 
   Opens the store, answers peers, coordinator and operators over mutual TLS 1.3, and serves /healthz and /metrics on the loopback
-  interface. Logs one JSON object a line to standard output; nothing in it is secret. Ends 1 where its disk is not what it or a peer
-  remembers. SIGTERM and SIGINT stop it in order; whatever ends it, no session is ever resumed.
+  interface. Logs one JSON object a line to standard output; nothing in it is secret. Ends 1 where its disk is not what it
+  remembers, 3 where it is not what a peer remembers or where it fails. SIGTERM and SIGINT stop it in order; whatever ends it, no session is ever resumed.
 
 ${FOLDER_HELP}
   --quiet            log warnings and errors only

@@ -3,6 +3,9 @@ import { Problem, systemClock, type RandomBytes } from '#base';
 import { startNode } from '../process/process.ts';
 import { providerOf, readConfig } from './folder.ts';
 
+/** Exit code of a node that may not be started again by a machine: its disk failed, or is an older one than its peers remember. */
+export const OLD_OR_BROKEN_DISK = 3;
+
 export interface RunOptions {
   readonly folder: string;
   readonly level: 'info' | 'warn';
@@ -20,7 +23,7 @@ export async function runCommand({ folder, level, untilInputEnds, random }: RunO
   // After a fatal refusal nothing is closed in order: closing would say goodbye to peers with a state that is not on the disk.
   const onFatal = (problem: Problem): void => {
     log.fatal({ code: problem.code, facts: problem.facts }, problem.detail);
-    process.exit(1);
+    process.exit(OLD_OR_BROKEN_DISK);
   };
   const node = await startNode({ folder, config, provider: await providerOf(config), clock: systemClock, random, log, onFatal });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => end(0));

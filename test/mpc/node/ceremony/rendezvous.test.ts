@@ -10,9 +10,15 @@ const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length
 const PATIENCE_MS = 10_000;
 
 /** Parties 1 to n whose calls go straight to each other; a party can be put away and replaced, as by a restart. */
-function parties(n: number): { readonly ids: readonly PartyId[]; readonly at: Map<PartyId, Rendezvous>; restart(id: PartyId): void } {
+function parties(n: number): {
+  readonly ids: readonly PartyId[];
+  readonly at: Map<PartyId, Rendezvous>;
+  readonly asked: { count: number };
+  restart(id: PartyId): void;
+} {
   const ids = Array.from({ length: n }, (_, i) => partyId(i + 1, n));
   const at = new Map<PartyId, Rendezvous>();
+  const asked = { count: 0 };
   const groupOf = (own: PartyId): Group => ({
     own,
     identity: identityOf(random(32)),
@@ -26,14 +32,14 @@ function parties(n: number): { readonly ids: readonly PartyId[]; readonly at: Ma
             id,
             fingerprint: '' as never,
             publicKey: new Uint8Array(),
-            link: { close: () => undefined, call: async (_method, payload) => at.get(id)!.asked(own, payload) },
+            link: { close: () => undefined, call: async (_method, payload) => (asked.count++, at.get(id)!.asked(own, payload)) },
           },
         ]),
     ),
   });
   const restart = (id: PartyId): void => void at.set(id, new Rendezvous(groupOf(id), random));
   ids.forEach(restart);
-  return { ids, at, restart };
+  return { ids, at, asked, restart };
 }
 
 function others(ids: readonly PartyId[], own: PartyId): PartyId[] {
@@ -57,7 +63,7 @@ describe('a rendezvous', () => {
   });
 
   it('does not begin for one who comes back after the others have gone on: he waits for the next one', async () => {
-    const { ids, at, restart } = parties(3);
+    const { ids, at, asked, restart } = parties(3);
     const facts = 'refresh';
     const first = await Promise.all(ids.map((id) => at.get(id)!.meet({ facts, with: others(ids, id), atLeast: 1, atMost: 9 }, PATIENCE_MS)));
     const last = ids[2]!;
@@ -66,7 +72,8 @@ describe('a rendezvous', () => {
     const again = at.get(last)!.meet({ facts, with: others(ids, last), atLeast: 1, atMost: 9 }, PATIENCE_MS);
     void again.then(() => (hasMet = true));
     // Several of its questions were answered by those who are still there from the last meeting.
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const before = asked.count;
+    while (asked.count < before + 6) await new Promise((resolve) => setTimeout(resolve, 5));
     assert.equal(hasMet, false);
     const second = await Promise.all([
       again,

@@ -177,7 +177,7 @@ describe('signer processes that are killed and cheated', function () {
       await cp(copy, folder, { recursive: true });
       await rehearsal.start(2).catch(() => undefined);
       while (rehearsal.node(2).process!.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 10));
-      assert.equal(rehearsal.node(2).process!.exitCode, 1);
+      assert.equal(rehearsal.node(2).process!.exitCode, 3);
       assert.ok((await rehearsal.log(2)).some(({ code }) => code === 'node/store-behind'));
       await rm(folder, { recursive: true });
       await cp(newest, folder, { recursive: true });
