@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fromHex, Problem, toHex, utf8, type Clock, type Hex, type RandomBytes } from '#base';
 import type { Role } from '#custody/intents';
-import { contextOf, encodeRecord, publicPart, sealBackup, type Context, type Effect, type KeyId, type KeyRecord, type PartyId } from '#mpc/protocol';
+import { contextOf, encodeRecord, publicPart, sealBackup, type Context, type Effect, type KeyRecord, type PartyId } from '#mpc/protocol';
 import type { AuditLog } from '../audit/audit.ts';
 import { sha256 } from '../heads/heads.ts';
 import { policyHash } from '../policy/policy.ts';
@@ -9,6 +9,7 @@ import { epochDataOf, epochDataToJson, type Conversations, type Key, type KeyRin
 import type { EpochRef, NewPair, NodeStore } from '../store/store.ts';
 import { DEALING_ROUNDS, generateKey, refreshShares } from './dealing.ts';
 import type { EpochSwitch } from './epochs.ts';
+import { keyIdOf } from './keyId.ts';
 import { identitiesOf, partiesOf, type Group } from './peers.ts';
 import type { Meeting, Met, Rendezvous } from './rendezvous.ts';
 import { SETUP_ROUNDS, setUpPair } from './setup.ts';
@@ -75,7 +76,7 @@ export class Ceremonies {
     return this.#alone(async () => {
       const { group, ring, random, epochs } = this.#options;
       const n = group.peers.size + 1;
-      const keyId = keyIdOf(group, role);
+      const keyId = keyIdOf({ role, t: group.threshold, identities: identitiesOf(group) });
       // By the role, not by the key id: after a restore the identities are others, so the id is, and a role with two keys would sign by whichever had the higher number.
       const ofRole = ring.epochs().filter((record) => epochDataOf(record).role === role);
       if (ofRole.some(({ status }) => status !== 'PENDING')) throw new Problem('node/wrong-state', `There is a key as ${role} already.`, { role });
@@ -298,12 +299,6 @@ export class Ceremonies {
     this.#last = mine.catch(() => undefined);
     return mine;
   }
-}
-
-/** A key is named by what it is to us and by who holds it, so that all nodes name it alike without anybody having to tell them. */
-function keyIdOf(group: Group, role: Role): KeyId {
-  const named = { role, threshold: group.threshold, identities: identitiesOf(group).map((identity) => toHex(identity)) };
-  return sha256(utf8(`cairn/key-id/v1\n${JSON.stringify(named)}`)) as KeyId;
 }
 
 /** Every set of t parties, in order. */

@@ -142,7 +142,8 @@ ${FOLDER_HELP}
     help: `cairn node refresh KEY --folder DIR
 
   As a ceremony, at every node: the address stays, every share and every pair is new, and the old ones are erased when all nodes have
-  confirmed the new ones. A node that came back from its backup becomes whole by it.
+  confirmed the new ones. A node that came back from its backup becomes whole by it. Afterwards destroy every backup that was written
+  before: the share in it is not erased until you do.
 
 ${FOLDER_HELP}
 `,
@@ -227,7 +228,8 @@ ${FOLDER_HELP}
     help: `cairn node backup --out FILE --folder DIR
 
   Asks the running node for the backups of its shares, sealed to this node's own recovery key, and writes them to FILE. Nobody but who
-  has the recovery secret opens them. A backup of an epoch that was refreshed away is an unerased share: destroy it.
+  has the recovery secret opens them. A refresh erases what is on the nodes, and cannot erase this file: the share in it counts as
+  unerased for as long as FILE exists. Make a new backup after every refresh, and destroy all older ones.
 
 ${FOLDER_HELP}
   --out FILE         where to; it must not exist
@@ -244,11 +246,20 @@ ${FOLDER_HELP}
   shares come back as RESTORED: they sign nothing until all nodes hold cairn node refresh for that key.
 
 ${FOLDER_HELP}
-  --recovery FILE    the recovery secret that cairn node init wrote
+  --recovery FILE        the recovery secret that cairn node init wrote
+  --sealed-policy HASH   the policy in force when the backup was sealed, where this node is meant to have another one
 `,
-    options: { ...FOLDER, recovery: { type: 'string' } },
+    options: { ...FOLDER, recovery: { type: 'string' }, 'sealed-policy': { type: 'string' } },
     words: [1, 1],
-    run: async (values, [file]) => restoreCommand({ folder: needed(values, 'folder'), file: file!, recoveryFile: needed(values, 'recovery'), random, tell }),
+    run: async (values, [file]) =>
+      restoreCommand({
+        folder: needed(values, 'folder'),
+        file: file!,
+        recoveryFile: needed(values, 'recovery'),
+        sealedPolicy: values['sealed-policy'] as string | undefined,
+        random,
+        tell,
+      }),
   },
   drill: {
     summary: 'rehearse what can go wrong, with throw-away nodes',

@@ -89,6 +89,13 @@ export const MPC_NODE_PROBLEMS = {
     retry: 'never',
     howToSolve: 'The facts name its state; `cairn node status` shows all of them.',
   },
+  'node/restored-policy': {
+    status: 409,
+    title: 'The backup was sealed under another policy than this node has',
+    retry: 'never',
+    howToSolve:
+      'Make the node with the policy that was in force when the backup was sealed (cairn node init --policy), and change it afterwards by its own rules. Where it was changed since, and this one is meant, name the sealed hash: cairn node restore --sealed-policy HASH.',
+  },
   'node/crashed-in-check': {
     status: 500,
     title: 'The node died while it checked what a peer had sent',
