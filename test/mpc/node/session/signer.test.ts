@@ -245,9 +245,8 @@ describe('a signer', () => {
 
   it('tells its operator of a first round that is not of the session it accepted, and of a pair that was retired under it nobody but the asker', async () => {
     const [one, two] = group(2, 3) as [Member, Member];
-    // What its own step throws is carried out like what the later ones return.
-    one.outgoing = (_to, _round, bytes) => bytes;
-    const { pair } = one.key;
+    // What the step before the first round throws is carried out like what the later ones return.
+    const dealt = one.key.pair(two.id);
     Object.assign(one.key, {
       pair: () => {
         throw new Problem('mpc/not-the-accepted-session', 'It is another one.', { culprit: null, effect: 'alarm' });
@@ -257,8 +256,8 @@ describe('a signer', () => {
     assert.ok(one.events.some((event) => event.kind === 'alarm' && event.problem.code === 'mpc/not-the-accepted-session'));
     assert.ok(one.trace.some(([kind, detail]) => kind === 'end' && detail === 'mpc/not-the-accepted-session'));
 
-    Object.assign(one.key, { pair });
-    one.disk.evaluating = async () => pair(two.id).retire();
+    Object.assign(one.key, { pair: () => dealt });
+    one.disk.evaluating = async () => dealt.retire();
     assert.equal(codeOf((await ask([one, two]))[0]!), 'mpc/pair-not-usable');
     assert.ok(!one.events.some((event) => event.kind === 'alarm' && event.problem.code === 'mpc/pair-not-usable'));
     assert.ok(![...one.trace, ...two.trace].some(([kind]) => kind === 'poison asked'));
