@@ -129,7 +129,8 @@ async function main(args: readonly string[]): Promise<number> {
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!command && group.length > 0)
     throw new Problem('cli/unknown-command', `There is no command "${name} ${rest[0]!.slice(0, 40)}"; cairn knows ${group.join(', ')}.`);
-  if (!command) throw new Problem('cli/unknown-command', `There is no command "${name.slice(0, 40)}"; cairn knows ${Object.keys({ ...COMMANDS, ...GROUPS }).join(', ')}.`);
+  if (!command)
+    throw new Problem('cli/unknown-command', `There is no command "${name.slice(0, 40)}"; cairn knows ${Object.keys({ ...COMMANDS, ...GROUPS }).join(', ')}.`);
   if (rest.includes('--help') || rest.includes('-h')) return tell(typeof command.help === 'string' ? command.help : await command.help());
   const { values, positionals } = parse(command, rest);
   if (typeof command.words === 'number' && positionals.length !== command.words)
