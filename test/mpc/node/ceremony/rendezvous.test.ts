@@ -14,7 +14,7 @@ function parties(n: number): {
   readonly ids: readonly PartyId[];
   readonly at: Map<PartyId, Rendezvous>;
   readonly asked: { count: number };
-  restart(id: PartyId): void;
+  readonly restart: (id: PartyId) => void;
 } {
   const ids = Array.from({ length: n }, (_, i) => partyId(i + 1, n));
   const at = new Map<PartyId, Rendezvous>();
