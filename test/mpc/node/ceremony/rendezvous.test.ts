@@ -14,7 +14,7 @@ function parties(n: number): {
   readonly ids: readonly PartyId[];
   readonly at: Map<PartyId, Rendezvous>;
   readonly asked: { count: number };
-  restart(id: PartyId): void;
+  readonly restart: (id: PartyId) => void;
 } {
   const ids = Array.from({ length: n }, (_, i) => partyId(i + 1, n));
   const at = new Map<PartyId, Rendezvous>();
@@ -77,7 +77,7 @@ describe('a rendezvous', () => {
     assert.equal(hasMet, false);
     const second = await Promise.all([again, ...ids.slice(0, 2).map((id) => at.get(id)!.meet({ facts, with: others(ids, id), atLeast: 1 }, PATIENCE_MS))]);
     assert.equal(new Set(second.map(({ id }) => id)).size, 1);
-    assert.notEqual(second[0]!.id, first[0]!.id);
+    assert.notEqual(second[0].id, first[0]!.id);
   });
 
   it('is waited for once at a time, and refuses what is no question', async () => {
