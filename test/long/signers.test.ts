@@ -138,23 +138,30 @@ describe('three signer nodes under cairn start', function () {
     }
   });
 
-  it('sign for the owner what is proposed to the Safe, and what cancels it', async () => {
-    const file = join(state, 'caps.json');
+  it('sign for the owner what is proposed to the Safe, and cancel what they did not agree to', async () => {
     const operator = (n: number): string => join(state, 'operators', `operator-${n}.key`);
-    assert.equal((await govern('propose', 'vault.setCaps', 'token=tUSD', 'perTransaction=5000000', 'perDay=90000000', '--out', file)).code, 0);
-    const signed = await govern('sign', file, '--as', 'owner', '--yes');
-    assert.match(signed.said, /Signed by 0x[0-9a-f]{40} \(the owner\)/);
-    assert.equal((await govern('sign', file, '--key', operator(1), '--yes')).code, 0);
-    const executed = await govern('execute', file, '--key', operator(2));
-    assert.match(executed.said, /It waits in the timelock/);
-    const operation = /operation (0x[0-9a-f]{64})/.exec(executed.said)?.[1];
-    assert.ok(operation);
-    // The nodes go by final blocks: until the proposal is in one, there is nothing to cancel for them.
-    for (;;) {
-      const { code, said } = await govern('cancel', operation, '--as', 'owner', '--yes');
-      if (code === 0) break;
-      assert.match(said, /No operation 0x[0-9a-f]{64} is pending at the timelock/);
-    }
+    const propose = async (perDay: string, ...signers: (readonly string[])[]): Promise<{ readonly file: string; readonly operation: string }> => {
+      const file = join(state, `caps-${perDay}.json`);
+      const { code, said } = await govern('propose', 'vault.setCaps', 'token=tUSD', 'perTransaction=5000000', `perDay=${perDay}`, '--out', file);
+      assert.equal(code, 0, said);
+      for (const signer of signers) assert.equal((await govern('sign', file, ...signer, '--yes')).code, 0);
+      const executed = await govern('execute', file, '--key', operator(2));
+      assert.match(executed.said, /It waits in the timelock/);
+      return { file, operation: /operation (0x[0-9a-f]{64})/.exec(executed.said)![1]! };
+    };
+    // The nodes go by final blocks: until the proposal is in one, there is nothing for them to cancel.
+    const cancel = async (operation: string): Promise<{ readonly code: number | null; readonly said: string }> => {
+      for (;;) {
+        const answer = await govern('cancel', operation, '--as', 'owner', '--yes');
+        if (!/No operation 0x[0-9a-f]{64} is pending at the timelock/.test(answer.said)) return answer;
+      }
+    };
+    const agreed = await propose('90000000', ['--as', 'owner'], ['--key', operator(1)]);
+    assert.match((await cancel(agreed.operation)).said, /This node agreed to the operation/);
+    while ((await govern('execute', agreed.file, '--key', operator(2))).code !== 0) await sleep(POLL_MS);
+    const behindTheirBack = await propose('80000000', ['--key', operator(1)], ['--key', operator(2)]);
+    const cancelled = await cancel(behindTheirBack.operation);
+    assert.equal(cancelled.code, 0, cancelled.said);
     assert.match((await govern('status')).said, /Nothing waits in the timelock/);
   });
 

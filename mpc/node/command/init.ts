@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fromHex, Problem, toHex, type Clock, type Hex, type RandomBytes } from '#base';
+import { readIfPresent } from '../files/files.ts';
 import { parsePolicyText } from '../policy/policy.ts';
 import { createIdentity, nodeName, parsePartialConfig, type NodeConfig } from '../process/process.ts';
 import { NodeStore } from '../store/store.ts';
@@ -40,6 +41,8 @@ export async function initNode({
   const policy = parsePolicyText(await read(policyFile));
   const [host, port] = endpointOf(listen);
   const opened = await providerOf({ provider });
+  if (await readIfPresent(join(folder, 'store.json'))) throw new Problem('node/store-exists', `${folder} holds a store already.`, { folder });
+  const recoveryKey = recoveryFile === undefined ? null : await drawRecovery(recoveryFile, random);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await NodeStore.create({ folder, node: nodeName(party), provider: opened, random }, policy, clock.nowMs());
   const identity = await createIdentity(folder, opened, random);
@@ -54,7 +57,7 @@ export async function initNode({
     peers: [],
     coordinators: [],
     operators: [toHex(rawPublicKey(operator))],
-    recoveryKey: recoveryFile === undefined ? null : await drawRecovery(recoveryFile, random),
+    recoveryKey,
     selfTestEveryS: 3_600,
     book: null,
     timeouts: {},

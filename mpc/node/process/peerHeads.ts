@@ -15,6 +15,7 @@ export const BODIES = 'heads/bodies';
 const PATIENCE = { timeoutMs: 5_000, resendForMs: 0 };
 /** Hashes of so many lines fit an answer: 32 bytes each. */
 const MOST_BODIES = 65_536;
+const SAVE_EVERY_MS = 1_000;
 
 export interface PeerHeadsOptions {
   readonly folder: string;
@@ -39,12 +40,17 @@ export class PeerHeads {
   readonly #remembered: Map<PartyId, HeadStatement>;
   readonly #checking = new Set<PartyId>();
   readonly #ready = new Set<PartyId>();
+  readonly #keys: ReadonlyMap<PartyId, KeyObject>;
+  readonly #telling = new Set<PartyId>();
+  readonly #toTell = new Set<PartyId>();
   #writing: Promise<void> = Promise.resolve();
-  #isDirty = false;
+  #timer: NodeJS.Timeout | undefined;
 
   private constructor(options: PeerHeadsOptions, remembered: Map<PartyId, HeadStatement>) {
     this.#options = options;
     this.#remembered = remembered;
+    const { peers } = options.group;
+    this.#keys = new Map([...peers].map(([id, { publicKey }]) => [id, createPublicKey({ key: Buffer.from(publicKey), format: 'der', type: 'spki' })]));
   }
 
   static async open(options: PeerHeadsOptions): Promise<PeerHeads> {
@@ -87,16 +93,26 @@ export class PeerHeads {
     return statement ? utf8(JSON.stringify(statement)) : new Uint8Array();
   }
 
-  /** Tells every peer where this node's logs stand. Whoever is not there is told the next time. */
+  /** Tells every peer where this node's logs stand: one call at a time to each, and one more afterwards where something was signed meanwhile. Whoever is not there is told the next time. */
   tellPeers(): void {
+    for (const peer of this.#options.group.peers.keys()) {
+      if (this.#telling.has(peer)) this.#toTell.add(peer);
+      else void this.#tell(peer);
+    }
+  }
+
+  async #tell(peer: PartyId): Promise<void> {
     const { group, store, audit, clock } = this.#options;
-    const heads = { store: store.chain.head, audit: audit.head };
-    const statement = signHeads({ node: store.node, storeId: store.storeId, heads, atMs: clock.nowMs() }, group.identity.privateKey);
-    for (const peer of group.peers.keys()) {
-      call(group, peer, TELL_HEADS, utf8(JSON.stringify(statement)), PATIENCE).catch((error: unknown) => {
+    this.#telling.add(peer);
+    do {
+      this.#toTell.delete(peer);
+      const heads = { store: store.chain.head, audit: audit.head };
+      const statement = signHeads({ node: store.node, storeId: store.storeId, heads, atMs: clock.nowMs() }, group.identity.privateKey);
+      await call(group, peer, TELL_HEADS, utf8(JSON.stringify(statement)), PATIENCE).catch((error: unknown) => {
         if (!(error instanceof Problem)) throw error;
       });
-    }
+    } while (this.#toTell.has(peer));
+    this.#telling.delete(peer);
   }
 
   /** Hashes of this node's lines after a head: u8 log (0 store, 1 audit) || after u32. */
@@ -110,7 +126,7 @@ export class PeerHeads {
   /** A peer says where its logs stand: kept if it extends what is remembered, and an alarm if not. */
   async heard(peer: PartyId, payload: Uint8Array): Promise<void> {
     const statement = parseStatement(payload);
-    if (!verifyHeads(statement, this.#keyOf(peer)) || statement.node !== nodeName(peer))
+    if (!verifyHeads(statement, this.#keys.get(peer)!) || statement.node !== nodeName(peer))
       throw new Problem('wire/bad-statement', `The heads of party ${peer} are not signed by it.`, { peer });
     // One at a time; what comes meanwhile is older than what comes next.
     if (this.#checking.has(peer)) return;
@@ -127,6 +143,7 @@ export class PeerHeads {
 
   /** Everything told so far is on the disk. */
   async settle(): Promise<void> {
+    if (this.#timer) this.#write();
     await this.#writing;
   }
 
@@ -177,20 +194,16 @@ export class PeerHeads {
     );
   }
 
-  #keyOf(peer: PartyId): KeyObject {
-    return createPublicKey({ key: Buffer.from(this.#options.group.peers.get(peer)!.publicKey), format: 'der', type: 'spki' });
-  }
-
-  /** Written behind the signatures, one write at a time. */
+  /** Written behind the signatures and once a second at most: its fsyncs would hold up those of the journal, and while this process lives its memory is as good. */
   #save(): void {
-    if (this.#isDirty) return;
-    this.#isDirty = true;
-    this.#writing = this.#writing.then(() => this.#write());
+    this.#timer ??= setTimeout(() => this.#write(), SAVE_EVERY_MS).unref();
   }
 
-  async #write(): Promise<void> {
-    this.#isDirty = false;
-    await writeDurably(pathIn(this.#options.folder), utf8(JSON.stringify([...this.#remembered])));
+  #write(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const bytes = utf8(JSON.stringify([...this.#remembered]));
+    this.#writing = this.#writing.then(() => writeDurably(pathIn(this.#options.folder), bytes));
   }
 }
 

@@ -26,20 +26,17 @@ export function epochDataToJson({ role, epoch }: EpochData): { readonly role: Ro
   return { role, epoch: toHex(encodeEpoch(epoch)) };
 }
 
-/** What was read of an epoch's data before: a record changes its status, never what the ceremony fixed, and that the public shares are those of the key takes an interpolation in the exponent. */
+/** What was read before: an epoch is looked up at every request, and its points take a millisecond to read. */
 const READ = new WeakMap<object, EpochData>();
 
 /** The journal is sealed, so what comes back from it is what was put into it. */
 export function epochDataOf({ data }: Pick<EpochRecord, 'data'>): EpochData {
-  const read = READ.get(data as object) ?? readData(data);
-  READ.set(data as object, read);
-  return read;
-}
-
-function readData(data: EpochRecord['data']): EpochData {
+  const before = READ.get(data as object);
+  if (before) return before;
   const { role, epoch: hex } = data as { readonly role: Role; readonly epoch: Hex };
   const epoch = isHex(hex) ? decodeEpoch(fromHex(hex)) : null;
   assert(epoch && ROLES.includes(role), 'the store gives back the epoch that was put into it');
+  READ.set(data as object, { role, epoch });
   return { role, epoch };
 }
 
