@@ -294,12 +294,16 @@ table cairn.deployment
   block_number bigint not null
   block_hash bytea not null
   deployed_ms bigint not null
+  safe bytea
+  safe_contracts jsonb
   constraint deployment_anchor_is_an_address CHECK ((octet_length(anchor) = 20))
   constraint deployment_block_is_a_hash CHECK ((octet_length(block_hash) = 32))
   constraint deployment_deployer_is_an_address CHECK ((octet_length(deployer) = 20))
   constraint deployment_is_one CHECK (single)
   constraint deployment_parameters_is_a_hash CHECK ((octet_length(parameters) = 32))
   constraint deployment_pk PRIMARY KEY (single)
+  constraint deployment_safe_is_an_address CHECK ((octet_length(safe) = 20))
+  constraint deployment_safe_is_whole CHECK (((safe IS NULL) = (safe_contracts IS NULL)))
   constraint deployment_timelock_is_an_address CHECK ((octet_length(timelock) = 20))
   constraint deployment_vault_is_an_address CHECK ((octet_length(vault) = 20))
   grant insert, select to cairn_app

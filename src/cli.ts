@@ -1,16 +1,17 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { Problem, type ProblemCode } from '#base';
+import { GOVERN_COMMANDS } from '#governance/commands';
 
 /** One command of `cairn`: what it is called with, and what runs. Modules are loaded when the command is chosen, so that --help answers at once. */
 interface Command {
   readonly summary: string;
-  readonly help: string;
+  readonly help: string | (() => Promise<string>);
   readonly options: NonNullable<ParseArgsConfig['options']>;
-  /** How many words it takes beside its options. */
-  readonly words: number;
+  /** How many words it takes beside its options; `some` is one or more. */
+  readonly words: number | 'any' | 'some';
   /** Returns the exit code. */
-  readonly run: (values: Values, words: readonly string[]) => Promise<number>;
+  readonly run: (values: Values, words: readonly string[], defaultState: string) => Promise<number>;
 }
 
 type Values = Readonly<Record<string, string | boolean | undefined>>;
@@ -35,13 +36,16 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   --port N           of the API; a free one unless told
   --state DIR        where ledger, chain and keys are kept; .cairn/state in the clone unless told
   --deploy           with RPC_URL: deploy our contracts there, which costs gas of DEPLOYER_KEY
+  --force-rehearsal  with RPC_URL: three signer nodes on this one machine also for a chain that is not a local one
 
   DATABASE_URL       a PostgreSQL of yours: postgres://USER:PASSWORD@HOST:PORT/DATABASE
   RPC_URL            a chain of yours: an http or https URL
   DEPLOYER_KEY       the private key that deploys: 32 bytes in hexadecimal
+  OPERATORS          addresses of the two operators who govern with the group: 0x…,0x…; made for a rehearsal on a local chain
 `,
     options: {
       once: { type: 'boolean' },
+      'force-rehearsal': { type: 'boolean' },
       input: { type: 'string' },
       'sandbox-payees': { type: 'boolean' },
       json: { type: 'boolean' },
@@ -108,29 +112,55 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     words: 1,
     run: async (values, [file]) => (await import('#audit')).verifyCommand(file!, values),
   },
+  ...GOVERN_COMMANDS,
 };
+
+/** Commands with commands of their own. */
+const GROUPS: Readonly<Record<string, { readonly summary: string; readonly run: (args: readonly string[]) => Promise<number> }>> = {
+  node: { summary: 'run and care for one of the signer nodes that hold the keys', run: async (args) => (await import('#mpc/node/command')).nodeCommand(args) },
+};
+
+function list(names: readonly string[]): string {
+  return names.map((name) => `  cairn ${name.padEnd(16)}${COMMANDS[name]!.summary}`).join('\n');
+}
 
 const HELP = `cairn: a wallet ledger and settlement platform, provable to the last entry.
 
-${Object.entries(COMMANDS)
-  .map(([name, { summary }]) => `  cairn ${name.padEnd(8)}${summary}`)
+${list(Object.keys(COMMANDS))}
+${Object.entries(GROUPS)
+  .map(([name, { summary }]) => `  cairn ${name.padEnd(16)}${summary}`)
   .join('\n')}
 
   cairn COMMAND --help tells more. Inside the clone: npx cairn, or npm start.
 `;
 
 async function main(args: readonly string[]): Promise<number> {
-  const [name = '', ...rest] = args;
+  const { name, rest } = named(args);
   if (name === '' || name === 'help' || name === '--help' || name === '-h') return tell(HELP);
+  if (Object.hasOwn(GROUPS, name)) return GROUPS[name]!.run(args.slice(1));
+  const group = Object.keys(COMMANDS).filter((key) => key.startsWith(`${name} `));
+  if (group.length > 0 && (rest.length === 0 || ['help', '--help', '-h'].includes(rest[0]!)))
+    return tell(`${list(group)}\n\n  cairn COMMAND --help tells more.\n`);
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (!command) throw new Problem('cli/unknown-command', `There is no command "${name.slice(0, 40)}"; cairn knows ${Object.keys(COMMANDS).join(', ')}.`);
-  if (rest.includes('--help') || rest.includes('-h')) return tell(command.help);
+  if (!command && group.length > 0)
+    throw new Problem('cli/unknown-command', `There is no command "${name} ${rest[0]!.slice(0, 40)}"; cairn knows ${group.join(', ')}.`);
+  if (!command)
+    throw new Problem('cli/unknown-command', `There is no command "${name.slice(0, 40)}"; cairn knows ${Object.keys({ ...COMMANDS, ...GROUPS }).join(', ')}.`);
+  if (rest.includes('--help') || rest.includes('-h')) return tell(typeof command.help === 'string' ? command.help : await command.help());
   const { values, positionals } = parse(command, rest);
-  if (positionals.length !== command.words) throw new Problem('cli/bad-arguments', `cairn ${name} takes ${command.words === 0 ? 'no file' : 'one file'}.`);
+  if (typeof command.words === 'number' && positionals.length !== command.words)
+    throw new Problem('cli/bad-arguments', `cairn ${name} takes ${command.words === 0 ? 'no file' : 'one file'}.`);
+  if (command.words === 'some' && positionals.length === 0) throw new Problem('cli/bad-arguments', `cairn ${name} was not told what.`);
   const empty = Object.keys(values).find((option) => values[option as keyof typeof values] === '');
   if (empty !== undefined) throw new Problem('cli/bad-arguments', `--${empty} was given an empty value.`);
   if (positionals.includes('')) throw new Problem('cli/bad-arguments', 'The name of the file is empty.');
-  return command.run(values as Values, positionals);
+  return command.run(values as Values, positionals, DEFAULT_STATE);
+}
+
+/** The command of the first word, or of the first two where that is one. */
+function named(args: readonly string[]): { readonly name: string; readonly rest: readonly string[] } {
+  const both = args.slice(0, 2).join(' ');
+  return Object.hasOwn(COMMANDS, both) ? { name: both, rest: args.slice(2) } : { name: args[0] ?? '', rest: args.slice(1) };
 }
 
 function parse({ options }: Command, args: readonly string[]) {

@@ -23,9 +23,10 @@ import {
   type OutboxProgress,
   type VaultReader,
 } from '#chain';
-import { loadOrCreateKey, openDevelopmentCustody, type Custody } from '#custody';
+import { loadOrCreateKey, openOperators, type Custody } from '#custody';
 import { addressOf } from '#custody/intents';
 import { abandonedPlaces, openDatabase, query, startPostgres, type Database, type NamedStatement, type PostgresEvent } from '#db';
+import { createFeed } from '#feed';
 import { findPayee, type DirectoryDependencies } from '#identity';
 import { merchantDomain } from '#identity/core';
 import { openBook, type Book } from '#ledger';
@@ -41,9 +42,11 @@ import {
   type PayoutProgress,
   type SettlementDependencies,
 } from '#settlement';
+import { leaveGovernance, whoGoverns } from './govern.ts';
 import { closeWindowIfNeeded, passOver, startRun, type PassReport } from './pass.ts';
+import { requireRehearsalChain, signerNodes, type OpenSigners } from './signers.ts';
 
-export type { PassReport };
+export { requireRehearsalChain, signerNodes, type OpenSigners, type PassReport };
 
 /** Everything that happens, for whoever shows it. */
 export type PlatformEvent =
@@ -73,6 +76,10 @@ export interface PlatformOptions {
   /** When a block counts as final; the chain's own tag, or the local chain's dumps, unless said. */
   readonly finality?: Finality;
   readonly deployerKey?: Hex;
+  /** Addresses of the two operators. Without them, on chain id 31337 only, keys are made for a rehearsal. */
+  readonly operators?: readonly Hex[];
+  /** Who holds the keys: opened once the chain is known. */
+  readonly signers: OpenSigners;
   readonly assets: readonly AssetWanted[];
   readonly payments: Pick<CoordinatorDependencies, 'screen' | 'tariff' | 'rates'>;
   readonly clock?: Clock;
@@ -110,8 +117,10 @@ export interface Platform {
   readonly vault: VaultReader;
   readonly prover: Prover;
   readonly custody: Custody;
+  /** The operators' keys lie in our own state folder: nobody stands behind them. */
+  readonly areOperatorsRehearsed: boolean;
   /** Process ids of the servers that we run ourselves; null where they are somebody else's. */
-  readonly processes: { readonly postgres: (() => number) | null; readonly chain: (() => number) | null };
+  readonly processes: { readonly postgres: (() => number) | null; readonly chain: (() => number) | null; readonly signers: () => readonly number[] };
   /** One pass over everything that is under way. */
   pass(): Promise<PassReport>;
   /** What failed in the last pass and was left aside while everything else went on; a person has to look. */
@@ -139,7 +148,7 @@ const OPEN_WAIT_MS = 5_000;
 const LOCAL: PlatformPolicy = { sealAfterMs: 1_500, windowEveryMs: 10_000, payoutTtlS: 45, retryAfterMs: 8_000, timelockDelayS: 5 };
 const REMOTE: PlatformPolicy = { sealAfterMs: 20_000, windowEveryMs: 300_000, payoutTtlS: 86_400, retryAfterMs: 900_000, timelockDelayS: 172_800 };
 const HOLD_TIMEOUT_S = 86_400;
-/** What a new relayer gets for gas on a chain that is not ours: with the deployment, and only with it. */
+/** What a new relayer, and the owner's key for its cancellations, get for gas on a chain that is not ours: with the deployment, and only with it. */
 const RELAYER_WEI = 10n ** 17n;
 const MAX_BATCH_RECORDS = 4_096;
 
@@ -195,20 +204,29 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
   const policy = { ...(local ? LOCAL : REMOTE), ...options.policy };
 
   const keys = join(stateDir, 'keys');
-  const custody = await openDevelopmentCustody({ folder: keys, chainId: client.chainId, random });
-  onEvent({
-    kind: 'warning',
-    text: 'One local development key signs for each role. The threshold signers that replace it are not here yet: never use this with real money.',
-  });
-  const relayerKey = toHex(await loadOrCreateKey(keys, 'relayer', random));
-  const deployerKey = options.deployerKey ?? toHex(await loadOrCreateKey(keys, 'deployer', random));
-  const guardianKey = toHex(await loadOrCreateKey(keys, 'guardian', random));
-  if (local) for (const key of [relayerKey, deployerKey]) await local.fund(addressOfKey(key), 10n ** 24n);
-
   const bookId = await bookOf(database, clock, random);
   // Before the contracts, which are bound to it for ever: a start that dies while it deploys has to find the same book again.
   const book = await openBook({ database, bookId, clock, waitMs: OPEN_WAIT_MS });
   stop.push(() => book.close());
+  const source = createFeed({ database, source: book, chainId: client.chainId });
+  const signers = await options.signers({ stateDir, chainId: client.chainId, source, clock, random, onEvent });
+  stop.push(() => signers.stop());
+  const { custody } = signers;
+
+  const relayerKey = toHex(await loadOrCreateKey(keys, 'relayer', random));
+  const deployerKey = options.deployerKey ?? toHex(await loadOrCreateKey(keys, 'deployer', random));
+  const guardianKey = toHex(await loadOrCreateKey(keys, 'guardian', random));
+  const operators = await openOperators({ given: options.operators, folder: join(stateDir, 'operators'), chainId: client.chainId, random });
+  if (operators.areRehearsal)
+    onEvent({
+      kind: 'warning',
+      text: `The operators' keys, in ${join(stateDir, 'operators')}, are made for a rehearsal: real ones stay with two people, on machines of their own.`,
+    });
+  const owner = await custody.address('owner');
+  const [relayer, deployer, guardian] = [relayerKey, deployerKey, guardianKey].map(addressOfKey) as [Hex, Hex, Hex];
+  // Governance's own transactions are paid by whoever sends them.
+  if (local) for (const account of [relayer, deployer, guardian, owner, ...operators.addresses]) await local.fund(account, 10n ** 24n);
+
   const mineWhile = local ? async () => void (await local.mine(1)) : undefined;
   const deployment = await deploy({
     database,
@@ -217,18 +235,20 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     deployerKey,
     consent: local !== null || options.deployConsent,
     book: bookId,
-    signers: { poster: await custody.address('poster'), vault: await custody.address('vault'), owner: await custody.address('owner') },
-    guardian: addressOfKey(guardianKey),
+    signers: { poster: await custody.address('poster'), vault: await custody.address('vault'), owner },
+    guardian,
+    operators: operators.addresses,
     timelockDelayS: policy.timelockDelayS,
-    tokens: options.assets.map(({ symbol, decimals }) => ({
-      symbol,
-      decimals,
-      perTransaction: 10n ** BigInt(decimals + 7),
-      perDay: 10n ** BigInt(decimals + 8),
-    })),
+    tokens: options.assets.map(({ symbol, decimals }) => ({ symbol, decimals, ...capsOf(decimals) })),
     onProgress: ({ step: what, done, of }) => step(`deploying ${what} (${done} of ${of})`),
-    ...(mineWhile ? { rest: mineWhile } : { funding: [{ to: addressOfKey(relayerKey), wei: RELAYER_WEI }] }),
+    ...(mineWhile ? { rest: mineWhile } : { funding: [relayer, owner].map((to) => ({ to, wei: RELAYER_WEI })) }),
   });
+
+  await leaveGovernance({ deployment, stateDir, rpcUrl: local ? local.rpcUrl : null, owner, guardian, operators: operators.addresses });
+  if (local) step(await whoGoverns(client, deployment));
+
+  const caps = new Map(options.assets.map(({ symbol, decimals }) => [symbol, capsOf(decimals)]));
+  await signers.appoint({ deployment, owner, book: bookId, rpcUrl: options.rpcUrl ?? local!.rpcUrl, caps });
 
   const assets = listAssets(options.assets, deployment);
   const assetOf = new Map(deployment.tokens.map((token) => [token.address, options.assets.find(({ symbol }) => symbol === token.symbol)!.asset]));
@@ -240,7 +260,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
   stop.push(() => outbox.close());
   const vault = createVaultReader({ client, deployment });
   const sealer = createSealer({ database, clock, chainId: client.chainId, random, sealAfterMs: policy.sealAfterMs, maxRecords: MAX_BATCH_RECORDS });
-  const anchorer = createAnchorer({ database, chain: createAnchorChain({ client, deployment }), outbox, custody, clock, signingPatienceMs: 10_000 });
+  const anchorer = createAnchorer({ database, chain: createAnchorChain({ client, deployment }), outbox, custody, clock, signingPatienceMs: 2_000 });
   const prover = createProver({ database, chainId: client.chainId, anchorAddress: deployment.anchor, vaultAddress: deployment.vault });
   const scanner = createDepositScanner({ database, client, deployment });
   const directory: DirectoryDependencies = { database, book, bookId, clock, domain: merchantDomain(client.chainId, deployment.vault), assetOf };
@@ -310,7 +330,8 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     vault,
     prover,
     custody,
-    processes: { postgres: postgres && (() => postgres.pid()), chain: local && (() => local.pid()) },
+    areOperatorsRehearsed: operators.areRehearsal,
+    processes: { postgres: postgres && (() => postgres.pid()), chain: local && (() => local.pid()), signers: () => signers.pids() },
   };
   const run = startRun({ ...platform, sealer, anchorer, coordinator, settlement, rules, windowEveryMs: policy.windowEveryMs, onEvent });
   return {
@@ -322,6 +343,11 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     greatestUnanchoredAgeMs: () => greatestUnanchoredAgeMs({ database, clock }, [book]),
     close,
   };
+}
+
+/** What the vault pays at most of a token, in minor units: ten millions a transaction, a hundred millions a day. */
+function capsOf(decimals: number) {
+  return { perTransaction: 10n ** BigInt(decimals + 7), perDay: 10n ** BigInt(decimals + 8) };
 }
 
 function listAssets(wanted: readonly AssetWanted[], deployment: Deployment): ReadonlyMap<AssetNo, Asset> {

@@ -1,5 +1,6 @@
 import { AssertionFailure, isOutage, Problem, type TimeMs } from '#base';
 import { GREATEST_UNANCHORED_AGE_MS, greatestUnanchoredAgeMs, type Anchorer, type Sealer } from '#anchor';
+import type { LocalChain } from '#chain';
 import { bookAuthorisations } from '#identity';
 import { advancePayments, countByState, projectRecords, type CoordinatorDependencies } from '#payments';
 import { closeWindow, creditDeposit, tickSettlement, type DepositRules, type SettlementDependencies } from '#settlement';
@@ -21,7 +22,14 @@ export interface Run extends Parts {
   readonly faults: Map<string, string>;
   /** Since when payments are held that no window took; null while there are none. */
   heldSinceMs: TimeMs | null;
+  /** Of the local chain, in as many passes. */
+  blocksToMine: number;
+  /** The newest block of the local chain that a pass has seen or mined. */
+  headBlock: bigint;
 }
+
+/** The local chain calls a block finalized when two are on top of it. */
+const BLOCKS_AFTER = 3;
 
 export interface PassReport {
   readonly openTransactions: number;
@@ -32,7 +40,7 @@ export interface PassReport {
 }
 
 export function startRun(parts: Parts): Run {
-  return { ...parts, faults: new Map(), heldSinceMs: null };
+  return { ...parts, faults: new Map(), heldSinceMs: null, blocksToMine: BLOCKS_AFTER, headBlock: 0n };
 }
 
 /** Every part in the order in which facts flow: from the chain into the book, through the book, and back onto the chain. A part that fails keeps no other from its work: least of all sealing and anchoring. */
@@ -50,9 +58,18 @@ export async function passOver(run: Run): Promise<PassReport> {
   const anchored = await part(run, 'anchoring', 1, async () => (await run.anchorer.tick()).length);
   const waitingDeposits = await part(run, 'waiting deposits', 0, async () => (await run.scanner.pending()).length);
   const unanchored = await ageMs(run);
-  // Empty blocks only while something waits for finality or for the chain's clock.
-  if (run.local && openTransactions + anchored + waitingDeposits + openInstructions > 0) await run.local.mine(1);
+  if (run.local) await mineAfter(run, run.local, openTransactions + anchored + waitingDeposits + openInstructions > 0);
   return { openTransactions, openInstructions, waitingDeposits, unanchored };
+}
+
+/** Empty blocks only while something waits for finality or for the chain's clock, and a few on top of whatever anybody did: the signer nodes go by what the endpoint calls finalized. */
+async function mineAfter(run: Run, local: LocalChain, isWaiting: boolean): Promise<void> {
+  const { number } = await run.client.head();
+  run.blocksToMine = isWaiting || number !== run.headBlock ? BLOCKS_AFTER : Math.max(0, run.blocksToMine - 1);
+  run.headBlock = number;
+  if (run.blocksToMine === 0) return;
+  await local.mine(1);
+  run.headBlock = number + 1n;
 }
 
 /** An outage of a server ends the pass, which is repeated; whatever else fails is told once, remembered, and left aside until it works. */

@@ -20,7 +20,7 @@ interface Ended {
 
 async function cairn(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
   const clean = { ...process.env };
-  for (const name of ['DATABASE_URL', 'RPC_URL', 'DEPLOYER_KEY']) delete clean[name];
+  for (const name of ['DATABASE_URL', 'RPC_URL', 'DEPLOYER_KEY', 'OPERATORS']) delete clean[name];
   const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...clean, ...env } });
   let [out, err] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
@@ -45,6 +45,7 @@ describe('cairn, called wrongly', function () {
   const state = join(folder, 'state');
   const file = (name: string): string => join(folder, name);
   const start = (...more: string[]): string[] => ['start', '--once', '--state', state, ...more];
+  const govern = (...more: string[]): string[] => ['govern', ...more, '--state', state];
   const KEY = `0x${'4'.repeat(64)}`;
   const ORDER_OF_CURVE = '0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141';
 
@@ -150,6 +151,77 @@ describe('cairn, called wrongly', function () {
       exit: 2,
       says: /beyond the order/,
     },
+    {
+      what: 'one operator only',
+      args: start(),
+      env: { OPERATORS: `0x${'0a'.repeat(20)}` },
+      code: 'cli/bad-environment',
+      exit: 2,
+      says: /OPERATORS is not two different addresses/,
+    },
+    {
+      what: 'one operator twice',
+      args: start(),
+      env: { OPERATORS: `0x${'0a'.repeat(20)},0x${'0A'.repeat(20)}` },
+      code: 'cli/bad-environment',
+      exit: 2,
+      says: /OPERATORS is not two different addresses/,
+    },
+    {
+      what: 'an operator whose checksum is wrong',
+      args: start(),
+      env: { OPERATORS: `0x${'0a'.repeat(20)},0x${'bC'.repeat(20)}` },
+      code: 'cli/bad-environment',
+      exit: 2,
+      says: /OPERATORS is not two different addresses/,
+    },
+    {
+      what: 'a way to govern there is not',
+      args: ['govern', 'vote'],
+      code: 'cli/unknown-command',
+      exit: 2,
+      says: /no command "govern vote"; cairn knows govern propose/,
+    },
+    { what: 'no change to propose', args: govern('propose', '--out', file('p')), code: 'cli/bad-arguments', exit: 2, says: /was not told what/ },
+    { what: 'a proposal without a file', args: govern('propose', 'vault.pause'), code: 'cli/bad-arguments', exit: 2, says: /needs --out FILE/ },
+    {
+      what: 'a proposal over a file',
+      args: govern('propose', 'vault.pause', '--out', file('a-file')),
+      code: 'cli/bad-arguments',
+      exit: 2,
+      says: /exists already/,
+    },
+    {
+      what: 'a proposal where nothing is deployed',
+      args: govern('propose', 'vault.pause', '--out', file('p')),
+      code: 'cli/bad-state',
+      exit: 2,
+      says: /holds no deployment/,
+    },
+    { what: 'nothing to sign', args: govern('sign', '--as', 'owner'), code: 'cli/bad-arguments', exit: 2, says: /takes one file/ },
+    { what: 'nobody who signs', args: govern('sign', file('a-file')), code: 'cli/bad-arguments', exit: 2, says: /either --key FILE or --as owner/ },
+    {
+      what: 'a signer there is not',
+      args: govern('cancel', file('a-file'), '--as', 'me'),
+      code: 'cli/bad-arguments',
+      exit: 2,
+      says: /--as takes owner, not "me"/,
+    },
+    { what: 'an execution that nobody pays', args: govern('execute', file('a-file')), code: 'cli/bad-arguments', exit: 2, says: /needs --key FILE/ },
+    {
+      what: 'a deployment that is not there',
+      args: govern('status', '--deployment', file('none')),
+      code: 'cli/bad-file',
+      exit: 2,
+      says: /There is no file/,
+    },
+    {
+      what: 'a deployment that is none',
+      args: govern('status', '--deployment', file('a-file')),
+      code: 'cli/bad-file',
+      exit: 2,
+      says: /does not name a deployment/,
+    },
     { what: 'a receipt without an endpoint', args: ['verify', file('a-file')], code: 'cli/bad-arguments', exit: 2, says: /needs --rpc URL/ },
     {
       what: 'a finality there is not',
@@ -222,7 +294,7 @@ describe('cairn, called wrongly', function () {
       }
     });
 
-    it('refuses a chain that no development key signs for', async () => {
+    it('refuses a chain for which signer nodes on one machine are no rehearsal', async () => {
       const answers: Record<string, unknown> = { eth_chainId: '0x1', eth_getBlockByNumber: { number: '0x0', hash: `0x${'11'.repeat(32)}`, timestamp: '0x1' } };
       const foreign = createHttpServer((request, response) => {
         let body = '';
@@ -236,8 +308,8 @@ describe('cairn, called wrongly', function () {
       const { port } = foreign.address() as { port: number };
       const env = { RPC_URL: `http://127.0.0.1:${port}` };
       try {
-        await refuses(env, 'custody/not-a-local-chain', /Chain 1 is not the local chain/, '--deploy');
-        await refuses({ ...env, DATABASE_URL: db.url }, 'custody/not-a-local-chain', /Chain 1 is not/, '--deploy');
+        await refuses(env, 'custody/rehearsal-elsewhere', /Chain 1 is not the local chain/, '--deploy');
+        await refuses({ ...env, DATABASE_URL: db.url }, 'custody/rehearsal-elsewhere', /Chain 1 is not/, '--deploy');
       } finally {
         foreign.close();
       }

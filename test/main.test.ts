@@ -7,6 +7,7 @@ import { startPlatform, type PlatformEvent } from '#main';
 import { parseRates } from '#payments/core';
 import { loadExample } from '../scripts/example/example.ts';
 import { devKey, startTestChain, type TestChain } from './chain/anvil.ts';
+import { testSigners } from './support/custody.ts';
 import { testDatabase, type TestDatabase } from './support/postgres.ts';
 
 class Dead extends TypeError {}
@@ -41,6 +42,7 @@ describe('the first start', function () {
       finality: { kind: 'depth', blocks: 2 },
       deployConsent: true,
       deployerKey: devKey(1),
+      signers: testSigners,
       assets: [{ asset: 1 as AssetNo, symbol: 'tUSD', decimals: 6, peg: 'USD' }],
       payments: {
         screen: () => ({ decision: 'clear', hits: [], listHash: toHex(new Uint8Array(32)) }),

@@ -27,6 +27,7 @@ import {
   type Sent,
 } from '#mpc/protocol';
 import { assert } from '#base';
+import { endToEnd } from './nodes/endToEnd.ts';
 
 export const title = 'Threshold signatures';
 
@@ -213,5 +214,7 @@ export async function run(): Promise<string> {
     '| key | signer | combiner | mean of the signers | bytes a signature | key generation | set-up with one peer | whole ceremony of a party |',
     '|--|--|--|--|--|--|--|--|',
     ...rows.map(({ line }) => line),
+    '',
+    ...(await endToEnd()),
   ].join('\n');
 }

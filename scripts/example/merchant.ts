@@ -1,6 +1,6 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { privateKeyToAccount, type PrivateKeyAccount } from 'viem/accounts';
-import { concat, fromHex, Problem, toHex, utf8, uuidBytes, type AccountId, type Hex } from '#base';
+import { concat, fromHex, Problem, toHex, utf8, uuidBytes, type AccountId, type Hex, type MerchantId } from '#base';
 import {
   authorisationJson,
   eip712Message,
@@ -189,4 +189,9 @@ export function exampleMerchant(merchant: ExampleMerchant, { chainId, vault }: D
       return [token.address, wallet, value, 0n, deadline, reference, salt, split(signature)];
     },
   };
+}
+
+/** What each merchant would tell the operators of the signer nodes himself: the address of the key that signs his payees and orders. */
+export function merchantKeys(merchants: readonly ExampleMerchant[]): ReadonlyMap<MerchantId, Hex> {
+  return new Map(merchants.map(({ id, publicTestKey }) => [id, privateKeyToAccount(publicTestKey).address.toLowerCase() as Hex]));
 }

@@ -73,7 +73,9 @@ function simulatedParts({ platform, example }: GatherOptions): string[] {
   const isForeign = example.orders.every(({ outcomes }) => outcomes === null);
   return [
     ...(platform.local ? ['the chain is a local one, on this machine only', 'the stablecoins are test tokens that anybody here can issue'] : []),
+    'the three signer nodes run on this one machine: who takes it has all of them',
     'the merchants are example clients with public keys; the sanctions list of the example is fictitious; the FX rates are a file',
+    ...(platform.areOperatorsRehearsed ? ['the operators who govern with the owner key are key files of this machine: nobody stands behind them'] : []),
     ...(isForeign ? ['the payees’ addresses were invented: nobody is behind them'] : []),
   ];
 }

@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
+import { isAddress } from 'viem';
 import { fromHex, Problem, unreadable, type Hex } from '#base';
 import { isDatabaseUrl } from '#db';
 import { MAX_FILE_BYTES } from '#payments/core';
@@ -23,6 +24,7 @@ export interface Environment {
   readonly databaseUrl?: string;
   readonly rpcUrl?: string;
   readonly deployerKey?: Hex;
+  readonly operators?: readonly Hex[];
 }
 
 const CLONE = fileURLToPath(new URL('../../', import.meta.url));
@@ -32,17 +34,33 @@ export function readGiven(values: Values, env: NodeJS.ProcessEnv): Given {
   const environment = readEnvironment(env);
   if (values['deploy'] && environment.rpcUrl === undefined)
     throw new Problem('cli/bad-arguments', '--deploy goes with RPC_URL: on a local chain the contracts are deployed unasked.');
+  if (values['force-rehearsal'] && environment.rpcUrl === undefined)
+    throw new Problem('cli/bad-arguments', '--force-rehearsal goes with RPC_URL: on a local chain nothing has to be forced.');
   return { environment, port: portOf(values), stateDir: stateDirOf(values), input: inputOf(values) };
 }
 
 /** A variable that is empty counts as not set. What is wrong in it is not repeated: a URL can hold a password, and a key is one. */
 function readEnvironment(env: NodeJS.ProcessEnv): Environment {
-  const { DATABASE_URL: databaseUrl, RPC_URL: rpcUrl, DEPLOYER_KEY: deployerKey } = env;
+  const { DATABASE_URL: databaseUrl, RPC_URL: rpcUrl, DEPLOYER_KEY: deployerKey, OPERATORS: operators } = env;
   if (databaseUrl && !isDatabaseUrl(databaseUrl))
     throw new Problem('cli/bad-environment', 'DATABASE_URL does not have the form postgres://USER:PASSWORD@HOST:PORT/DATABASE.');
   if (rpcUrl && !isHttpUrl(rpcUrl)) throw new Problem('cli/bad-environment', 'RPC_URL is not an http or https URL.');
   const key = deployerKey ? keyOf(deployerKey) : undefined;
-  return { ...(databaseUrl ? { databaseUrl } : {}), ...(rpcUrl ? { rpcUrl } : {}), ...(key ? { deployerKey: key } : {}) };
+  const named = operators ? operatorsOf(operators) : undefined;
+  return {
+    ...(named ? { operators: named } : {}),
+    ...(databaseUrl ? { databaseUrl } : {}),
+    ...(rpcUrl ? { rpcUrl } : {}),
+    ...(key ? { deployerKey: key } : {}),
+  };
+}
+
+/** In mixed case an address is its own checksum (EIP-55). */
+function operatorsOf(text: string): readonly Hex[] {
+  const addresses = text.split(',').map((part) => part.trim());
+  if (addresses.length !== 2 || !addresses.every((address) => isAddress(address)) || addresses[0]!.toLowerCase() === addresses[1]!.toLowerCase())
+    throw new Problem('cli/bad-environment', 'OPERATORS is not two different addresses, divided by a comma: 0x and 40 hexadecimal digits each.');
+  return addresses.map((address) => address.toLowerCase() as Hex);
 }
 
 function isHttpUrl(text: string): boolean {

@@ -3,15 +3,16 @@ import { join, relative } from 'node:path';
 import { isOutage, Problem, systemClock, toHex, type AssetNo, type Hex } from '#base';
 import { verifyReceipt } from '#audit';
 import { connectChain } from '#chain';
-import { loadOrCreateKey, requireLocalChain } from '#custody';
+import { loadOrCreateKey } from '#custody';
 import { hasEmbeddedPostgres, inspectDatabase } from '#db';
 import { parseRates } from '#payments/core';
 import { isPortFree } from '#supervisor';
 import { createScreener, readBlockList, readOfacFolder } from '#risk';
 import { randomBytes } from 'node:crypto';
 import { privateKeyToAccount } from 'viem/accounts';
-import { startPlatform, type Platform, type PlatformEvent } from '#main';
+import { requireRehearsalChain, signerNodes, startPlatform, type Platform, type PlatformEvent } from '#main';
 import { loadExample, type Example } from '../example/example.ts';
+import { merchantKeys } from '../example/merchant.ts';
 import { sandboxExample } from '../example/sandbox.ts';
 import type { JobFacts } from './facts.ts';
 import { gatherFacts } from './gather.ts';
@@ -24,12 +25,15 @@ import { patiently, runJob } from './run.ts';
 const SERVE_PAUSE_MS = 500;
 
 /** Everything outside that a start can be refused for is asked before the state folder or anything in the database is made: such a start leaves nothing behind. */
-async function requireWorld({ port, stateDir, environment: { databaseUrl, rpcUrl, deployerKey } }: Given, deploy: boolean): Promise<void> {
+async function requireWorld(
+  { port, stateDir, environment: { databaseUrl, rpcUrl, deployerKey } }: Given,
+  { deploy, 'force-rehearsal': force }: Values,
+): Promise<void> {
   if (port !== 0 && !(await isPortFree(port))) throw new Problem('http/address-in-use', `Port ${port} is taken.`);
   const isNew = databaseUrl ? (await inspectDatabase(databaseUrl)) === 0 : !hasEmbeddedPostgres(join(stateDir, 'postgres'));
   if (!rpcUrl) return;
   const client = await connectChain({ rpcUrl, finality: { kind: 'tag', tag: 'finalized' } });
-  requireLocalChain(client.chainId);
+  requireRehearsalChain(client.chainId, force === true);
   if (!isNew) return;
   if (!deploy) throw new Problem('chain/consent-needed', `Nothing of ours is deployed yet, and nobody asked for it on chain ${client.chainId}.`);
   if (!deployerKey) return;
@@ -53,7 +57,7 @@ export async function startCommand(values: Values): Promise<number> {
   const given = readGiven(values, process.env);
   const { stateDir, port, input, environment } = given;
   const example = input ? sandboxExample(input) : loadExample();
-  await requireWorld(given, values['deploy'] === true);
+  await requireWorld(given, values);
   makeStateDir(stateDir);
   const progress = createProgress(process.stderr);
   const options = platformOptions(values, given, example, progress);
@@ -83,6 +87,7 @@ function platformOptions(values: Values, { stateDir, environment }: Given, examp
     ...environment,
     deployConsent: values['deploy'] === true,
     assets: example.assets.map(({ asset, symbol, decimals, peg }) => ({ asset: asset as AssetNo, symbol, decimals, peg })),
+    signers: signerNodes({ merchants: merchantKeys(example.merchants), force: values['force-rehearsal'] === true }),
     payments: {
       screen: (subject: { readonly name: string; readonly address: string; readonly country: string | null }) => screener.screen(subject),
       tariff: () => example.tariff,
@@ -151,5 +156,6 @@ The API serves on ${url} until Ctrl-C (this machine only).
   as a merchant        curl -H 'Authorization: Bearer ${keys.merchant}' ${url}/v1/payments
   check a receipt      npx cairn verify ${state}/receipts/PAYMENT.json --rpc ${rpcUrl}
   audit everything     npx cairn export EXPORT --state ${state} && npx cairn audit EXPORT --rpc ${rpcUrl}
+  who governs          npx cairn govern status --state ${state}
 `;
 }

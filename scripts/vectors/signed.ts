@@ -24,11 +24,21 @@ export function signedVectors(): Record<string, unknown> {
     { kind: 'instruction', chainId: CHAIN_ID, vault: address(3), instruction },
     { kind: 'cancel', chainId: CHAIN_ID, vault: address(3), instruction: instructionId(instruction), index: 2 },
     { kind: 'governance', chainId: CHAIN_ID, safe: address(6), to: address(7), value: 0n, data: '0x01020304', nonce: 9n },
+    {
+      kind: 'timelockCancel',
+      chainId: CHAIN_ID,
+      timelock: address(8),
+      operation: word('operation'),
+      nonce: 0n,
+      gas: 200_000n,
+      maxFeePerGas: 30_000_000_000n,
+      maxPriorityFeePerGas: 1_000_000_000n,
+    },
   ];
   return {
     'eip712.json': {
       about:
-        'Domains: {"CairnLedgerAnchor", "1", chainId, anchor} and {"CairnSettlementVault", "1", chainId, vault}; governance is a SafeTx (operation 0, no refund). bytes16 is the UUID, right-padded by EIP-712. Signatures are r || s || v with low s, by `signer` (private key: keccak("cairn test vector: signing key")).',
+        'Domains: {"CairnLedgerAnchor", "1", chainId, anchor} and {"CairnSettlementVault", "1", chainId, vault}; governance is a SafeTx (operation 0, no refund); timelockCancel is an EIP-1559 transaction of the owner to the timelock, cancel(operation). bytes16 is the UUID, right-padded by EIP-712. Signatures are r || s || v with low s, by `signer` (private key: keccak("cairn test vector: signing key")).',
       signer: addressOf(secp256k1.getPublicKey(KEY)),
       privateKey: toHex(KEY),
       words,

@@ -11,7 +11,8 @@ export { startLocalChain, type LocalChain, type LocalChainEvent, type LocalChain
 export { checkDeployment } from './deploy/check.ts';
 export { deploy } from './deploy/deploy.ts';
 export { requireDeployment } from './deploy/store.ts';
-export type { DeployedToken, Deployment, DeployOptions, DeployProgress, TokenWanted } from './deploy/types.ts';
+export type { DeployedToken, Deployment, DeployOptions, DeployProgress, SafeContracts, TokenWanted } from './deploy/types.ts';
+export { describeRevert } from './outbox/reverts.ts';
 export { createOutbox, type OutboxOptions } from './outbox/outbox.ts';
 export type { OutboxPoint, OutboxPolicy } from './outbox/send.ts';
 export { OUTBOX_TRANSITIONS, type OutboxState } from './outbox/states.ts';
@@ -28,7 +29,7 @@ export type {
   TransactionFailure,
   TransactionRequest,
 } from './outbox/types.ts';
-export { readGovernance, rolesOf, type Governance, type TimelockRole } from './reads/governance.ts';
+export { governanceLogs, readGovernance, type Governance, type SafeState, type TimelockRole } from './reads/governance.ts';
 export { createAnchorChain, type AnchoredLeaf, type AnchorReader } from './reads/anchored.ts';
 export {
   createVaultReader,

@@ -15,8 +15,11 @@ import {
   type Hex,
   type WindowId,
 } from '#base';
+import { transactionDigest, type UnsignedTransaction } from './transaction.ts';
 
+export * from './intentText.ts';
 export * from './signature.ts';
+export * from './transaction.ts';
 
 /** The three keys, each a root of its own: who anchors, who pays, who governs. */
 export type Role = 'poster' | 'vault' | 'owner';
@@ -61,7 +64,7 @@ export interface CancelIntent {
   readonly index: number;
 }
 
-/** A transaction of the Safe that owns the contracts, with the group's key as one of its owners. It pays nobody's gas: the refund members are all zero. */
+/** A transaction of the Safe that proposes to the contracts' timelock, with the group's key as one of its owners. It pays nobody's gas: the refund members are all zero. */
 export interface GovernanceIntent {
   readonly kind: 'governance';
   readonly chainId: bigint;
@@ -72,8 +75,25 @@ export interface GovernanceIntent {
   readonly nonce: bigint;
 }
 
+/**
+ * "What was proposed to the timelock under this id shall not happen": the owner's own transaction, because OpenZeppelin's timelock goes by the sender. Whoever has the signature can hand it to any
+ * node of the chain, so that nodes which cancel depend on no relayer; its gas is the owner's. Amounts are wei.
+ */
+export interface TimelockCancelIntent {
+  readonly kind: 'timelockCancel';
+  readonly chainId: bigint;
+  readonly timelock: Hex;
+  /** The id of the operation, 32 bytes. */
+  readonly operation: Hex;
+  /** Of the owner's account: the number of its transactions so far. */
+  readonly nonce: bigint;
+  readonly gas: bigint;
+  readonly maxFeePerGas: bigint;
+  readonly maxPriorityFeePerGas: bigint;
+}
+
 /** Everything a key of ours can be asked to sign: structured, so that whoever holds a share can judge it. */
-export type Intent = AnchorIntent | InstructionIntent | CancelIntent | GovernanceIntent;
+export type Intent = AnchorIntent | InstructionIntent | CancelIntent | GovernanceIntent | TimelockCancelIntent;
 
 export const ANCHOR_STRUCT: Eip712Struct = {
   name: 'Anchor',
@@ -119,6 +139,7 @@ export function roleOf(intent: Intent): Role {
     case 'cancel':
       return 'vault';
     case 'governance':
+    case 'timelockCancel':
       return 'owner';
   }
 }
@@ -161,7 +182,7 @@ function addressWord(address: Hex): Uint8Array {
   return concat(new Uint8Array(12), bytes);
 }
 
-/** Safe's own domain has neither name nor version, and its struct a `bytes` member, so it is hashed by hand (safe-smart-account 1.4.1, Safe.sol, encodeTransactionData). */
+/** Safe's own domain has neither name nor version, and its struct a `bytes` member, so it is hashed by hand (safe-smart-account 1.5.0, Safe.sol, getTransactionHash). */
 function safeTransactionDigest(intent: GovernanceIntent): Uint8Array {
   const domain = keccak_256(concat(keccak_256(utf8(SAFE_DOMAIN_TYPE)), uintBytes(intent.chainId, 32), addressWord(intent.safe)));
   const zero = new Uint8Array(32);
@@ -198,7 +219,25 @@ export function intentDigest(intent: Intent): Uint8Array {
       return hashTypedData(vaultDomain(intent), CANCEL_STRUCT, { instruction: intent.instruction, index: BigInt(intent.index) });
     case 'governance':
       return safeTransactionDigest(intent);
+    case 'timelockCancel':
+      return transactionDigest(timelockCancelTransaction(intent));
   }
+}
+
+/** The transaction of the owner's account that cancels: TimelockController.cancel(bytes32), no value. */
+export function timelockCancelTransaction({
+  timelock,
+  operation,
+  chainId,
+  nonce,
+  gas,
+  maxFeePerGas,
+  maxPriorityFeePerGas,
+}: TimelockCancelIntent): UnsignedTransaction {
+  const id = fromHex(operation);
+  assert(id.length === 32, `${operation} is no id of an operation`);
+  const data = toHex(concat(keccak_256(utf8('cancel(bytes32)')).slice(0, 4), id));
+  return { chainId, nonce, maxPriorityFeePerGas, maxFeePerGas, gas, to: timelock, value: 0n, data };
 }
 
 function vaultDomain({ chainId, vault }: { readonly chainId: bigint; readonly vault: Hex }) {

@@ -12,12 +12,12 @@ export type Outcome =
 
 /** The door that keys stand behind. Whoever asks gets an answer later, and it may be no. */
 export interface Custody {
-  /** `development`: one local key a role, to be announced in red; never on a chain that matters. */
-  readonly kind: 'development' | 'threshold';
   /** Whose signature the contracts expect of this role. */
   address(role: Role): Promise<Hex>;
   /** Idempotent: asking again for the same intent finds the same request. */
   requestSignature(role: Role, intent: Intent): Promise<{ readonly id: SignatureRequestId }>;
   /** custody/unknown-request where it was never asked here. */
   outcome(id: SignatureRequestId): Promise<Outcome>;
+  /** Whether a signature can be had now, in one sentence without a full stop. Asks whoever signs. */
+  health(): Promise<{ readonly ok: boolean; readonly detail: string }>;
 }

@@ -232,9 +232,10 @@ async function statusOf(deps: ServiceDependencies): Promise<SystemStatus> {
   const anchoring = { ...age.check, ok: age.check.ok && ageMs <= GREATEST_UNANCHORED_AGE_MS };
   const custody = await check(
     'custody',
-    () => deps.custody.address('vault'),
-    () => `${deps.custody.kind} keys`,
+    () => deps.custody.health(),
+    ({ detail }) => detail,
   );
+  const signing = { ...custody.check, ok: custody.value?.ok === true };
   // No fault: whoever waits for the next day, or for a cap to be raised, is paid then. Whoever runs this sees it coming.
   const payouts = await check(
     'payouts',
@@ -245,7 +246,7 @@ async function statusOf(deps: ServiceDependencies): Promise<SystemStatus> {
     headSeq: head.value ?? 0n,
     greatestUnanchoredAgeMs: ageMs,
     unanchoredAgeLimitMs: GREATEST_UNANCHORED_AGE_MS,
-    checks: [head.check, chain.check, anchoring, custody.check, payouts.check, faultCheck(deps.faults())],
+    checks: [head.check, chain.check, anchoring, signing, payouts.check, faultCheck(deps.faults())],
   };
 }
 

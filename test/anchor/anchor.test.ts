@@ -16,7 +16,8 @@ import {
 } from '#anchor';
 import { checkLogProof, commitment, headOf, logRoot, recordLeaf, verifyConsistency } from '#anchor/core';
 import { fromHex, ManualClock, Problem, toHex, type ProblemCode } from '#base';
-import { openDevelopmentCustody, type Custody } from '#custody';
+import type { Custody } from '#custody';
+import { openTestCustody } from '../support/custody.ts';
 import { testDatabase, type TestDatabase } from '../support/postgres.ts';
 import { BOOK_A, BOOK_B, filler, NOW_MS } from './samples.ts';
 import { ANCHOR, CHAIN_ID, FakeChain, slowCustody, sourceOf, VAULT } from './support.ts';
@@ -65,7 +66,7 @@ describe('anchoring', () => {
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'cairn-anchor-'));
-    custody = await openDevelopmentCustody({ folder, chainId: CHAIN_ID, random: (n) => randomBytes(n) });
+    custody = await openTestCustody(folder, (n) => randomBytes(n));
   });
   after(() => rm(folder, { recursive: true }));
 

@@ -8,9 +8,9 @@ import { createAnchorer, createProver, createSealer, type Anchorer, type AnchorO
 import { recordLeaf } from '#anchor/core';
 import { systemClock, toHex, uuidBytes, type Hex } from '#base';
 import { connectChain, createAnchorChain, createOutbox, deploy, type ChainClient, type Deployment, type Outbox } from '#chain';
-import { openDevelopmentCustody } from '#custody';
 import { LEDGER_ANCHOR_ABI } from '../../src/chain/abi/ledger-anchor.ts';
 import { devKey, startTestChain, type TestChain } from '../chain/anvil.ts';
+import { openTestCustody } from '../support/custody.ts';
 import { testDatabase, type TestDatabase } from '../support/postgres.ts';
 import { BOOK_A, BOOK_B, filler } from './samples.ts';
 import { sourceOf } from './support.ts';
@@ -79,7 +79,7 @@ describe('anchoring in the real contract', () => {
     store = await testDatabase();
     const folder = await mkdtemp(join(tmpdir(), 'cairn-on-chain-'));
     const random = (n: number) => randomBytes(n);
-    const custody = await openDevelopmentCustody({ folder, chainId: client.chainId, random });
+    const custody = await openTestCustody(folder, random);
     await rm(folder, { recursive: true });
     const { database } = store;
     const clock = systemClock;
@@ -91,7 +91,8 @@ describe('anchoring in the real contract', () => {
       consent: true,
       book: BOOK_A,
       signers: { poster: await custody.address('poster'), vault: await custody.address('vault'), owner: await custody.address('owner') },
-      guardian: await custody.address('owner'),
+      guardian: `0x${'6a'.repeat(20)}`,
+      operators: [`0x${'0a'.repeat(20)}`, `0x${'0b'.repeat(20)}`],
       timelockDelayS: 1,
       tokens: [],
       rest: () => chain.mine(),

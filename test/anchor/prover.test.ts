@@ -7,8 +7,8 @@ import fc from 'fast-check';
 import { createAnchorer, createProver, createSealer, type Prover } from '#anchor';
 import { checkReceiptOffline, parseReceipt, type Receipt } from '#anchor/core';
 import { ManualClock, Problem, toHex, type BookId, type Hex, type ProblemCode } from '#base';
-import { openDevelopmentCustody } from '#custody';
 import type { LedgerRecord } from '#ledger/core';
+import { openTestCustody } from '../support/custody.ts';
 import { testDatabase, type TestDatabase } from '../support/postgres.ts';
 import { filler, NOW_MS, PAYEE_ADDRESS, PAYMENT, paymentJournal, sampleId, STORY, TOKEN, WORDS } from './samples.ts';
 import { ANCHOR, CHAIN_ID, FakeChain, sourceOf, VAULT } from './support.ts';
@@ -47,7 +47,7 @@ describe('receipts', () => {
     const folder = await mkdtemp(join(tmpdir(), 'cairn-receipt-'));
     const { database } = store;
     const random = (n: number) => randomBytes(n);
-    const custody = await openDevelopmentCustody({ folder, chainId: CHAIN_ID, random });
+    const custody = await openTestCustody(folder, random);
     await rm(folder, { recursive: true });
     const clock = new ManualClock(NOW_MS);
     const chain = new FakeChain(await custody.address('poster'));

@@ -120,9 +120,9 @@ export function sourceOf(bookId: BookId, records: readonly LedgerRecord[]): Reco
 export function slowCustody(custody: Custody): Custody & { answering: boolean } {
   return {
     answering: false,
-    kind: custody.kind,
     address: (role: Role) => custody.address(role),
     requestSignature: (role, intent) => custody.requestSignature(role, intent),
+    health: () => custody.health(),
     async outcome(id: SignatureRequestId): Promise<Outcome> {
       return this.answering ? custody.outcome(id) : { status: 'pending' };
     },

@@ -1,10 +1,22 @@
 import { strict as assert } from 'node:assert';
 import { readFileSync } from 'node:fs';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
-import { hashTypedData as viemHash } from 'viem';
+import { encodeFunctionData, hashTypedData as viemHash, keccak256, parseAbi, serializeTransaction } from 'viem';
 import fc from 'fast-check';
 import { fromHex, toHex, type BookId, type Hex, type WindowId } from '#base';
-import { addressOf, fromRecovered, instructionId, intentDigest, isSignatureBy, listHash, paymentWord, roleOf, type Intent } from '#custody/intents';
+import {
+  addressOf,
+  fromRecovered,
+  instructionId,
+  intentDigest,
+  isSignatureBy,
+  listHash,
+  paymentWord,
+  roleOf,
+  timelockCancelTransaction,
+  type Intent,
+  type TimelockCancelIntent,
+} from '#custody/intents';
 
 interface SignedVector {
   readonly intent: Record<string, unknown>;
@@ -121,6 +133,31 @@ describe('intents', () => {
     );
   });
 
+  it('to cancel an operation are a transaction of the owner’s own account, as another library writes it', () => {
+    const intent: TimelockCancelIntent = {
+      kind: 'timelockCancel',
+      chainId: 31337n,
+      timelock: A(1),
+      operation: B(2),
+      nonce: 3n,
+      gas: 90000n,
+      maxFeePerGas: 5n,
+      maxPriorityFeePerGas: 4n,
+    };
+    const data = encodeFunctionData({ abi: parseAbi(['function cancel(bytes32 id)']), args: [B(2)] });
+    const fees = { maxFeePerGas: 5n, maxPriorityFeePerGas: 4n };
+    assert.equal(
+      toHex(intentDigest(intent)),
+      keccak256(serializeTransaction({ type: 'eip1559', chainId: 31337, nonce: 3, gas: 90_000n, ...fees, to: A(1), data })),
+    );
+    assert.deepEqual(timelockCancelTransaction(intent), { chainId: 31337n, nonce: 3n, gas: 90_000n, ...fees, to: A(1), value: 0n, data });
+    assert.throws(() => intentDigest({ ...intent, operation: '0x02' }), /assertion failed/);
+    assert.throws(() => intentDigest({ ...intent, timelock: '0x02' }), /assertion failed/);
+    const others = (['nonce', 'gas', 'maxFeePerGas', 'maxPriorityFeePerGas', 'chainId'] as const).map((member) => ({ ...intent, [member]: 7n }));
+    const digests = [intent, ...others, { ...intent, operation: B(3) }, { ...intent, timelock: A(3) }].map((one) => toHex(intentDigest(one)));
+    assert.equal(new Set(digests).size, digests.length);
+  });
+
   it('belong to one role each', () => {
     const kinds = VECTORS.intents.map(({ intent }) => [intent.kind, roleOf(intent as unknown as Intent)]);
     assert.deepEqual(kinds, [
@@ -128,6 +165,7 @@ describe('intents', () => {
       ['instruction', 'vault'],
       ['cancel', 'vault'],
       ['governance', 'owner'],
+      ['timelockCancel', 'owner'],
     ]);
   });
 

@@ -13,6 +13,7 @@ import { verifyReceipt } from '#audit';
 import { loadExample } from '../../scripts/example/example.ts';
 import { gatherFacts } from '../../scripts/job/gather.ts';
 import { patiently, runJob } from '../../scripts/job/run.ts';
+import { testSigners } from '../support/custody.ts';
 
 /**
  * The main job in a process that is there to be killed: `node victim.ts STATE_DIR [POINTS VICTIM]`. At the first passage of each of POINTS (with commas between) it
@@ -26,7 +27,7 @@ const armed = new Set(points.split(',').filter((point) => point !== '' && !done.
 const random = (length: number) => new Uint8Array(randomBytes(length));
 const example = loadExample();
 const screener = createScreener([readBlockList(example.blockListFile), readOfacFolder(example.sanctionsFolder)]);
-let pids: Platform['processes'] = { postgres: null, chain: null };
+let pids: Platform['processes'] = { postgres: null, chain: null, signers: () => [] };
 
 function reach(name: string): void {
   if (!armed.has(name)) return;
@@ -66,6 +67,8 @@ const onStep = (text: string) => void told.push(text);
 const platform = await startPlatform({
   stateDir,
   deployConsent: false,
+  // What is killed here is not the signers: test/long/signers.test.ts does that.
+  signers: testSigners,
   assets: example.assets.map(({ asset, symbol, decimals, peg }) => ({ asset: asset as AssetNo, symbol, decimals, peg })),
   payments: { screen: (subject) => screener.screen(subject), tariff: () => example.tariff, rates: () => parseRates(example.rates, systemClock.nowMs()) },
   // Long enough for six starts after kills on a busy machine: past it payments are rightly given back, and nothing is tried again.

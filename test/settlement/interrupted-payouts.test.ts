@@ -87,10 +87,10 @@ describe('a payout that a crash or a revert interrupted', () => {
       allowanceOf: async () => ({ blockNumber: edge.block, timestampS: edge.timestampS, perTransaction: 10n ** 30n, perDay: 10n ** 30n, spentToday: 0n }),
       tokens: new Map([...TOKENS].map(([token, asset]) => [asset, token])),
       custody: {
-        kind: 'development',
         address: notHere,
         requestSignature: async () => ({ id: freshId() }),
         outcome: async () => edge.answer,
+        health: async () => ({ ok: true, detail: 'a stand-in' }),
       },
       outbox: {
         relayer: VAULT,

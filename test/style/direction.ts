@@ -35,9 +35,26 @@ export const ROWS: Readonly<Record<string, Row>> = {
   },
 
   'src/custody/intents.ts': { doors: ['#base'], packages: NOBLE, pure: true },
+  'src/custody/signRequest.ts': { doors: ['#base', '#custody/intents'], packages: [], pure: true },
+  // The client in front of the signer nodes: their wire, and nothing else of theirs.
+  'src/custody/threshold': { doors: ['#base', '#custody/intents', '#custody/requests', '#mpc/node/wire'], packages: [] },
+  'src/custody/intentText.ts': { doors: ['#base'], packages: [], pure: true },
   'src/custody/signature.ts': { doors: ['#base'], packages: [...NOBLE, '@noble/secp256k1'], pure: true },
+  'src/custody/transaction.ts': { doors: ['#base'], packages: NOBLE, pure: true },
   'src/custody': { doors: ['#base', '#db', '#custody/intents'], packages: [...NOBLE, '@noble/secp256k1', 'viem'] },
-  'src/chain': { doors: ['#base', '#db', '#supervisor', '#custody', '#custody/intents'], packages: [...NOBLE, 'viem'] },
+  // What decodes without a chain: the operators' tool, and the nodes before they sign.
+  'src/chain/abi': { doors: [], packages: ['viem'], pure: true },
+  'src/chain': {
+    doors: ['#base', '#db', '#supervisor', '#custody', '#custody/intents'],
+    packages: [...NOBLE, 'viem', '@safe-global/safe-deployments', '@safe-global/safe-smart-account'],
+  },
+
+  // What a proposal would do is decided by the same pure functions for an operator who signs and for a node that does.
+  'src/governance/core': { doors: ['#base', '#chain/abi', '#custody/intents'], packages: [...NOBLE, 'viem', 'zod'], pure: true },
+  'src/governance': {
+    doors: ['#base', '#supervisor', '#chain', '#chain/abi', '#custody', '#custody/intents', '#governance/core'],
+    packages: [...NOBLE, 'viem', '@safe-global/protocol-kit'],
+  },
 
   // Anchor and settlement pull sealed rows from the ledger, and go through chain and custody.
   'src/anchor/kernel': { doors: ['#base'], packages: [], pure: true },
@@ -82,18 +99,33 @@ export const ROWS: Readonly<Record<string, Row>> = {
   // Reads what is stored, whole areas at a time and with a role that can only read; what it means is the auditor's business.
   'src/export': { doors: ['#base', '#db', '#ledger/core', '#anchor/core'], packages: [] },
 
+  // The wire knows nobody: the client in front of the nodes comes in by this door alone, and by nothing else of theirs.
+  'mpc/node/wire': { doors: ['#base'], packages: [] },
   // node:crypto for hashing, Diffie-Hellman and verification; randomness is a parameter. The finished signature is verified by another library than made it.
   'mpc/protocol': { doors: ['#base'], packages: NOBLE, pure: true, builtins: ['node:crypto'] },
   'mpc/protocol/sign/verify.ts': { doors: ['#base'], packages: [...NOBLE, '@noble/secp256k1'], pure: true, builtins: ['node:crypto'] },
-  'mpc/node': { doors: ['#base', '#ledger/core', '#anchor/core', '#custody/intents'], packages: [...NOBLE, '@noble/secp256k1', 'viem'] },
+  'mpc/node': {
+    doors: [...CORES, '#custody/requests', '#feed/core', '#governance/core', '#mpc/protocol', '#supervisor'],
+    packages: [...NOBLE, '@noble/secp256k1', 'viem', 'zod', 'pino', 'prom-client'],
+  },
+  // The policy decides by what it is given; the rest of a node keeps it, with everything else that must outlive the process.
+  'mpc/node/policy': { doors: ['#base', '#anchor/core', '#custody/intents'], packages: [...NOBLE, 'zod'], pure: true },
+  // What signer nodes replay: sealed records with what it takes to judge them again, in a format that both sides share.
+  'src/feed/core': { doors: ['#base', '#ledger/core', '#anchor/core'], packages: [], pure: true },
+  'src/feed': { doors: ['#base', '#db', '#ledger/core', '#anchor', '#anchor/core', '#feed/core'], packages: [] },
+
+  // A node believes nothing that it is told about the book: it replays it with the same pure cores as the auditor, from pages that it reads with feed's codec.
+  'mpc/node/book/core': { doors: [...CORES, '#feed/core', '#governance/core'], packages: NOBLE, pure: true },
 };
 
 /** Files that wire everything and may import every door. */
-export const WIRING = ['src/main.ts', 'src/pass.ts', 'src/cli.ts'];
+export const WIRING = ['src/main.ts', 'src/pass.ts', 'src/govern.ts', 'src/signers.ts', 'src/cli.ts'];
 
 /** Packages that only these folders may use, wherever else they would be handy: the operator's chain library, the auditor's, the database driver, the web framework. Tests may use all of them. */
 export const KEPT: Readonly<Record<string, readonly string[]>> = {
-  viem: ['src/chain/', 'src/custody/', 'mpc/node/', 'scripts/'],
+  viem: ['src/chain/', 'src/custody/', 'src/governance/', 'mpc/node/', 'scripts/'],
+  '@safe-global/protocol-kit': ['src/governance/'],
+  '@safe-global/safe-smart-account': ['src/chain/deploy/'],
   ethers: ['src/audit/'],
   pg: ['src/db/', 'scripts/bench/'],
   express: ['src/http/'],

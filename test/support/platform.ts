@@ -19,6 +19,7 @@ import { loadExample, type ExamplePayee } from '../../scripts/example/example.ts
 import { exampleMerchant, type ExampleMerchantClient } from '../../scripts/example/merchant.ts';
 import { localWorld, type LocalWorld } from '../../scripts/job/issuer.ts';
 import { devKey, startTestChain, type TestChain } from '../chain/anvil.ts';
+import { testSigners } from './custody.ts';
 import { orderFile } from './order.ts';
 import { testDatabase, type TestDatabase } from './postgres.ts';
 
@@ -107,6 +108,7 @@ export async function testPlatform(): Promise<TestPlatform> {
     finality: { kind: 'depth', blocks: FINALITY },
     deployConsent: true,
     deployerKey: ISSUER,
+    signers: testSigners,
     assets: [DOLLARS],
     payments: {
       screen: () => ({ decision: 'clear', hits: [], listHash: toHex(new Uint8Array(32)) }),

@@ -113,6 +113,18 @@ export const CHAIN_PROBLEMS = {
     howToSolve:
       'Mend what the detail names (gas, a token that cannot be listed, a key with the wrong address) and start again: the deployment goes on with that step.',
   },
+  'chain/keys-not-apart': {
+    status: 409,
+    title: 'One key would play two parts in governance',
+    retry: 'never',
+    howToSolve: 'Give owner, guardian, deployer and both operators a key each, kept by different people on different machines.',
+  },
+  'chain/safe-contracts-missing': {
+    status: 409,
+    title: 'The chain does not have Safe’s contracts where every chain has them',
+    retry: 'never',
+    howToSolve: 'Have Safe 1.5.0 deployed on that chain at its canonical addresses (safe-global/safe-singleton-factory), or choose a chain that has it.',
+  },
   'chain/not-deployed': {
     status: 409,
     title: 'No contracts are deployed yet',

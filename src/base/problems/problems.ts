@@ -2,11 +2,16 @@ import { ANCHOR_PROBLEMS } from './anchor.ts';
 import { AUDIT_PROBLEMS } from './audit.ts';
 import { CHAIN_PROBLEMS } from './chain.ts';
 import { CLI_PROBLEMS } from './cli.ts';
-import { CUSTODY_PROBLEMS } from './custody.ts';
+import { CUSTODY_PROBLEMS, GOVERNANCE_PROBLEMS } from './custody.ts';
 import { HTTP_PROBLEMS } from './http.ts';
 import { LEDGER_PROBLEMS } from './ledger.ts';
+import { SESSION_PROBLEMS } from './mpc/session.ts';
+import { WIRE_PROBLEMS } from './mpc/wire.ts';
 import { MPC_KEYS_PROBLEMS } from './mpc/keys.ts';
 import { MPC_PROTOCOL_PROBLEMS } from './mpc/protocol.ts';
+import { MPC_NODE_PROBLEMS } from './mpc/node.ts';
+import { MPC_POLICY_PROBLEMS } from './mpc/policy.ts';
+import { DECISION_PROBLEMS } from './mpc/decision.ts';
 import { ORDERS_PROBLEMS } from './orders.ts';
 import { PAYMENTS_PROBLEMS } from './payments.ts';
 import { SETTLEMENT_PROBLEMS } from './settlement.ts';
@@ -42,14 +47,20 @@ export const PROBLEMS = {
   ...CHAIN_PROBLEMS,
   ...CLI_PROBLEMS,
   ...CUSTODY_PROBLEMS,
+  ...DECISION_PROBLEMS,
+  ...GOVERNANCE_PROBLEMS,
   ...HTTP_PROBLEMS,
   ...LEDGER_PROBLEMS,
   ...MPC_KEYS_PROBLEMS,
   ...MPC_PROTOCOL_PROBLEMS,
+  ...MPC_NODE_PROBLEMS,
+  ...MPC_POLICY_PROBLEMS,
   ...ORDERS_PROBLEMS,
   ...PAYMENTS_PROBLEMS,
+  ...SESSION_PROBLEMS,
   ...SETTLEMENT_PROBLEMS,
   ...STORE_PROBLEMS,
+  ...WIRE_PROBLEMS,
 } as const;
 
 export type ProblemCode = keyof typeof PROBLEMS;

@@ -6,9 +6,10 @@ import { lower } from '../client/logs.ts';
 import { createOutbox } from '../outbox/outbox.ts';
 import type { MinedReceipt, Outbox, OutboxId, TransactionFailure } from '../outbox/types.ts';
 import { checkDeployment, checkGovernance } from './check.ts';
-import { deploySteps, tokenAddress, type Step } from './steps.ts';
+import { canonicalSafeContracts } from './safe.ts';
+import { deploySteps, safeContracts, tokenAddress, type Step } from './steps.ts';
 import { recordDeployment, recordedDeployment } from './store.ts';
-import type { Deployment, DeployOptions } from './types.ts';
+import type { Deployment, DeployOptions, SafeContracts } from './types.ts';
 
 /** anvil's and Hardhat's: the only chain whose money is worth nothing by agreement. */
 const LOCAL_CHAIN = 31337n;
@@ -36,9 +37,11 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
     throw new Problem('chain/test-token-refused', `Chain ${client.chainId} is no local chain: every token needs the address of an existing one.`);
   }
   const deployer = lower(privateKeyToAddress(options.deployerKey));
+  requireKeysApart(options, deployer);
+  const shared = client.chainId === LOCAL_CHAIN ? null : await canonicalSafeContracts(client);
   const outbox = createOutbox({ database, client, relayerKey: options.deployerKey, clock: options.clock });
   try {
-    const run = new Run(options, outbox, deployer);
+    const run = new Run(options, outbox, deployer, shared);
     const deployment = await run.toTheEnd();
     await checkDeployment(client, deployment);
     await checkGovernance(client, deployment, options);
@@ -49,8 +52,16 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
   }
 }
 
+/** Two of the Safe's three keys pass an act: with one key in two places that would be one. And whoever deploys has no other part in it. */
+function requireKeysApart({ signers: { owner }, guardian, operators }: DeployOptions, deployer: Hex): void {
+  assert(operators.length === 2, 'the Safe has two operators');
+  const keys = [owner, guardian, deployer, ...operators];
+  if (new Set(keys).size !== keys.length)
+    throw new Problem('chain/keys-not-apart', 'The owner, the guardian, the deployer and the two operators are not five different addresses.', { keys });
+}
+
 /** What a deployment is for ever. Who paid for it and how much the relayer got is not part of it. */
-function parametersDigest({ client, book, signers, guardian, proposer, timelockDelayS, tokens }: DeployOptions): Hex {
+function parametersDigest({ client, book, signers, guardian, operators, timelockDelayS, tokens }: DeployOptions): Hex {
   const { poster, vault, owner } = signers;
   const listed = tokens.map(({ symbol, decimals, address, perTransaction, perDay }) => [
     symbol,
@@ -59,7 +70,7 @@ function parametersDigest({ client, book, signers, guardian, proposer, timelockD
     String(perTransaction),
     String(perDay),
   ]);
-  const text = JSON.stringify([String(client.chainId), book, poster, vault, owner, guardian, proposer ?? owner, timelockDelayS, listed]);
+  const text = JSON.stringify([String(client.chainId), book, poster, vault, owner, guardian, operators, timelockDelayS, listed]);
   return toHex(keccak_256(utf8(text)));
 }
 
@@ -67,15 +78,17 @@ class Run {
   readonly #options: DeployOptions;
   readonly #outbox: Outbox;
   readonly #deployer: Hex;
+  readonly #shared: SafeContracts | null;
   readonly #steps: readonly Step[];
   readonly #made = new Map<string, Hex>();
   #refused: TransactionFailure | undefined;
 
-  constructor(options: DeployOptions, outbox: Outbox, deployer: Hex) {
+  constructor(options: DeployOptions, outbox: Outbox, deployer: Hex, shared: SafeContracts | null) {
     this.#options = options;
     this.#outbox = outbox;
     this.#deployer = deployer;
-    this.#steps = deploySteps(options, deployer);
+    this.#shared = shared;
+    this.#steps = deploySteps(options, deployer, shared);
     // A refused step is kept as an intent: once its cause is mended, the next start goes on with it.
     outbox.rebuildWith('deploy', async (_, failure) => {
       this.#refused = failure;
@@ -88,17 +101,22 @@ class Run {
       this.#options.onProgress?.({ step: step.name, done, of: this.#steps.length });
       await this.#ask(step);
       const receipt = await this.#reach(step, ['mined', 'final']);
-      if (receipt.contractAddress) this.#made.set(step.name, receipt.contractAddress);
+      const address = this.#madeBy(step, receipt);
+      if (address) this.#made.set(step.name, address);
     }
     this.#options.onProgress?.({ step: 'finality', done: this.#steps.length, of: this.#steps.length });
     const receipts: MinedReceipt[] = [];
     for (const step of this.#steps) {
       const receipt = await this.#reach(step, ['final']);
       // A reorganisation could have made a contract elsewhere than where later steps were told that it is.
-      assert(receipt.contractAddress === (this.#made.get(step.name) ?? null), `${step.name} is not where the later steps believe it`);
+      assert(this.#madeBy(step, receipt) === this.#made.get(step.name), `${step.name} is not where the later steps believe it`);
       receipts.push(receipt);
     }
     return this.#deployment(receipts);
+  }
+
+  #madeBy(step: Step, receipt: MinedReceipt): Hex | undefined {
+    return receipt.contractAddress ?? step.at?.(this.#made);
   }
 
   #id(step: Step): OutboxId {
@@ -139,6 +157,8 @@ class Run {
     const first = receipts.reduce((earliest, receipt) => (receipt.blockNumber < earliest.blockNumber ? receipt : earliest));
     return {
       chainId: this.#options.client.chainId,
+      safe: this.#made.get('safe')!,
+      safeContracts: safeContracts(this.#shared, this.#made),
       timelock: this.#made.get('timelock')!,
       anchor: this.#made.get('anchor')!,
       vault: this.#made.get('vault')!,

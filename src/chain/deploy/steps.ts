@@ -8,7 +8,8 @@ import anchorArtifact from '../artifacts/LedgerAnchor.json' with { type: 'json' 
 import vaultArtifact from '../artifacts/SettlementVault.json' with { type: 'json' };
 import tokenArtifact from '../artifacts/TestStablecoin.json' with { type: 'json' };
 import timelockArtifact from '../artifacts/Timelock.json' with { type: 'json' };
-import type { DeployOptions, TokenWanted } from './types.ts';
+import { createSafeCall, safeAddress, SAFE_CONTRACTS, type SafePlan } from './safe.ts';
+import type { DeployOptions, SafeContracts, TokenWanted } from './types.ts';
 
 const PROPOSER_ROLE = keccak256(stringToBytes('PROPOSER_ROLE'));
 
@@ -20,17 +21,21 @@ export interface Step {
   readonly name: string;
   /** Bytes of the transaction, given what the steps before it made. */
   build(made: ReadonlyMap<string, Hex>): { readonly to: Hex | null; readonly data: Hex; readonly value?: bigint };
+  /** Where a contract is that another one makes for us; the receipt does not say. */
+  at?(made: ReadonlyMap<string, Hex>): Hex;
 }
 
-type Plan = Pick<DeployOptions, 'book' | 'signers' | 'guardian' | 'proposer' | 'timelockDelayS' | 'tokens' | 'funding'>;
+type Plan = Pick<DeployOptions, 'book' | 'signers' | 'guardian' | 'operators' | 'timelockDelayS' | 'tokens' | 'funding'>;
 
 /**
- * Every transaction of a deployment, in order. The contracts belong to the timelock from their first moment. The timelock begins without delay and with the deployer as its only proposer, so
- * that one batch of acts can list the tokens; the same batch takes the deployer's role away, gives it to the proposer and sets the delay. Until then there is no money in the vault.
+ * Every transaction of a deployment, in order. Safe's own contracts are made where the chain does not have them (`shared` null: a local one). Ours belong to the timelock from their first moment. The timelock begins without delay and with the deployer as its only proposer, so
+ * that one batch of acts can list the tokens; the same batch takes the deployer's role away, gives it to the Safe and sets the delay. Until then there is no money in the vault.
  */
-export function deploySteps(plan: Plan, deployer: Hex): Step[] {
+export function deploySteps(plan: Plan, deployer: Hex, shared: SafeContracts | null): Step[] {
   return [
     ...(plan.funding ?? []).map(({ to, wei }): Step => ({ name: `fund ${to}`, build: () => ({ to, data: '0x', value: wei }) })),
+    ...(shared ? [] : SAFE_CONTRACTS.map(({ name, bytecode }): Step => ({ name: `safe ${name}`, build: () => ({ to: null, data: bytecode }) }))),
+    safeStep(plan, shared),
     create('timelock', TIMELOCK_ABI, timelockArtifact.bytecode, () => [0n, deployer, [plan.guardian, plan.signers.owner]]),
     create('anchor', LEDGER_ANCHOR_ABI, anchorArtifact.bytecode, (made) => [of(made, 'timelock'), plan.guardian, plan.signers.poster]),
     create('vault', SETTLEMENT_VAULT_ABI, vaultArtifact.bytecode, (made) => [
@@ -44,6 +49,20 @@ export function deploySteps(plan: Plan, deployer: Hex): Step[] {
     { name: 'schedule', build: (made) => act(plan, deployer, made, 'scheduleBatch') },
     { name: 'execute', build: (made) => act(plan, deployer, made, 'executeBatch') },
   ];
+}
+
+/** Safe's contracts as they are shared on the chain, or as our own steps made them. */
+export function safeContracts(shared: SafeContracts | null, made: ReadonlyMap<string, Hex>): SafeContracts {
+  return shared ?? (Object.fromEntries(SAFE_CONTRACTS.map(({ name }) => [name, of(made, `safe ${name}`)])) as unknown as SafeContracts);
+}
+
+function safeStep(plan: Plan, shared: SafeContracts | null): Step {
+  const safe = (made: ReadonlyMap<string, Hex>): SafePlan => ({
+    owners: [plan.signers.owner, ...plan.operators],
+    book: plan.book,
+    contracts: safeContracts(shared, made),
+  });
+  return { name: 'safe', build: (made) => createSafeCall(safe(made)), at: (made) => safeAddress(safe(made)) };
 }
 
 /** Address of a token of the plan: the given one, or the one that its step made. */
@@ -92,7 +111,7 @@ function act(plan: Plan, deployer: Hex, made: ReadonlyMap<string, Hex>, function
         args: [tokenAddress(token, made), token.perTransaction, token.perDay, deployer, PROBE],
       }),
     ]),
-    [timelock, role('grantRole', plan.proposer ?? plan.signers.owner)],
+    [timelock, role('grantRole', of(made, 'safe'))],
     [timelock, role('revokeRole', deployer)],
     [timelock, encodeFunctionData({ abi: TIMELOCK_ABI, functionName: 'updateDelay', args: [BigInt(plan.timelockDelayS)] })],
   ];

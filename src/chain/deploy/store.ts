@@ -1,12 +1,14 @@
 import { fromHex, Problem, toHex, type Hex, type TimeMs } from '#base';
 import { execute, loadSql, query, type Database } from '#db';
-import type { DeployedToken, Deployment } from './types.ts';
+import type { DeployedToken, Deployment, SafeContracts } from './types.ts';
 
 const sql = loadSql(new URL('./sql/deployment.sql', import.meta.url), ['insertDeployment', 'readDeployment']);
 
 interface DeploymentRow {
   readonly chain_id: bigint;
   readonly parameters: Uint8Array;
+  readonly safe: Uint8Array | null;
+  readonly safe_contracts: SafeContracts | null;
   readonly timelock: Uint8Array;
   readonly anchor: Uint8Array;
   readonly vault: Uint8Array;
@@ -20,8 +22,12 @@ interface DeploymentRow {
 export async function recordedDeployment(database: Database): Promise<{ deployment: Deployment; parameters: Hex } | undefined> {
   const [row] = await query<DeploymentRow>(database.pool, sql.readDeployment);
   if (!row) return undefined;
+  if (!row.safe || !row.safe_contracts)
+    throw new Problem('chain/deployment-differs', 'The recorded deployment was made before there was a Safe that proposes to its timelock.');
   const deployment: Deployment = {
     chainId: row.chain_id,
+    safe: toHex(row.safe),
+    safeContracts: row.safe_contracts,
     timelock: toHex(row.timelock),
     anchor: toHex(row.anchor),
     vault: toHex(row.vault),
@@ -36,6 +42,8 @@ export async function recordDeployment(database: Database, deployment: Deploymen
   await execute(database.pool, sql.insertDeployment, [
     deployment.chainId,
     fromHex(parameters),
+    fromHex(deployment.safe),
+    JSON.stringify(deployment.safeContracts),
     fromHex(deployment.timelock),
     fromHex(deployment.anchor),
     fromHex(deployment.vault),

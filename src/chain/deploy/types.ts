@@ -26,8 +26,8 @@ export interface DeployOptions {
   readonly signers: { readonly poster: Hex; readonly vault: Hex; readonly owner: Hex };
   /** May pause and cancel. */
   readonly guardian: Hex;
-  /** Proposes acts to the timelock: the Safe. The owner's own key unless said. */
-  readonly proposer?: Hex;
+  /** Two people's keys, none of them the server's: owners of the Safe beside the group's owner key. */
+  readonly operators: readonly Hex[];
   readonly timelockDelayS: number;
   readonly tokens: readonly TokenWanted[];
   /** Wei for keys that pay gas (the relayer's): sent with the deployment. */
@@ -52,8 +52,21 @@ export interface DeployedToken {
   readonly address: Hex;
 }
 
+/** The contracts that every Safe of a chain shares. */
+export interface SafeContracts {
+  readonly singleton: Hex;
+  readonly factory: Hex;
+  readonly fallbackHandler: Hex;
+  readonly multiSend: Hex;
+  readonly multiSendCallOnly: Hex;
+}
+
 export interface Deployment {
   readonly chainId: bigint;
+  /** The only proposer of the timelock. */
+  readonly safe: Hex;
+  readonly safeContracts: SafeContracts;
+  /** Owns anchor and vault, and itself. */
   readonly timelock: Hex;
   readonly anchor: Hex;
   readonly vault: Hex;

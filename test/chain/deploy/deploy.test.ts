@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert';
 import { encodeFunctionData } from 'viem';
 import { privateKeyToAddress } from 'viem/accounts';
 import { ManualClock, Problem, type BookId, type Hex, type ProblemCode } from '#base';
-import { connectChain, deploy, readGovernance, requireDeployment, rolesOf, type ChainClient, type DeployOptions } from '#chain';
+import { connectChain, deploy, readGovernance, requireDeployment, type ChainClient, type DeployOptions } from '#chain';
 import { TIMELOCK_ABI } from '../../../src/chain/abi/timelock.ts';
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
 import { TEST_STABLECOIN_ABI } from '../../../src/chain/abi/test-stablecoin.ts';
@@ -33,6 +33,7 @@ describe('the deployment', () => {
       book: '018bcfe5-6800-7000-8000-000000000001' as BookId,
       signers: { poster: address('a1'), vault: address('a2'), owner: address('a3') },
       guardian: address('a4'),
+      operators: [address('a5'), address('a6')],
       timelockDelayS: 5,
       tokens: [
         { symbol: 'tUSD', decimals: 6, perTransaction: 10n ** 12n, perDay: 10n ** 13n },
@@ -56,9 +57,23 @@ describe('the deployment', () => {
     assert.equal(governance.anchor.poster, address('a1'));
     assert.equal(governance.timelockDelayS, 5n);
     assert.deepEqual(governance.openActs, []);
-    assert.deepEqual(await rolesOf(client, deployment.timelock, deployment.deployer, block), []);
-    assert.deepEqual(await rolesOf(client, deployment.timelock, address('a3'), block), ['PROPOSER_ROLE', 'CANCELLER_ROLE']);
-    assert.deepEqual(await rolesOf(client, deployment.timelock, address('a4'), block), ['CANCELLER_ROLE']);
+    assert.deepEqual(governance.roles, {
+      PROPOSER_ROLE: [deployment.safe],
+      CANCELLER_ROLE: [address('a3'), address('a4')],
+      EXECUTOR_ROLE: [address('00')],
+      DEFAULT_ADMIN_ROLE: [deployment.timelock],
+    });
+    assert.deepEqual(governance.safe, {
+      version: '1.5.0',
+      singleton: deployment.safeContracts.singleton,
+      owners: [address('a3'), address('a5'), address('a6')],
+      threshold: 2n,
+      nonce: 0n,
+      modules: [],
+      guard: address('00'),
+      moduleGuard: address('00'),
+      fallbackHandler: deployment.safeContracts.fallbackHandler,
+    });
     assert.equal(await client.read('funds', (viem) => viem.getBalance({ address: RELAYER })), 10n ** 18n);
     const nonce = await client.read('nonce', (viem) => viem.getTransactionCount({ address: deployment.deployer }));
     assert.deepEqual(await deploy({ ...options, consent: false }), deployment);
@@ -67,15 +82,38 @@ describe('the deployment', () => {
   });
 
   it('leaves a timelock that shows what is proposed and not yet done', async () => {
-    const owner = privateKeyToAddress(devKey(3)).toLowerCase() as Hex;
-    const deployment = await deploy({ ...options, signers: { ...options.signers, owner } });
+    const deployment = await deploy(options);
+    const { timelock } = deployment;
     const zero: Hex = `0x${'00'.repeat(32)}`;
-    const data = encodeFunctionData({ abi: TIMELOCK_ABI, functionName: 'schedule', args: [deployment.vault, 0n, '0x', zero, zero, 5n] });
-    await chain.request('eth_sendTransaction', { from: owner, to: deployment.timelock, data });
-    await chain.mine();
-    assert.equal((await readGovernance(client, deployment, (await client.head()).number)).openActs.length, 1);
+    const schedule = encodeFunctionData({ abi: TIMELOCK_ABI, functionName: 'schedule', args: [deployment.vault, 0n, '0x', zero, zero, 5n] });
+    const open = async () => (await readGovernance(client, deployment, (await client.head()).number)).openActs;
+    const send = async (from: Hex, data: Hex) => {
+      await chain.request('anvil_impersonateAccount', from);
+      await chain.request('anvil_setBalance', from, '0xde0b6b3a7640000');
+      await chain.request('eth_sendTransaction', { from, to: timelock, data });
+      await chain.mine();
+    };
+    await send(deployment.safe, schedule);
+    const [act] = await open();
+    assert.ok(act);
+    await send(address('a3'), encodeFunctionData({ abi: TIMELOCK_ABI, functionName: 'cancel', args: [act] }));
+    assert.deepEqual(await open(), []);
+    await send(deployment.safe, schedule);
+    assert.deepEqual(await open(), [act], 'what was cancelled is open again when it is proposed again');
     const sooner = encodeFunctionData({ abi: TIMELOCK_ABI, functionName: 'schedule', args: [deployment.anchor, 0n, '0x', zero, zero, 4n] });
-    await assert.rejects(chain.request('eth_call', { from: owner, to: deployment.timelock, data: sooner }), /revert/, 'the delay holds');
+    await assert.rejects(chain.request('eth_call', { from: deployment.safe, to: timelock, data: sooner }), /revert/, 'the delay holds');
+  });
+
+  it('gives no key two parts', async () => {
+    for (const twice of [
+      { operators: [address('a5'), address('a5')] },
+      { operators: [address('a3'), address('a5')] },
+      { operators: [address('a4'), address('a5')] },
+      { guardian: address('a3') },
+      { guardian: privateKeyToAddress(DEPLOYER).toLowerCase() as Hex },
+    ])
+      await assert.rejects(deploy({ ...options, ...twice }), refusal('chain/keys-not-apart'));
+    assert.equal((await client.head()).number, 0n);
   });
 
   it('sends nothing without being asked, and no test token to a real chain', async () => {
@@ -96,7 +134,7 @@ describe('the deployment', () => {
         }
       },
     });
-    for (let tries = 0; tries < 30; tries++) {
+    for (let tries = 0; tries < 40; tries++) {
       const ended = await deploy(dying()).catch((error: Error) => error);
       if (!(ended instanceof Error)) break;
       assert.match(ended.message, /^killed at/);
@@ -124,11 +162,12 @@ describe('the deployment', () => {
   });
 
   it('refuses other parameters than it was begun or made with', async () => {
-    const killed = { ...options, onProgress: ({ done }: { done: number }) => assert.ok(done < 4) };
+    const killed = { ...options, onProgress: ({ done }: { done: number }) => assert.ok(done < 9) };
     await assert.rejects(deploy(killed));
     await assert.rejects(deploy({ ...options, guardian: address('bb') }), refusal('chain/deployment-differs'));
     await deploy(options);
     await assert.rejects(deploy({ ...options, timelockDelayS: 6 }), refusal('chain/deployment-differs'));
+    await assert.rejects(deploy({ ...options, operators: [address('a5'), address('a7')] }), refusal('chain/deployment-differs'));
   });
 
   it('tells a refused step, and goes on with it once its cause is mended', async () => {

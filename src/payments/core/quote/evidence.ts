@@ -1,4 +1,5 @@
 import { Problem, type TimeMs } from '#base';
+import { minorUnits } from '../currencies.ts';
 import { price, type Price, type PriceRates, type QuoteAsset } from './price.ts';
 import type { AppliedTariff, FeeSchedule } from './tariff.ts';
 
@@ -80,10 +81,13 @@ function requireReadable(evidence: QuoteEvidence): void {
     decimals.every((count) => Number.isInteger(count) && count >= 0 && count <= 38) &&
     points.every((bps) => Number.isInteger(bps) && bps >= 0 && bps <= 10_000) &&
     amounts.every((amount) => typeof amount === 'string' && MINOR_AMOUNT.test(amount)) &&
-    [evidence.rates?.instructed, evidence.rates?.payer, evidence.rates?.payee].every((rate) => typeof rate === 'string') &&
+    [evidence.rates?.instructed, evidence.rates?.payer, evidence.rates?.payee, evidence.tariff?.currency].every((text) => typeof text === 'string') &&
     typeof evidence.price === 'object' &&
     evidence.price !== null;
   if (!readable) throw new Problem('payments/bad-quote', 'The quote’s evidence lacks a figure or has one out of range.');
+  // With other decimals than the currency's own all figures would still agree with each other, and 100.00 be priced as 10000.
+  const { currency, decimals: used } = evidence.instructed;
+  if (used !== minorUnits(currency)) throw new Problem('payments/bad-quote', `The quote counts its currency with ${used} decimals, which ISO 4217 does not.`);
 }
 
 /** The price that follows from the inputs shown in the evidence. Throws `payments/bad-quote` or `payments/bad-rates` where they cannot be read. */

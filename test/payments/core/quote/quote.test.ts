@@ -206,7 +206,15 @@ describe('a quote', () => {
 
   it('evidence with a figure out of range is refused, not computed', () => {
     const { evidence } = quote(base);
-    for (const bad of [{ instructed: { ...evidence.instructed, decimals: 1e9 } }, { tariff: { ...evidence.tariff, spreadBps: -1 } }, { price: undefined }]) {
+    for (const bad of [
+      { instructed: { ...evidence.instructed, decimals: 1e9 } },
+      // All figures agree with each other, and the order's 100.00 is priced as 10000.
+      { instructed: { ...evidence.instructed, decimals: 0 } },
+      { instructed: { ...evidence.instructed, currency: 'XXX' } },
+      { tariff: { ...evidence.tariff, currency: undefined } },
+      { tariff: { ...evidence.tariff, spreadBps: -1 } },
+      { price: undefined },
+    ]) {
       assert.throws(() => quoteContradictions({ ...evidence, ...bad } as QuoteEvidence), /payments\/bad-quote/);
     }
   });

@@ -4,8 +4,9 @@ import { chmod, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Problem, type Hex, type ProblemCode } from '#base';
-import { openDevelopmentCustody, signatureOf, type Custody } from '#custody';
+import { signatureOf, type Custody } from '#custody';
 import { intentDigest, isSignatureBy, ROLES, type AnchorIntent } from '#custody/intents';
+import { openTestCustody } from '../support/custody.ts';
 
 const INTENT: AnchorIntent = {
   kind: 'anchor',
@@ -20,24 +21,14 @@ function problem(code: ProblemCode) {
   return (error: unknown) => error instanceof Problem && error.code === code;
 }
 
-describe('custody with development keys', () => {
+describe('whoever asks custody for a signature', () => {
   let folder: string;
-  const open = (): Promise<Custody> => openDevelopmentCustody({ folder: join(folder, 'custody'), chainId: 31337n, random: (n) => randomBytes(n) });
+  const open = (): Promise<Custody> => openTestCustody(join(folder, 'custody'), (n) => randomBytes(n));
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'cairn-custody-'));
   });
   afterEach(() => rm(folder, { recursive: true }));
-
-  it('refuses any chain but the local one before it makes a key', async () => {
-    for (const chainId of [1n, 11155111n, 0n]) {
-      await assert.rejects(
-        openDevelopmentCustody({ folder: join(folder, 'custody'), chainId, random: (n) => randomBytes(n) }),
-        problem('custody/not-a-local-chain'),
-      );
-    }
-    assert.deepEqual(await readdir(folder), []);
-  });
 
   it('keeps three keys, each for its owner alone, over restarts', async () => {
     const addresses = async (custody: Custody): Promise<Hex[]> => Promise.all(ROLES.map((role) => custody.address(role)));
@@ -99,9 +90,9 @@ describe('custody with development keys', () => {
 /** The custody as a plain object, for tests that replace one of its answers. */
 function pass(custody: Custody): Custody {
   return {
-    kind: custody.kind,
     address: (role) => custody.address(role),
     requestSignature: (role, intent) => custody.requestSignature(role, intent),
     outcome: (id) => custody.outcome(id),
+    health: () => custody.health(),
   };
 }

@@ -1,36 +1,30 @@
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { keccak_256 } from '@noble/hashes/sha3.js';
+import { join } from 'node:path';
 import { assert, concat, derivedId, Problem, utf8, type Hex, type RandomBytes } from '#base';
-import { addressOf, fromRecovered, intentDigest, isSignatureBy, roleOf, ROLES, type Intent, type Role } from './intents.ts';
-import { loadOrCreateKey } from './keyStore.ts';
-import type { Custody, Outcome, SignatureRequestId } from './types.ts';
+import { loadOrCreateKey, type Custody, type Outcome, type SignatureRequestId } from '#custody';
+import { addressOf, fromRecovered, intentDigest, isSignatureBy, roleOf, ROLES, type Intent, type Role } from '#custody/intents';
+import type { OpenSigners } from '#main';
 
-/** The only chain a development key signs for: the local one. */
+/** The only chain that a test's key signs for: the local one. */
 const LOCAL_CHAIN_ID = 31337n;
 
-export interface DevelopmentCustodyOptions {
-  /** Folder of the three key files; made if absent. */
-  readonly folder: string;
-  /** Of the chain the process is connected to. */
-  readonly chainId: bigint;
-  readonly random: RandomBytes;
-}
-
-/** One local key a role behind the door of the signer nodes. custody/not-a-local-chain on any chain but 31337. */
-export async function openDevelopmentCustody({ folder, chainId, random }: DevelopmentCustodyOptions): Promise<Custody> {
-  requireLocalChain(chainId);
+/** One local key a role behind the door of the signer nodes: for tests that are about something else, where three processes would be too dear. `folder` holds the key files. */
+export async function openTestCustody(folder: string, random: RandomBytes): Promise<Custody> {
   const keys = new Map<Role, Uint8Array>();
   for (const role of ROLES) keys.set(role, await loadOrCreateKey(folder, role, random));
-  return new DevelopmentCustody(keys);
+  return new TestCustody(keys);
 }
 
-/** custody/not-a-local-chain on any chain but 31337: asked before anything is made for a chain that no key of ours signs for. */
-export function requireLocalChain(chainId: bigint): void {
-  if (chainId !== LOCAL_CHAIN_ID) throw new Problem('custody/not-a-local-chain', `Chain ${chainId} is not the local chain ${LOCAL_CHAIN_ID}.`);
-}
+/** In the place of a platform's signer nodes. */
+export const testSigners: OpenSigners = async ({ stateDir, random }) => ({
+  custody: await openTestCustody(join(stateDir, 'keys'), random),
+  appoint: async () => undefined,
+  pids: () => [],
+  stop: async () => undefined,
+});
 
-class DevelopmentCustody implements Custody {
-  readonly kind = 'development';
+class TestCustody implements Custody {
   readonly #keys: ReadonlyMap<Role, Uint8Array>;
   /** Forgotten with the process: whoever waits asks again and finds the same request. */
   readonly #outcomes = new Map<SignatureRequestId, Outcome>();
@@ -57,6 +51,10 @@ class DevelopmentCustody implements Custody {
     const outcome = this.#outcomes.get(id);
     if (!outcome) throw new Problem('custody/unknown-request', `Nobody asked for signature ${id} since this process started.`);
     return outcome;
+  }
+
+  async health(): Promise<{ readonly ok: boolean; readonly detail: string }> {
+    return { ok: true, detail: 'keys of a test' };
   }
 
   #judge(role: Role, intent: Intent, digest: Uint8Array): Outcome {

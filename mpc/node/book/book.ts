@@ -1,0 +1,6 @@
+/** The door of a signer's book: its own copy of the records, and whether it would sign an intent because of them. */
+export type { ChainOptions } from './chain/endpoints.ts';
+export * from './core/types.ts';
+export { RULES, type Refusal, type Rule } from './core/rules.ts';
+export { openNodeBook, type NodeBook, type NodeBookOptions } from './nodeBook.ts';
+export { readMerchants, readRateBands } from './registry.ts';

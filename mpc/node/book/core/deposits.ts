@@ -1,0 +1,165 @@
+import { keccak_256 } from '@noble/hashes/sha3.js';
+import {
+  concat,
+  derivedId,
+  fromHex,
+  isHex,
+  NIL_UUID,
+  toHex,
+  uintBytes,
+  utf8,
+  uuidBytes,
+  uuidFromBytes,
+  type AccountId,
+  type BookId,
+  type Hex,
+  type MerchantId,
+  type TransferId,
+} from '#base';
+import { chartAccount, TRANSFER_CODES, type State, type TransferRecord } from '#ledger/core';
+import type { Authority } from './authority.ts';
+import { readEvidence, tokenOfAsset } from './evidence.ts';
+
+/** "This much of this token came from there": what a record says of the chain, and what the chain says itself. */
+export interface DepositFact {
+  readonly token: Hex;
+  readonly from: Hex;
+  readonly amount: bigint;
+  /** 32 bytes; null for a plain transfer. */
+  readonly reference: Hex | null;
+}
+
+export interface DepositClaim {
+  readonly transaction: Hex;
+  readonly logIndex: number;
+  /** Where the record says that it was mined. */
+  readonly block: bigint;
+  readonly fact: DepositFact;
+}
+
+/** A log of a receipt, hexadecimal in lower case. */
+export interface ReceiptLog {
+  readonly address: Hex;
+  readonly topics: readonly Hex[];
+  readonly data: Hex;
+  readonly logIndex: number;
+}
+
+const DEPOSIT = { transactionHash: 'string', from: 'string', token: 'string', amount: 'string', blockNumber: 'string', logIndex: 'number' } as const;
+
+function topic(signature: string): Hex {
+  return toHex(keccak_256(utf8(signature)));
+}
+
+const TRANSFER = topic('Transfer(address,address,uint256)');
+const DEPOSITED = topic('Deposited(bytes32,address,address,uint256)');
+const TOKEN_LISTED = topic('TokenListed(address,uint96,uint96)');
+
+/** keccak("cairn.deposit" || chainId u64 || transaction 32 || log index u32): what the ids of its credit follow from (docs/formats.md). */
+function depositDigest(chainId: bigint, { transaction, logIndex }: DepositClaim): Uint8Array {
+  return keccak_256(concat(utf8('cairn.deposit'), uintBytes(chainId, 8), fromHex(transaction), uintBytes(logIndex, 4)));
+}
+
+/**
+ * What a transfer out of the vault’s account claims about the chain, if its id, its code and whom it credits follow from that; a sentence where they do not.
+ * `authority` is as of this record: who was known then.
+ */
+export function claimOf(book: BookId, chainId: bigint, authority: Authority, state: State, record: TransferRecord): DepositClaim | string {
+  const json = record.fields?.deposit;
+  const said = readEvidence(json, DEPOSIT);
+  if (typeof said === 'string') return `its deposit ${said}`;
+  const { transactionHash: transaction, from, token, logIndex } = said;
+  const { reference = null } = JSON.parse(json!) as { readonly reference?: unknown };
+  const isWhole = isHex(transaction, 32) && isHex(from, 20) && isHex(token, 20) && Number.isInteger(logIndex) && logIndex >= 0 && logIndex < 2 ** 32;
+  const isCounted = /^(0|[1-9]\d{0,38})$/.test(said.amount) && /^(0|[1-9]\d{0,18})$/.test(said.blockNumber);
+  if (!isWhole || !isCounted || !(reference === null || (typeof reference === 'string' && isHex(reference, 32)))) return 'its deposit is none of any chain';
+  const claim: DepositClaim = { transaction, logIndex, block: BigInt(said.blockNumber), fact: { token, from, amount: BigInt(said.amount), reference } };
+  if (claim.fact.amount !== record.amount || tokenOfAsset(state, chainId, record.asset) !== token) return 'its deposit is of another amount or token';
+  return wrongCredit(book, chainId, authority, record, claim) ?? claim;
+}
+
+/** A reference counts because the payer signed it, a plain transfer because its wallet was registered by then; all else waits in suspense. */
+function wrongCredit(book: BookId, chainId: bigint, authority: Authority, record: TransferRecord, claim: DepositClaim): string | null {
+  const { from, reference } = claim.fact;
+  const digest = depositDigest(chainId, claim);
+  const isParked = record.id === derivedId<TransferId>(keccak_256(concat(utf8('cairn.deposit.suspense'), digest)));
+  if (record.id !== derivedId<TransferId>(digest) && !isParked) return 'its id does not follow from its deposit';
+  const suspense = chartAccount(book, 'suspense', record.asset);
+  const liquidity = reference === toHex(concat(uuidBytes(book), new Uint8Array(16)));
+  const merchant = reference === null ? authority.ownerOf(from) : merchantOf(reference);
+  const owner: { readonly account: AccountId; readonly code: number } = isParked
+    ? { account: suspense, code: TRANSFER_CODES.suspense }
+    : liquidity
+      ? { account: chartAccount(book, 'fxPosition', record.asset), code: TRANSFER_CODES.liquidity }
+      : merchant !== null && authority.hasMerchant(merchant)
+        ? { account: chartAccount(book, 'merchant', record.asset, merchant), code: TRANSFER_CODES.deposit }
+        : { account: suspense, code: TRANSFER_CODES.suspense };
+  if (record.credit !== owner.account || record.code !== owner.code) return `its deposit belongs to account ${owner.account}`;
+  return record.flags === 0 && record.debit === chartAccount(book, 'vault', record.asset) ? null : 'it does not debit the vault';
+}
+
+function merchantOf(reference: Hex): MerchantId | null {
+  if (!reference.endsWith('0'.repeat(32))) return null;
+  const merchant = uuidFromBytes<MerchantId>(fromHex(reference).slice(0, 16));
+  return merchant === NIL_UUID ? null : merchant;
+}
+
+export function sameFact(a: DepositFact, b: DepositFact): boolean {
+  return a.token === b.token && a.from === b.from && a.amount === b.amount && a.reference === b.reference;
+}
+
+/**
+ * The deposit that the log at `logIndex` of a whole transaction is, or null where it is none: a transfer to the vault, with the reference of the vault’s own log about
+ * it. Each `Deposited` takes the nearest transfer before it of the same token, payer and amount that none took; a listing takes its probe.
+ */
+export function depositAt(vault: Hex, logs: readonly ReceiptLog[], logIndex: number): DepositFact | null {
+  const incoming: { readonly log: ReceiptLog; readonly fact: DepositFact; reference: Hex | null; isProbe: boolean }[] = [];
+  const ordered = [...logs].sort((a, b) => a.logIndex - b.logIndex);
+  for (const log of ordered) {
+    const [kind, first = '0x', second = '0x', third = '0x'] = log.topics;
+    if (
+      kind === TRANSFER &&
+      log.topics.length === 3 &&
+      addressIn(second) === vault &&
+      addressIn(first) !== vault &&
+      log.address !== vault &&
+      isHex(log.data, 32)
+    ) {
+      incoming.push({ log, fact: { token: log.address, from: addressIn(first), amount: BigInt(log.data), reference: null }, reference: null, isProbe: false });
+    } else if (kind === DEPOSITED && log.address === vault) {
+      const match = incoming.findLast(
+        ({ fact, reference }) =>
+          reference === null && fact.token === addressIn(second) && fact.from === addressIn(third) && isHex(log.data, 32) && fact.amount === BigInt(log.data),
+      );
+      if (match) match.reference = first;
+    } else if (kind === TOKEN_LISTED && log.address === vault) {
+      takeProbe(vault, addressIn(first), ordered, log.logIndex, incoming);
+    }
+  }
+  const found = incoming.find(({ log }) => log.logIndex === logIndex);
+  return !found || found.isProbe || found.fact.amount === 0n ? null : { ...found.fact, reference: found.reference };
+}
+
+function takeProbe(
+  vault: Hex,
+  token: Hex,
+  logs: readonly ReceiptLog[],
+  listedAt: number,
+  incoming: readonly { readonly log: ReceiptLog; readonly fact: DepositFact; isProbe: boolean }[],
+): void {
+  const back = logs.findLast(
+    ({ address, topics, data, logIndex }) =>
+      logIndex < listedAt && isHex(data, 32) && address === token && topics[0] === TRANSFER && addressIn(topics[1] ?? '0x') === vault,
+  );
+  const probe =
+    back &&
+    incoming.findLast(
+      ({ log, fact }) =>
+        log.logIndex < back.logIndex && log.address === token && fact.from === addressIn(back.topics[2] ?? '0x') && fact.amount === BigInt(back.data),
+    );
+  if (probe) probe.isProbe = true;
+}
+
+function addressIn(word: Hex): Hex {
+  return `0x${word.slice(-40)}`;
+}

@@ -1,0 +1,309 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fromHex, Problem, toHex, utf8, type Clock, type Hex, type RandomBytes } from '#base';
+import type { Role } from '#custody/intents';
+import { contextOf, encodeRecord, publicPart, sealBackup, type Context, type Effect, type KeyRecord, type PartyId } from '#mpc/protocol';
+import type { AuditLog } from '../audit/audit.ts';
+import { sha256 } from '../heads/heads.ts';
+import { policyHash } from '../policy/policy.ts';
+import { epochDataOf, epochDataToJson, type Conversations, type Key, type KeyRing, type Signer } from '../session/session.ts';
+import type { EpochRef, NewPair, NodeStore } from '../store/store.ts';
+import { DEALING_ROUNDS, generateKey, refreshShares } from './dealing.ts';
+import type { EpochSwitch } from './epochs.ts';
+import { keyIdOf } from './keyId.ts';
+import { identitiesOf, partiesOf, type Group } from './peers.ts';
+import type { Meeting, Met, Rendezvous } from './rendezvous.ts';
+import { SETUP_ROUNDS, setUpPair } from './setup.ts';
+import { Talk, type Evidence } from './talk.ts';
+
+export interface CeremonyTimeouts {
+  /** Until all nodes were told by their operators. */
+  readonly gatheringMs: number;
+  /** For one round, with the arithmetic of the slowest node in it. */
+  readonly roundMs: number;
+}
+
+export const CEREMONY_TIMEOUTS: CeremonyTimeouts = { gatheringMs: 600_000, roundMs: 60_000 };
+
+export interface CeremoniesOptions {
+  readonly group: Group;
+  readonly store: NodeStore;
+  readonly audit: AuditLog;
+  readonly ring: KeyRing;
+  readonly signer: Signer;
+  readonly conversations: Conversations;
+  readonly rendezvous: Rendezvous;
+  readonly epochs: EpochSwitch;
+  /** A test signature that this node asks the others of a set for. */
+  readonly selfTest: (key: Key, S: readonly PartyId[]) => Promise<void>;
+  readonly timeouts: CeremonyTimeouts;
+  /** This node's own X25519 recovery key, to which a backup of every new share is sealed; without one there is no backup. */
+  readonly recoveryKey: Uint8Array | undefined;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  /** A ceremony ended by what an operator has to hear of (digest 12: count, alarm and all that is worse). */
+  readonly onAlarm: (problem: Problem) => void;
+  /** Signed messages that somebody may be shown, when a ceremony ended by somebody's fault. */
+  readonly onEvidence: (id: Hex, evidence: readonly Evidence[]) => Promise<void>;
+}
+
+/** Tells how far a ceremony is, in sentences for its transcript. */
+export type Tell = (step: string) => void;
+
+/** Two poisonings by one peer within so long ban it: it is reshared out, not set up again (digest 12). */
+const BAN_WINDOW_MS = 30 * 86_400_000;
+const BAN_AFTER = 2;
+/** A peer that repaired and crashed may be ahead by some set-ups of the pair; by so many nobody is who does not want to use up their numbers. */
+const MOST_GENERATIONS_AHEAD = 1_024;
+const SETTLE_MS = 3_000;
+/** An epoch that a crash left PENDING is finished or, after so many tries, nobody else has it. */
+const FINISH_TRIES = 12;
+/** Stands where a check stands that a peer failed: it was the operator who gave up the pair, and it counts against nobody. */
+const BY_OPERATOR = 'operator';
+
+/** Everything that changes keys: generation, refresh, and a pair's new set-up. One at a time; each is told to every node by its own operator. */
+export class Ceremonies {
+  readonly #options: CeremoniesOptions;
+  #last: Promise<unknown> = Promise.resolve();
+  /** How often `finish` has tried, by epoch. */
+  readonly #tries = new Map<Hex, number>();
+
+  constructor(options: CeremoniesOptions) {
+    this.#options = options;
+  }
+
+  /** Digest section 3. node/wrong-state where the role has a key already, session/generation-unfinished where one waits for the confirmations of all. */
+  generate(role: Role, tell: Tell): Promise<Key> {
+    return this.#alone(async () => {
+      const { group, ring, random, epochs } = this.#options;
+      const n = group.peers.size + 1;
+      const keyId = keyIdOf({ role, t: group.threshold, identities: identitiesOf(group) });
+      // By the role, not by the key id: after a restore the identities are others, so the id is, and a role with two keys would sign by whichever had the higher number.
+      const ofRole = ring.epochs().filter((record) => epochDataOf(record).role === role);
+      if (ofRole.some(({ status }) => status !== 'PENDING')) throw new Problem('node/wrong-state', `There is a key as ${role} already.`, { role });
+      const confirmed = ofRole.find((record) => record.confirmed !== undefined);
+      if (confirmed) {
+        // Dropping it is not this node's to do alone: at another node it may be in use, and funded (10.3).
+        const facts = { role, keyId: confirmed.keyId, epochId: confirmed.epochId };
+        throw new Problem('session/generation-unfinished', `This node has confirmed a key as ${role}, and waits for the confirmations of all.`, facts);
+      }
+      for (const attempt of new Set(ofRole.map((record) => record.keyId))) await this.#dropUnconfirmed(attempt);
+      const named = toHex(keyId);
+      const numbers = { atLeast: 1, atMost: epochs.lastNumber(named) };
+      const met = await this.#meet({ kind: 'generate', role, keyId: named }, [...group.peers.keys()], numbers, tell);
+      tell(`generating the ${role} key: commit, open, prove`);
+      const record = await this.#talk(`${met.id} deal`, [...group.peers.keys()], DEALING_ROUNDS, (talk) =>
+        generateKey({ keyId, own: group.own, n, t: group.threshold, identities: identitiesOf(group) }, talk, random),
+      );
+      return this.#introduce(met, role, record, tell);
+    });
+  }
+
+  /** Digest section 10: new shares of the same key, then the two-phase switch. */
+  refresh(role: Role, tell: Tell): Promise<Key> {
+    return this.#alone(async () => {
+      const { group, ring, random, epochs } = this.#options;
+      await this.#settle();
+      const { record, ref } = ring.current(role);
+      await this.#dropUnconfirmed(ref.keyId);
+      const numbers = { atLeast: epochs.nextNumber(ref.keyId), atMost: epochs.lastNumber(ref.keyId) };
+      const met = await this.#meet({ kind: 'refresh', role, ...ref }, [...group.peers.keys()], numbers, tell);
+      tell(`dealing new shares of the ${role} key for epoch ${met.number}`);
+      // A copy: the bundle of an attempt that outranks this epoch may come meanwhile, and erases the share.
+      const mine = { ...record, share: Uint8Array.from(record.share) };
+      const dealt = this.#talk(`${met.id} deal`, [...group.peers.keys()], DEALING_ROUNDS, (talk) => refreshShares(mine, met.number, talk, random));
+      const next = await dealt.finally(() => mine.share.fill(0));
+      return this.#introduce(met, role, next, tell);
+    });
+  }
+
+  /** Digest 12, "Recovery": the whole of section 4 for one pair, after its operators approved. The peer's operator says the same there. */
+  repair(role: Role, peer: PartyId, approvedBy: string, tell: Tell): Promise<void> {
+    return this.#alone(async () => {
+      const { store, ring, group, selfTest, clock } = this.#options;
+      const key = ring.active(role);
+      const recent = store.poisonings.filter(
+        (poisoning) => poisoning.peer === peer && poisoning.check !== BY_OPERATOR && clock.nowMs() - poisoning.atMs < BAN_WINDOW_MS,
+      );
+      if (recent.length >= BAN_AFTER)
+        throw new Problem('session/pair-unusable', `Party ${peer} has poisoned this pair ${recent.length} times within 30 days: reshare it out.`, { peer });
+      const before = store.epoch(key.ref).pairs.get(peer);
+      const met = await this.#meet(
+        { kind: 'repair', role, ...key.ref, pair: [group.own, peer].sort((a, b) => a - b) },
+        [peer],
+        { atLeast: (before?.generation ?? 0) + 1, atMost: (before?.generation ?? 0) + MOST_GENERATIONS_AHEAD },
+        tell,
+      );
+      // Whoever was said to have cheated has noticed nothing: its half goes now, by its operator's word, because POISON retires both directions.
+      if (before?.status === 'ACTIVE') await this.#retire(key, peer, before.generation);
+      // Nor does a session that still has it go on: a check that it failed now would be written down against the set-up that comes next.
+      key.wipe(peer);
+      tell(`setting up the pair with party ${peer} anew, generation ${met.number}`);
+      const pair = await this.#setUp(met, key.ctx, peer, met.number);
+      await store.putPair(key.ref, pair, approvedBy, clock.nowMs());
+      pair.secrets.fill(0);
+      key.pairs.heal(peer);
+      await this.#talk(`${met.id} ready`, [peer], 1, (talk) => talk.all(0, utf8('ready')));
+      // With t = 2 the pair itself; with more, others stand by, who take part because they are asked to.
+      const S = signerSetsOf(group).find((set) => set.includes(group.own) && set.includes(peer))!;
+      tell(`test signature of ${S.join(' and ')}`);
+      await selfTest(key, S);
+      await store.activatePair(key.ref, peer, clock.nowMs());
+      this.#note({ kind: 'repair', role, peer, generation: met.number, approvedBy });
+      tell(`the pair with party ${peer} signs again`);
+    });
+  }
+
+  async #retire({ ref }: Key, peer: PartyId, generation: number): Promise<void> {
+    const { audit, store, clock } = this.#options;
+    const sid: Hex = `0x${'00'.repeat(32)}`;
+    const atMs = clock.nowMs();
+    const head = await audit.append({ kind: 'poisoned', atMs, data: { ...ref, peer, generation, sid, check: BY_OPERATOR } });
+    await store.poison({ ...ref, peer, generation, sid, check: BY_OPERATOR, audit: head, atMs });
+  }
+
+  /**
+   * Goes on with what a crash left PENDING: every signer set with this node in it makes its test signature, asked for by this node alone, and then it confirms. What nobody else has any more is
+   * dropped when the next ceremony of the key begins.
+   */
+  finish(): Promise<void> {
+    return this.#alone(async () => {
+      const { ring, epochs, selfTest, group } = this.#options;
+      const left = ring
+        .epochs()
+        .filter(({ status, confirmed, epochId }) => status === 'PENDING' && confirmed === undefined && (this.#tries.get(epochId) ?? 0) < FINISH_TRIES);
+      for (const stored of left) {
+        this.#tries.set(stored.epochId, (this.#tries.get(stored.epochId) ?? 0) + 1);
+        const key = ring.at(stored);
+        const sets = signerSetsOf(group).filter((S) => S.includes(group.own));
+        if (!epochs.isWaiting(key.record)) await epochs.prepared(publicPart(key.record), group.own, sets);
+        for (const S of sets) {
+          await selfTest(key, S);
+          await epochs.tested(stored.keyId, key.record.epochId, S);
+        }
+        await epochs.confirm(key.record);
+      }
+    });
+  }
+
+  /** An attempt that this node has not confirmed is nobody's but its own to keep (digest 10.3). */
+  async #dropUnconfirmed(keyId: string): Promise<void> {
+    const { ring, store, epochs, clock } = this.#options;
+    for (const stored of ring.epochs().filter((record) => record.keyId === keyId && record.status === 'PENDING' && record.confirmed === undefined)) {
+      await epochs.drop(keyId, ring.at(stored).record.epochId);
+      await store.dropUnconfirmed(stored, clock.nowMs());
+    }
+  }
+
+  /** From a record in memory to a key that signs: every pair set up, PENDING on the disk, tested by every signer set, confirmed by all. */
+  async #introduce(met: Met, role: Role, record: KeyRecord, tell: Tell): Promise<Key> {
+    const { group, store, epochs, signer, ring, random, recoveryKey, clock } = this.#options;
+    const peers = [...group.peers.keys()];
+    tell(`setting up ${peers.length} pairs`);
+    const pairs = await Promise.all(peers.map((peer) => this.#setUp(met, contextOf(record), peer, 1)));
+
+    const ref: EpochRef = { keyId: toHex(record.keyId), epochId: toHex(record.epochId) };
+    const backup = recoveryKey && sealBackup(record, fromHex(policyHash(store.policy.inForce)), recoveryKey, random);
+    const share = encodeRecord(record);
+    const data = epochDataToJson({ role, epoch: record });
+    await store.putPending({ ...ref, epoch: record.epoch, parties: partiesOf(group), data, share, pairs, ...(backup ? { backup } : {}) }, clock.nowMs());
+    // From here on the share is the store's and the ring's.
+    for (const secret of [share, record.share, ...pairs.map(({ secrets }) => secrets)]) secret.fill(0);
+    const sets = signerSetsOf(group).filter((S) => S.includes(group.own));
+    await epochs.prepared(publicPart(record), group.own, sets);
+    tell('share, pairs and backup are on the disk as PENDING');
+
+    await this.#talk(`${met.id} pending`, peers, 1, (talk) => talk.all(0, utf8('pending')));
+    const key = ring.at(ref);
+    for (const S of sets) {
+      tell(`test signature of ${S.join(' and ')}`);
+      await signer.test(key, S, sha256(utf8(`cairn/ceremony-test/v1\n${met.id}\n${S.join()}`)));
+      await epochs.tested(ref.keyId, record.epochId, S);
+    }
+    await epochs.confirm(record);
+    this.#note({ kind: record.origin, role, ...ref, epoch: record.epoch, address: key.address });
+    tell('confirmed; it signs when all confirmations are here');
+    await this.#promoted(ref);
+    tell(`the ${role} key is ${key.address}, epoch ${record.epoch}`);
+    return key;
+  }
+
+  /** What this node has confirmed may be in use at its peers already: it asks for the bundle before it says which epoch is to be refreshed. A peer that withholds it is waited for no longer than this. */
+  async #settle(): Promise<void> {
+    const { epochs } = this.#options;
+    for (let waitedMs = 0; epochs.isWaitingForAny() && waitedMs < SETTLE_MS; waitedMs += SETTLE_MS / 10) {
+      await epochs.resume();
+      await sleep(SETTLE_MS / 10);
+    }
+  }
+
+  async #promoted(ref: EpochRef): Promise<void> {
+    const { store, epochs, timeouts } = this.#options;
+    const startedMs = performance.now();
+    for (let waitMs = 5; store.epoch(ref).status === 'PENDING'; waitMs = Math.min(waitMs * 2, 500)) {
+      if (performance.now() - startedMs > timeouts.roundMs)
+        throw new Problem('session/ceremony-failed', 'Not all confirmations came. Both epochs are kept, and it goes on by itself when they do.', { ...ref });
+      await sleep(waitMs);
+      if (waitMs >= 500) await epochs.resume();
+    }
+  }
+
+  #setUp({ id }: Met, ctx: Context, peer: PartyId, generation: number): Promise<NewPair> {
+    const { own } = this.#options.group;
+    const name = [own, peer].sort((a, b) => a - b).join('-');
+    return this.#talk(`${id} setup ${name}`, [peer], SETUP_ROUNDS, (talk) => setUpPair({ ctx, own, peer, generation }, talk));
+  }
+
+  async #meet(facts: Readonly<Record<string, unknown>>, peers: readonly PartyId[], numbers: Pick<Meeting, 'atLeast' | 'atMost'>, tell: Tell): Promise<Met> {
+    const { group, rendezvous, timeouts } = this.#options;
+    tell(`waiting for ${peers.map((peer) => `party ${peer}`).join(', ')}`);
+    const agreed = { ...facts, parties: partiesOf(group), threshold: group.threshold, identities: identitiesOf(group).map((identity) => toHex(identity)) };
+    const met = await rendezvous.meet({ facts: JSON.stringify(agreed), with: peers, ...numbers }, timeouts.gatheringMs).catch((error: unknown) => {
+      if (error instanceof Problem) this.#alarmOf(error);
+      throw error;
+    });
+    tell(`all are here; this ceremony is ${met.id.slice(2, 18)}`);
+    return met;
+  }
+
+  async #talk<Result>(name: string, peers: readonly PartyId[], rounds: number, work: (talk: Talk) => Promise<Result>): Promise<Result> {
+    const { conversations, group, timeouts, onEvidence } = this.#options;
+    const id = toHex(sha256(utf8(`cairn/ceremony/v1\n${name}`)));
+    const conversation = conversations.open(id, peers, rounds);
+    const talk = new Talk(group, conversation, peers, timeouts.roundMs);
+    try {
+      const result = await work(talk);
+      conversation.end();
+      return result;
+    } catch (error) {
+      const problem = error instanceof Problem ? error : new Problem('wire/failed', 'The node failed by a bug of its own.');
+      conversation.end(problem);
+      this.#alarmOf(problem);
+      if (problem.code.startsWith('mpc/')) await onEvidence(id, talk.evidence);
+      throw error;
+    }
+  }
+
+  /** What section 12's table has an operator hear of. Whoever is to blame is counted where the alarm goes; the attempt itself is dropped by its end, because nothing of it is stored yet. */
+  #alarmOf(problem: Problem): void {
+    const { effect } = problem.facts as { readonly effect?: Effect };
+    if (effect !== undefined && effect !== 'none') this.#options.onAlarm(problem);
+  }
+
+  #note(data: Readonly<Record<string, string | number>>): void {
+    const { audit, clock } = this.#options;
+    void audit.append({ kind: 'ceremony', atMs: clock.nowMs(), data });
+  }
+
+  #alone<Result>(work: () => Promise<Result>): Promise<Result> {
+    const mine = this.#last.then(work);
+    this.#last = mine.catch(() => undefined);
+    return mine;
+  }
+}
+
+/** Every set of t parties, in order. */
+export function signerSetsOf(group: Group): PartyId[][] {
+  const subsets = (ids: readonly PartyId[], size: number): PartyId[][] =>
+    size === 0 ? [[]] : ids.flatMap((id, i) => subsets(ids.slice(i + 1), size - 1).map((rest) => [id, ...rest]));
+  return subsets(partiesOf(group), group.threshold);
+}

@@ -1,0 +1,7 @@
+/** The door of the ceremonies: what makes and changes keys among all nodes, and the peers that it is held with. */
+export { Ceremonies, CEREMONY_TIMEOUTS, signerSetsOf } from './ceremonies.ts';
+export { BUNDLE, CONFIRMED, EpochSwitch, identitiesIn } from './epochs.ts';
+export { keyIdOf } from './keyId.ts';
+export { call, verifierOf, type Group, type Peer } from './peers.ts';
+export { MEET, Rendezvous } from './rendezvous.ts';
+export type { Evidence } from './talk.ts';

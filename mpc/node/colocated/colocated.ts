@@ -1,0 +1,97 @@
+/** The door of co-located nodes: all signer nodes of a platform as processes of one machine, which is a rehearsal of three machines and never more. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Problem, utf8, type Hex, type RandomBytes } from '#base';
+import { ROLES, type Role } from '#custody/intents';
+import { acquireLock } from '#supervisor';
+import { holdCeremony, openDesk } from '../command/desk.ts';
+import { readIfPresent, writeDurably } from '../files/files.ts';
+import { appoint, isAppointed, type Appointment } from './appointment.ts';
+import { Folders, makeFolders, PARTIES, settlePorts, THRESHOLD } from './folders.ts';
+import { MindedNode, type NodeEvent } from './minder.ts';
+
+export type { Appointment, NodeEvent };
+
+export interface ColocatedOptions {
+  /** Everything of the rehearsal is in it: made if absent. */
+  readonly folder: string;
+  readonly random: RandomBytes;
+  readonly onStep: (text: string) => void;
+  readonly onEvent: (event: NodeEvent) => void;
+}
+
+export interface Colocated {
+  /** Registers a deployment with every node, as its operators would; nothing happens where they know it already. */
+  appoint(appointment: Appointment): Promise<void>;
+  /** Of the processes, by party; one that was started again has another. */
+  pids(): readonly number[];
+  /** Ends every node in order. Nothing runs when this returns. */
+  stop(): Promise<void>;
+}
+
+/** A node that answers nobody for so long counts as down. */
+const START_PATIENCE_MS = 60_000;
+
+/** Starts the nodes of `folder`, and makes them and their keys where there are none: three separate ceremonies. node/folder-locked where another process runs them, session/ceremony-failed. */
+export async function openColocated(options: ColocatedOptions): Promise<Colocated> {
+  const { folder, random, onStep, onEvent } = options;
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const lock = acquireLock(join(folder, 'signers.lock'));
+  if (!lock) throw new Problem('node/folder-locked', `Another process runs the signer nodes of ${folder}.`, { folder });
+  const folders = new Folders(folder);
+  const nodes = PARTIES.map((party) => new MindedNode(folders, party, onEvent));
+  const stop = async (): Promise<void> => {
+    await Promise.all(nodes.map((node) => node.stop()));
+  };
+  const start = async (): Promise<void> => {
+    for (const node of nodes) await node.start();
+    const ready = await Promise.all(nodes.map((node) => node.isReady(START_PATIENCE_MS)));
+    const up = nodes.filter((_, i) => ready[i]).map(({ party }) => party);
+    onStep(`signer nodes ${up.join(', ')} of ${nodes.length} are up, each a process with a folder of its own`);
+  };
+  try {
+    for (const node of nodes) await node.stopOrphan();
+    const isNew = !(await readIfPresent(folders.keys));
+    if (isNew) {
+      onStep(`making ${PARTIES.length} signer nodes in ${folder}`);
+      await makeFolders(folders, random);
+    }
+    await settlePorts(folders);
+    await start();
+    if (isNew) await holdCeremonies(folders, onStep);
+    return {
+      appoint: async (appointment) => {
+        if (await isAppointed(folders, appointment)) return;
+        onStep('registering contracts, book and merchants’ keys with every signer node: the rehearsal does what the operators of each do by hand');
+        await stop();
+        await appoint(folders, appointment, random);
+        await start();
+      },
+      pids: () => nodes.map(({ pid }) => pid),
+      stop: async () => {
+        await stop();
+        lock.release();
+      },
+    };
+  } catch (error) {
+    await stop();
+    lock.release();
+    throw error;
+  }
+}
+
+/** Every operator begins each ceremony at the own node; what node 1 tells of it is shown. */
+async function holdCeremonies(folders: Folders, onStep: (text: string) => void): Promise<void> {
+  const desks = await Promise.all(PARTIES.map((party) => openDesk(folders.node(party))));
+  try {
+    for (const role of ROLES) {
+      onStep(`ceremony of the ${role} key: ${PARTIES.length} nodes generate it together, ${THRESHOLD} must sign, and none ever holds it`);
+      const shown = (line: string): void => onStep(`  ${line.replace(/^\S+ +/, '')}`);
+      await Promise.all(desks.map((desk, i) => holdCeremony(desk, { kind: 'generate', role }, i === 0 ? shown : () => undefined)));
+    }
+    const { keys } = (await desks[0]!.ask('node/status', {})) as unknown as { keys: readonly { readonly role: Role; readonly address: Hex }[] };
+    await writeDurably(folders.keys, utf8(`${JSON.stringify(Object.fromEntries(keys.map(({ role, address }) => [role, address])), null, 1)}\n`));
+  } finally {
+    for (const desk of desks) desk.close();
+  }
+}

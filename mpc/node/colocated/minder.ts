@@ -1,0 +1,124 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Problem, utf8 } from '#base';
+import { endProcess, findProcess, isAlive, type ProcessIdentity } from '#supervisor';
+import { openDesk } from '../command/desk.ts';
+import { OLD_OR_BROKEN_DISK } from '../command/run.ts';
+import { readIfPresent, writeDurably } from '../files/files.ts';
+import type { Folders } from './folders.ts';
+
+export type NodeEvent =
+  /** Its process was left over by a start that was killed. */
+  | { readonly kind: 'orphan-stopped'; readonly party: number }
+  | { readonly kind: 'restarted'; readonly party: number }
+  /** It ended too often, or by a failure that nobody may start it over; its log has the reason. */
+  | { readonly kind: 'lost'; readonly party: number; readonly log: string };
+
+const CLI = fileURLToPath(new URL('../../../src/cli.ts', import.meta.url));
+const POLL_MS = 50;
+/** A node that ends by itself is started again after so long, so often at most. */
+const RESTART_PAUSE_MS = 1_000;
+const MOST_STARTS = 5;
+/** A node closes its store in order when it is asked to. */
+const END_SIGNALS = [
+  ['SIGTERM', 10_000],
+  ['SIGKILL', 5_000],
+] as const;
+
+/** One process of a node: started, started again, and ended. */
+export class MindedNode {
+  readonly party: number;
+  readonly #folders: Folders;
+  readonly #onEvent: (event: NodeEvent) => void;
+  #child: ChildProcess | undefined;
+  #identity: ProcessIdentity | undefined;
+  #isWanted = false;
+  #starts = 0;
+
+  constructor(folders: Folders, party: number, onEvent: (event: NodeEvent) => void) {
+    this.#folders = folders;
+    this.party = party;
+    this.#onEvent = onEvent;
+  }
+
+  get pid(): number {
+    return this.#identity?.pid ?? 0;
+  }
+
+  /** A process that a killed start left behind has nobody: the lock of the folder above is ours. */
+  async stopOrphan(): Promise<void> {
+    const text = (await readIfPresent(this.#folders.process(this.party)))?.toString('utf8');
+    if (text === undefined) return;
+    const identity = JSON.parse(text) as ProcessIdentity;
+    if (!isAlive(identity)) return;
+    await endProcess(identity, END_SIGNALS);
+    this.#onEvent({ kind: 'orphan-stopped', party: this.party });
+  }
+
+  /** Its environment is its own: nothing that the platform was given is in it. */
+  async start(): Promise<void> {
+    this.#isWanted = true;
+    this.#starts++;
+    const folder = this.#folders.node(this.party);
+    const log = openSync(this.#folders.log(this.party), 'a', 0o600);
+    try {
+      const args = [CLI, 'node', 'run', '--folder', folder, '--until-input-ends'];
+      // In a session of its own, so that Ctrl-C reaches only us, who end it in order; and on a leash, so that it ends when we are killed.
+      const child = spawn(process.execPath, args, {
+        cwd: folder,
+        env: { PATH: process.env['PATH'] ?? '', HOME: folder },
+        detached: true,
+        stdio: ['pipe', log, log],
+      });
+      await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject));
+      this.#child = child;
+      child.once('exit', () => void this.#ended(child));
+    } finally {
+      closeSync(log);
+    }
+    this.#identity = findProcess(this.#child.pid!, folder);
+    if (this.#identity) await writeDurably(this.#folders.process(this.party), utf8(JSON.stringify(this.#identity)));
+  }
+
+  /** Waits until it answers and all its peers have told it what they remember of it. False after `patienceMs`, or where it ended. */
+  async isReady(patienceMs: number): Promise<boolean> {
+    const desk = await openDesk(this.#folders.node(this.party));
+    try {
+      for (let waitedMs = 0; waitedMs < patienceMs && this.#isWanted; waitedMs += POLL_MS) {
+        const status = await desk.ask('node/status', {}).catch((error: unknown) => {
+          if (error instanceof Problem) return undefined;
+          throw error;
+        });
+        if (status?.['peersReady'] === true) return true;
+        await sleep(POLL_MS);
+      }
+      return false;
+    } finally {
+      desk.close();
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#isWanted = false;
+    this.#starts = 0;
+    const [child, identity] = [this.#child, this.#identity];
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    if (identity) await endProcess(identity, END_SIGNALS);
+    else child.kill('SIGKILL');
+    await ended;
+  }
+
+  async #ended(child: ChildProcess): Promise<void> {
+    if (!this.#isWanted || child !== this.#child) return;
+    if (this.#starts >= MOST_STARTS || child.exitCode === OLD_OR_BROKEN_DISK)
+      return this.#onEvent({ kind: 'lost', party: this.party, log: this.#folders.log(this.party) });
+    await sleep(RESTART_PAUSE_MS);
+    if (!this.#isWanted) return;
+    await this.start();
+    this.#onEvent({ kind: 'restarted', party: this.party });
+  }
+}

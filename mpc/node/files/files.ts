@@ -1,0 +1,4 @@
+/** Bytes that survive a SIGKILL: whole files, append-only lines, and the lock that keeps a second process out. */
+export { AppendFile } from './appendFile.ts';
+export { eraseFile, readIfPresent, syncFolder, writeDurably } from './durable.ts';
+export { lockFolder, type FolderLock } from './lock.ts';

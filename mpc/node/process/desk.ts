@@ -1,0 +1,154 @@
+import { isHex, newId, Problem, toHex, type Clock, type Hex, type RandomBytes, type TimeMs, type Uuid } from '#base';
+import { addressOf, ROLES, type Role } from '#custody/intents';
+import { partyId } from '#mpc/protocol';
+import type { AuditLog } from '../audit/audit.ts';
+import type { Ceremonies, Group } from '../ceremony/ceremony.ts';
+import { parsePolicy, policyHash, type PolicyChange } from '../policy/policy.ts';
+import { epochDataOf, type KeyRing } from '../session/session.ts';
+import type { NodeStore } from '../store/store.ts';
+import type { Caller, Fingerprint } from '../wire/wire.ts';
+import type { PeerHeads } from './peerHeads.ts';
+
+type CeremonyRun = Uuid<'ceremony'>;
+
+interface Run {
+  readonly kind: string;
+  state: 'running' | 'done' | 'failed';
+  readonly lines: { readonly atMs: TimeMs; readonly text: string }[];
+}
+
+export interface DeskOptions {
+  readonly group: Group;
+  readonly store: NodeStore;
+  readonly ring: KeyRing;
+  readonly ceremonies: Ceremonies;
+  readonly heads: PeerHeads;
+  readonly audit: AuditLog;
+  /** Public keys of coordinators and operators by their fingerprint: approvals name keys, not fingerprints. */
+  readonly keys: ReadonlyMap<Fingerprint, Hex>;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly onLine: (kind: string, text: string) => void;
+}
+
+const KINDS = ['generate', 'refresh', 'repair'] as const;
+
+/** What the node's own operators see and start. A ceremony goes on when they hang up; its transcript is there until the process ends. */
+export class Desk {
+  readonly #options: DeskOptions;
+  readonly #runs = new Map<CeremonyRun, Run>();
+
+  constructor(options: DeskOptions) {
+    this.#options = options;
+  }
+
+  /** The key of a coordinator or an operator as policies name it. */
+  nameOf({ fingerprint }: Caller): string {
+    return this.#options.keys.get(fingerprint) ?? fingerprint;
+  }
+
+  status(): unknown {
+    const { group, store, ring, heads } = this.#options;
+    const { inForce } = store.policy;
+    return {
+      party: group.own,
+      fingerprint: group.identity.fingerprint,
+      threshold: group.threshold,
+      parties: group.peers.size + 1,
+      peersReady: heads.isReady(),
+      policy: { version: inForce.version, hash: policyHash(inForce), stop: inForce.stop },
+      keys: ring.epochs().map((record) => {
+        const { role, epoch } = epochDataOf(record);
+        return {
+          role,
+          address: addressOf(epoch.publicKey),
+          epoch: record.epoch,
+          status: record.status,
+          confirmed: record.confirmed !== undefined,
+          pairs: [...record.pairs.values()].map(({ peer, status, generation }) => ({ peer, status, generation })),
+        };
+      }),
+      poisonings: store.poisonings.map(({ peer, check, atMs, keyId }) => ({ peer, check, atMs, keyId })),
+      heads: { store: store.chain.head, audit: store.rememberedAudit ?? null },
+    };
+  }
+
+  /** The policy in force, the file behind it, and what is proposed. */
+  policy(): unknown {
+    return this.#options.store.policy;
+  }
+
+  /**
+   * {change: proposed | approved | cancelled | stopped, ...}, signed by an operator whom the policy names: who brings it does not matter. The time is this node's. policy/bad-signature,
+   * policy/stale, policy/unknown-proposal, policy/bad-file.
+   */
+  async changePolicy(wanted: Readonly<Record<string, unknown>>): Promise<unknown> {
+    const { store, audit, clock } = this.#options;
+    const atMs = clock.nowMs();
+    const change = policyChangeOf(wanted, atMs);
+    await store.changePolicy(change);
+    await audit.append({ kind: 'policy', atMs, data: { change: change.change, hash: policyHash(store.policy.inForce) } });
+    return store.policy;
+  }
+
+  /** The sealed backups of this node's shares; only its recovery key opens them. */
+  backups(): unknown {
+    const { store, ring } = this.#options;
+    return ring.epochs().flatMap((record) => {
+      const backup = store.backup(record);
+      return backup ? [{ role: epochDataOf(record).role, epoch: record.epoch, keyId: record.keyId, backup: toHex(backup) }] : [];
+    });
+  }
+
+  /** {kind: generate | refresh | repair, role, peer?}. */
+  begin({ kind, role, peer }: Readonly<Record<string, unknown>>, caller: Caller): { readonly id: CeremonyRun } {
+    const { group, ceremonies, clock, random, onLine } = this.#options;
+    if (!KINDS.includes(kind as never)) throw new Problem('session/bad-request', `A ceremony is one of ${KINDS.join(', ')}.`);
+    if (!ROLES.includes(role as Role)) throw new Problem('session/bad-request', `A key is one of ${ROLES.join(', ')}.`);
+    const name = `${String(kind)} ${String(role)}`;
+    const run: Run = { kind: name, state: 'running', lines: [] };
+    const tell = (text: string): void => {
+      run.lines.push({ atMs: clock.nowMs(), text });
+      onLine(name, text);
+    };
+    const work = (): Promise<unknown> => {
+      if (kind === 'generate') return ceremonies.generate(role as Role, tell);
+      if (kind === 'refresh') return ceremonies.refresh(role as Role, tell);
+      return ceremonies.repair(role as Role, partyId(Number(peer), group.peers.size + 1), this.nameOf(caller), tell);
+    };
+    const id = newId<CeremonyRun>(clock.nowMs(), random);
+    this.#runs.set(id, run);
+    work().then(
+      () => (run.state = 'done'),
+      (error: unknown) => {
+        tell(error instanceof Problem ? `${error.detail} (${error.code})` : 'The node failed by a bug of its own; its log has the cause.');
+        run.state = 'failed';
+      },
+    );
+    return { id };
+  }
+
+  /** {id, after}: the lines of the transcript behind the first `after`. */
+  progress({ id, after }: Readonly<Record<string, unknown>>): unknown {
+    const run = this.#runs.get(id as CeremonyRun);
+    if (!run) throw new Problem('session/bad-request', 'No such ceremony was begun since this process started.');
+    const from = Number.isSafeInteger(after) && (after as number) >= 0 ? (after as number) : 0;
+    return { state: run.state, lines: run.lines.slice(from) };
+  }
+}
+
+/** What an operator signed, in the form of a change; policy/bad-file or session/bad-request where it is none. Whether it may be is decided by the policy itself. */
+function policyChangeOf({ change, policy, nonce, proposal, operator, signature }: Readonly<Record<string, unknown>>, atMs: TimeMs): PolicyChange {
+  if (typeof operator !== 'string' || typeof signature !== 'string' || !isHex(signature, 64))
+    throw new Problem('session/bad-request', 'A change of the policy names its operator and has a signature of 64 bytes.');
+  const signed = { operator, signature, atMs };
+  if (change === 'stopped') return { change, ...signed };
+  if (change === 'proposed') {
+    if (typeof nonce !== 'string' || !isHex(nonce, 16)) throw new Problem('session/bad-request', 'A proposal has a nonce of 16 bytes.');
+    return { change, policy: parsePolicy(policy), nonce, ...signed };
+  }
+  if (change !== 'approved' && change !== 'cancelled')
+    throw new Problem('session/bad-request', 'A change of the policy is proposed, approved, cancelled or stopped.');
+  if (typeof proposal !== 'string' || !isHex(proposal, 32)) throw new Problem('session/bad-request', 'The proposal is named by 32 bytes.');
+  return { change, proposal, ...signed };
+}

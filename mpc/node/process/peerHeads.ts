@@ -1,0 +1,231 @@
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { join } from 'node:path';
+import { concat, fromHex, Problem, toHex, utf8, type Clock, type Hex } from '#base';
+import type { PartyId } from '#mpc/protocol';
+import { auditTag, type AuditLog } from '../audit/audit.ts';
+import { call, type Group } from '../ceremony/ceremony.ts';
+import { readIfPresent, writeDurably } from '../files/files.ts';
+import { extendsHead, isBehind, signHeads, verifyHeads, type HeadStatement } from '../heads/heads.ts';
+import { storeTag, type NodeStore } from '../store/store.ts';
+
+export const TELL_HEADS = 'heads/tell';
+export const REMEMBERED = 'heads/remembered';
+export const BODIES = 'heads/bodies';
+
+const PATIENCE = { timeoutMs: 5_000, resendForMs: 0 };
+/** Hashes of so many lines fit an answer: 32 bytes each. */
+const MOST_BODIES = 65_536;
+const SAVE_EVERY_MS = 1_000;
+
+export interface PeerHeadsOptions {
+  readonly folder: string;
+  readonly group: Group;
+  readonly store: NodeStore;
+  readonly audit: AuditLog;
+  readonly clock: Clock;
+  /** A peer's log is not the continuation of what this node remembers of it. */
+  readonly onAlarm: (problem: Problem) => void;
+}
+
+export function nodeName(party: number): string {
+  return `party-${party}`;
+}
+
+/**
+ * What this node and its peers remember of each other's logs (digest 14): told at every signature, kept on the other's disk, and given back at a start, so that nobody can quietly go back to an old copy of a disk, nor rewrite
+ * what it said that it did.
+ */
+export class PeerHeads {
+  readonly #options: PeerHeadsOptions;
+  readonly #remembered: Map<PartyId, HeadStatement>;
+  readonly #checking = new Set<PartyId>();
+  readonly #ready = new Set<PartyId>();
+  readonly #keys: ReadonlyMap<PartyId, KeyObject>;
+  readonly #telling = new Set<PartyId>();
+  readonly #toTell = new Set<PartyId>();
+  #writing: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+
+  private constructor(options: PeerHeadsOptions, remembered: Map<PartyId, HeadStatement>) {
+    this.#options = options;
+    this.#remembered = remembered;
+    const { peers } = options.group;
+    this.#keys = new Map([...peers].map(([id, { publicKey }]) => [id, createPublicKey({ key: Buffer.from(publicKey), format: 'der', type: 'spki' })]));
+  }
+
+  static async open(options: PeerHeadsOptions): Promise<PeerHeads> {
+    const bytes = await readIfPresent(pathIn(options.folder));
+    return new PeerHeads(options, bytes ? parseStored(bytes) : new Map());
+  }
+
+  /** session/not-yet until each of these peers has said what it remembers of this node, and nothing of it contradicts this disk. */
+  demandReady(peers: readonly PartyId[]): void {
+    const unheard = peers.filter((peer) => !this.#ready.has(peer));
+    if (unheard.length > 0)
+      throw new Problem('session/not-yet', `Parties ${unheard.join(', ')} have not said yet what they remember of this node.`, { rule: 'rollback', unheard });
+  }
+
+  /** Asks the peers that were not heard yet. node/store-behind where one remembers more of this node than its disk holds: then it must not sign. */
+  async askPeers(): Promise<void> {
+    const { group } = this.#options;
+    await Promise.all(
+      [...group.peers.keys()]
+        .filter((peer) => !this.#ready.has(peer))
+        .map(async (peer) => {
+          const answer = await call(group, peer, REMEMBERED, new Uint8Array(), PATIENCE).catch((error: unknown) => {
+            if (error instanceof Problem) return undefined;
+            throw error;
+          });
+          if (!answer) return;
+          this.#compare(peer, answer.length === 0 ? [] : [parseStatement(answer)]);
+          this.#ready.add(peer);
+        }),
+    );
+  }
+
+  isReady(): boolean {
+    return this.#ready.size === this.#options.group.peers.size;
+  }
+
+  /** What this node remembers of a peer, for that peer: JSON of a HeadStatement, or nothing. */
+  rememberedOf(peer: PartyId): Uint8Array {
+    const statement = this.#remembered.get(peer);
+    return statement ? utf8(JSON.stringify(statement)) : new Uint8Array();
+  }
+
+  /** Tells every peer where this node's logs stand: one call at a time to each, and one more afterwards where something was signed meanwhile. Whoever is not there is told the next time. */
+  tellPeers(): void {
+    for (const peer of this.#options.group.peers.keys()) {
+      if (this.#telling.has(peer)) this.#toTell.add(peer);
+      else void this.#tell(peer);
+    }
+  }
+
+  async #tell(peer: PartyId): Promise<void> {
+    const { group, store, audit, clock } = this.#options;
+    this.#telling.add(peer);
+    do {
+      this.#toTell.delete(peer);
+      const heads = { store: store.chain.head, audit: audit.head };
+      const statement = signHeads({ node: store.node, storeId: store.storeId, heads, atMs: clock.nowMs() }, group.identity.privateKey);
+      await call(group, peer, TELL_HEADS, utf8(JSON.stringify(statement)), PATIENCE).catch((error: unknown) => {
+        if (!(error instanceof Problem)) throw error;
+      });
+    } while (this.#toTell.has(peer));
+    this.#telling.delete(peer);
+  }
+
+  /** Hashes of this node's lines after a head: u8 log (0 store, 1 audit) || after u32. */
+  bodies(payload: Uint8Array): Uint8Array {
+    if (payload.length !== 5) throw new Problem('mpc/malformed-message', 'A log and a place in it are five bytes.');
+    const { store, audit } = this.#options;
+    const chain = payload[0] === 0 ? store.chain : audit.chain;
+    return concat(...chain.bodiesAfter(Buffer.from(payload).readUInt32BE(1), MOST_BODIES).map(fromHex));
+  }
+
+  /** A peer says where its logs stand: kept if it extends what is remembered, and an alarm if not. */
+  async heard(peer: PartyId, payload: Uint8Array): Promise<void> {
+    const statement = parseStatement(payload);
+    if (!verifyHeads(statement, this.#keys.get(peer)!) || statement.node !== nodeName(peer))
+      throw new Problem('wire/bad-statement', `The heads of party ${peer} are not signed by it.`, { peer });
+    // One at a time; what comes meanwhile is older than what comes next.
+    if (this.#checking.has(peer)) return;
+    this.#checking.add(peer);
+    try {
+      const why = await this.#objection(peer, statement);
+      if (why !== undefined) return this.#options.onAlarm(new Problem('node/peer-rewrote-its-log', `The logs of party ${peer}: ${why}.`, { peer }));
+      this.#remembered.set(peer, statement);
+      this.#save();
+    } finally {
+      this.#checking.delete(peer);
+    }
+  }
+
+  /** Everything told so far is on the disk. */
+  async settle(): Promise<void> {
+    if (this.#timer) this.#write();
+    await this.#writing;
+  }
+
+  async #objection(peer: PartyId, { storeId, heads }: HeadStatement): Promise<string | undefined> {
+    const before = this.#remembered.get(peer);
+    if (!before) return undefined;
+    if (before.storeId !== storeId) return 'another store stands in its place';
+    for (const [code, log] of [
+      [0, 'store'],
+      [1, 'audit'],
+    ] as const) {
+      const [from, to] = [before.heads[log], heads[log]];
+      if (to.seq === from.seq && to.hash === from.hash) continue;
+      if (to.seq - from.seq > MOST_BODIES) return `its ${log} grew by more than can be checked`;
+      const answer = await call(
+        this.#options.group,
+        peer,
+        BODIES,
+        concat(Uint8Array.of(code), Buffer.from(from.seq.toString(16).padStart(8, '0'), 'hex')),
+        PATIENCE,
+      );
+      const hashes: Hex[] = Array.from({ length: Math.max(0, Math.min(to.seq - from.seq, answer.length / 32)) }, (_, i) =>
+        toHex(answer.slice(32 * i, 32 * i + 32)),
+      );
+      const tag = log === 'store' ? storeTag(storeId) : auditTag(storeId);
+      const extension = extendsHead(tag, from, hashes, to);
+      if (!extension.extends) return `its ${log} does not continue what was remembered (${extension.why})`;
+    }
+    return undefined;
+  }
+
+  #compare(peer: PartyId, statements: readonly HeadStatement[]): void {
+    const { group, store, audit } = this.#options;
+    const lag = isBehind(
+      { node: store.node, storeId: store.storeId, store: store.chain, audit: audit.chain },
+      statements,
+      createPublicKey(group.identity.privateKey),
+    );
+    if (!lag) return;
+    throw new Problem(
+      'node/store-behind',
+      `Party ${peer} remembers ${lag.remembered.seq} lines of this node's ${lag.log}, and the disk has ${lag.local.seq} (${lag.why}).`,
+      {
+        peer,
+        log: lag.log,
+        why: lag.why,
+      },
+    );
+  }
+
+  /** Written behind the signatures and once a second at most: its fsyncs would hold up those of the journal, and while this process lives its memory is as good. */
+  #save(): void {
+    this.#timer ??= setTimeout(() => this.#write(), SAVE_EVERY_MS).unref();
+  }
+
+  #write(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const bytes = utf8(JSON.stringify([...this.#remembered]));
+    this.#writing = this.#writing.then(() => writeDurably(pathIn(this.#options.folder), bytes));
+  }
+}
+
+function pathIn(folder: string): string {
+  return join(folder, 'peer-heads.json');
+}
+
+function parseStored(bytes: Buffer): Map<PartyId, HeadStatement> {
+  try {
+    return new Map(JSON.parse(bytes.toString('utf8')) as [PartyId, HeadStatement][]);
+  } catch (cause) {
+    throw new Problem('node/store-tampered', 'peer-heads.json is not what this node wrote.', { file: 'peer-heads.json' }, cause);
+  }
+}
+
+function parseStatement(payload: Uint8Array): HeadStatement {
+  let statement: unknown;
+  try {
+    statement = JSON.parse(Buffer.from(payload).toString('utf8'));
+  } catch {
+    throw new Problem('wire/bad-statement', 'A statement of heads is no JSON.');
+  }
+  if (typeof statement !== 'object' || statement === null) throw new Problem('wire/bad-statement', 'A statement of heads is no object.');
+  return statement as HeadStatement;
+}

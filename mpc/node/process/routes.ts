@@ -1,0 +1,164 @@
+import { fromHex, isHex, Problem, utf8, type Hex } from '#base';
+import { ROLES } from '#custody/intents';
+import { requestFromJson } from '#custody/requests';
+import { partyId, type PartyId } from '#mpc/protocol';
+import type { NodeBook } from '../book/book.ts';
+import { BUNDLE, CONFIRMED, MEET, type Ceremonies, type EpochSwitch, type Group, type Rendezvous } from '../ceremony/ceremony.ts';
+import { END, epochDataOf, SAY, type Conversations, type KeyRing, type Signer } from '../session/session.ts';
+import type { NodeStore, PeersMemory } from '../store/store.ts';
+import type { Answer, Caller, Part } from '../wire/wire.ts';
+import type { Desk } from './desk.ts';
+import { BODIES, REMEMBERED, TELL_HEADS, type PeerHeads } from './peerHeads.ts';
+
+export interface Parts {
+  readonly group: Group;
+  readonly store: NodeStore;
+  readonly ring: KeyRing;
+  readonly signer: Signer;
+  readonly conversations: Conversations;
+  readonly rendezvous: Rendezvous;
+  readonly epochs: EpochSwitch;
+  readonly ceremonies: Ceremonies;
+  readonly heads: PeerHeads;
+  readonly desk: Desk;
+  readonly book: NodeBook | undefined;
+  readonly nowMs: () => number;
+  /** A call that was refused before anything came of it. */
+  readonly onRefused: (caller: Caller, method: string, problem: Problem) => void;
+}
+
+interface Route {
+  /** Who may ask for it; everybody else gets wire/not-allowed, whatever is in the call. */
+  readonly parts: readonly Part[];
+  readonly answer: (parts: Parts, payload: Uint8Array, caller: Caller) => Promise<Uint8Array>;
+}
+
+const NOTHING = new Uint8Array();
+const PEERS: readonly Part[] = ['peer'];
+const OPERATORS: readonly Part[] = ['operator'];
+const COORDINATORS: readonly Part[] = ['coordinator'];
+
+export const TEST = 'test/ask';
+export const MEMORY = 'store/memory';
+
+/** Everything that can be asked of a node, and by whom. A coordinator carries requests and pages; it has no say in anything else. */
+const ROUTES: Readonly<Record<string, Route>> = {
+  [SAY]: { parts: PEERS, answer: async ({ conversations }, payload, caller) => (conversations.said(peerOf(caller), payload), NOTHING) },
+  [END]: { parts: PEERS, answer: async ({ conversations }, payload, caller) => (conversations.ended(peerOf(caller), payload), NOTHING) },
+  [MEET]: { parts: PEERS, answer: async ({ rendezvous }, payload, caller) => rendezvous.asked(peerOf(caller), payload) },
+  [CONFIRMED]: { parts: PEERS, answer: async ({ epochs }, payload, caller) => (await epochs.heardConfirmation(peerOf(caller), payload), NOTHING) },
+  [BUNDLE]: { parts: PEERS, answer: async ({ epochs }, payload, caller) => (await epochs.heardBundle(peerOf(caller), payload), NOTHING) },
+  [TELL_HEADS]: { parts: PEERS, answer: async ({ heads }, payload, caller) => (await heads.heard(peerOf(caller), payload), NOTHING) },
+  [REMEMBERED]: { parts: PEERS, answer: async ({ heads }, _payload, caller) => heads.rememberedOf(peerOf(caller)) },
+  [BODIES]: { parts: PEERS, answer: async ({ heads }, payload) => heads.bodies(payload) },
+  [TEST]: { parts: PEERS, answer: testAsked },
+  [MEMORY]: { parts: PEERS, answer: async ({ store }) => json(memoryOf(store)) },
+
+  'sign/ask': {
+    parts: COORDINATORS,
+    answer: async ({ signer, desk }, payload, caller) => json({ signature: await signer.ask(requestFromJson(payload), desk.nameOf(caller)) }),
+  },
+  'keys/list': { parts: ['coordinator', 'operator'], answer: async ({ ring }) => json(keysOf(ring)) },
+  'book/next': { parts: COORDINATORS, answer: async ({ book }) => json({ nextSeq: String(bookOf(book).nextSeq()) }) },
+  'book/absorb': {
+    parts: COORDINATORS,
+    answer: async ({ book, nowMs }, payload) => {
+      const taken = await bookOf(book).absorb(payload, nowMs());
+      return json(taken.ok ? { seq: String(taken.seq) } : { rule: taken.rule, reason: taken.reason });
+    },
+  },
+
+  'node/status': { parts: OPERATORS, answer: async ({ desk }) => json(desk.status()) },
+  'node/backups': { parts: OPERATORS, answer: async ({ desk }) => json(desk.backups()) },
+  'policy/show': { parts: OPERATORS, answer: async ({ desk }) => json(desk.policy()) },
+  'policy/change': { parts: OPERATORS, answer: async ({ desk }, payload) => json(await desk.changePolicy(objectOf(payload))) },
+  'ceremony/begin': { parts: OPERATORS, answer: async ({ desk }, payload, caller) => json(desk.begin(objectOf(payload), caller)) },
+  'ceremony/progress': { parts: OPERATORS, answer: async ({ desk }, payload) => json(desk.progress(objectOf(payload))) },
+};
+
+/** Guards in their order: there is such a call, and it is this caller's to make. */
+export function answerOf(parts: Parts): Answer {
+  return async (caller, method, payload) => {
+    const route = Object.hasOwn(ROUTES, method) ? ROUTES[method] : undefined;
+    try {
+      if (!route) throw new Problem('wire/not-allowed', `There is no call ${method}.`);
+      if (!route.parts.includes(caller.part)) throw new Problem('wire/not-allowed', `A ${caller.part} may not call ${method}.`, { part: caller.part, method });
+      return await route.answer(parts, payload, caller);
+    } catch (error) {
+      if (error instanceof Problem && (caller.part !== 'peer' || error.code === 'wire/not-allowed')) parts.onRefused(caller, method, error);
+      throw error;
+    }
+  };
+}
+
+function peerOf(caller: Caller): PartyId {
+  if (caller.part !== 'peer') throw new Problem('wire/not-allowed', 'Only a peer speaks in the rounds of the protocol.');
+  return caller.id as PartyId;
+}
+
+function bookOf(book: NodeBook | undefined): NodeBook {
+  if (!book) throw new Problem('wire/not-allowed', 'This node has no book.');
+  return book;
+}
+
+function keysOf(ring: KeyRing): unknown {
+  const roles = ROLES.filter((role) => ring.epochs().some((record) => record.status === 'ACTIVE' && epochDataOf(record).role === role));
+  return roles.map((role) => {
+    const { address, record } = ring.active(role);
+    return { role, address, t: record.t, n: record.n, epoch: record.epoch };
+  });
+}
+
+/** A peer asks for a test signature, which says nothing but that it is one: JSON {keyId, epochId, signers, requestId}. */
+async function testAsked({ signer, ring, group }: Parts, payload: Uint8Array, caller: Caller): Promise<Uint8Array> {
+  const { keyId, epochId, signers, requestId } = objectOf(payload);
+  if (!isHash(keyId) || !isHash(epochId) || !isHash(requestId) || !Array.isArray(signers))
+    throw new Problem('session/bad-request', 'It names no key, epoch, signers and request.');
+  const n = group.peers.size + 1;
+  const S = signers.map((id: unknown) => partyId(Number(id), n));
+  if (!S.includes(peerOf(caller))) throw new Problem('session/bad-request', 'Who asks for a test signature is among its signers.');
+  await signer.test(ring.at({ keyId, epochId }), S, fromHex(requestId));
+  return NOTHING;
+}
+
+/** What a restored node has lost and this one has not (digest 11.3): what was released within the last day, and every poisoning. Bigints as decimal strings. */
+function memoryOf({ counters, poisonings }: NodeStore): unknown {
+  const spent = counters.spent.map(({ digest, atMs, debits }) => ({
+    digest,
+    atMs,
+    debits: debits.map((debit) => ({ ...debit, amount: String(debit.amount) })),
+  }));
+  return { spent, poisonings };
+}
+
+/** What a peer answers to `store/memory`; wire/bad-frame where it is none. It makes this node stricter at most, so only its form is looked at. */
+export function memoryFromJson(bytes: Uint8Array): PeersMemory {
+  try {
+    const { spent, poisonings } = objectOf(bytes) as { readonly spent: { debits: { amount: string }[] }[]; readonly poisonings: PeersMemory['poisonings'] };
+    const dated = spent.map(({ debits, ...rest }) => ({ ...rest, debits: debits.map(({ amount, ...debit }) => ({ ...debit, amount: BigInt(amount) })) }));
+    if (dated.every((one) => Number.isSafeInteger((one as { atMs?: unknown }).atMs)) && Array.isArray(poisonings))
+      return { spent: dated as unknown as PeersMemory['spent'], poisonings };
+  } catch {
+    // Said below.
+  }
+  throw new Problem('wire/bad-frame', 'A peer answers with something that is no memory of it.');
+}
+
+function isHash(value: unknown): value is Hex {
+  return typeof value === 'string' && isHex(value, 32);
+}
+
+function json(value: unknown): Uint8Array {
+  return utf8(JSON.stringify(value));
+}
+
+function objectOf(payload: Uint8Array): Readonly<Record<string, unknown>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(payload).toString('utf8'));
+  } catch {
+    throw new Problem('session/bad-request', 'The call is no JSON.');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Problem('session/bad-request', 'The call is no object.');
+  return value as Record<string, unknown>;
+}

@@ -1,0 +1,93 @@
+import { readGovernance, type Governance } from '#chain';
+import { fromHex, toHex, type Hex } from '#base';
+import { isSignatureBy } from '#custody/intents';
+import { openGovernance, type Governing } from '../context.ts';
+import { describeJudged, shownAddress, shownSeconds, type TimelockOperation } from '../core/core.ts';
+import { openSafe } from '../safe.ts';
+import { describeOperation, operationsOf } from './cancel.ts';
+import { timelockState } from './execute.ts';
+import { judgedProposal, signaturesText } from './sign.ts';
+import { type Terminal, type Values } from '../terminal.ts';
+
+const SIGNATURE_BYTES = 65;
+
+/** cairn govern status: who governs, what waits, and how far the proposals in files are. */
+export async function statusCommand(values: Values, files: readonly string[], defaultState: string, terminal: Terminal): Promise<number> {
+  const governing = await openGovernance(values, defaultState);
+  const { client, deployment } = governing;
+  const { number } = await client.head();
+  const governance = await readGovernance(client, { ...deployment, block: { number: BigInt(deployment.fromBlock) } }, number);
+  const pending = (await operationsOf(governing)).filter(({ state }) => state === 'pending');
+  const waiting = await Promise.all(
+    pending.map(async (operation) => ({ operation, signers: signersOf(governance, operation), state: await timelockState(governing, operation.id) })),
+  );
+  if (values['json'] === true) {
+    const facts = { format: 'cairn-governance-status/1', block: number, governance, pending: waiting };
+    terminal.say(JSON.stringify(facts, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)));
+    return 0;
+  }
+  terminal.say(whoGoverns(governing, governance).join('\n'));
+  terminal.say(`\n${waiting.length === 0 ? 'Nothing waits in the timelock.' : `Waiting in the timelock: ${waiting.length}`}`);
+  for (const { operation, signers, state } of waiting) {
+    const left = state.kind === 'waiting' ? `${shownSeconds(state.leftS)} left` : 'due: anybody can execute it';
+    terminal.say(`\n  ${operation.id}: ${left}`);
+    terminal.say(
+      describeOperation(governing, operation)
+        .map((line) => `  ${line}`)
+        .join('\n'),
+    );
+    terminal.say(`    proposed ${operation.proposedBy ? `by the Safe, signed by ${list(governing, signers)}` : 'NOT BY THE SAFE'} in ${operation.transaction}`);
+    terminal.say(`    cancelled by any of ${list(governing, governance.roles.CANCELLER_ROLE)}: cairn govern cancel ${operation.id}`);
+  }
+  for (const file of files) await showFile(governing, file, terminal);
+  return 0;
+}
+
+async function showFile(governing: Governing, file: string, terminal: Terminal): Promise<void> {
+  const { proposal, judged } = await judgedProposal(governing, file);
+  const safe = await openSafe(governing);
+  terminal.say(`\n${file}\n${describeJudged(governing.deployment, judged)}`);
+  if (proposal.transaction.nonce !== safe.nonce)
+    terminal.say(`It is transaction ${proposal.transaction.nonce} of the Safe, whose next one is ${safe.nonce}: nobody signs it any more.`);
+  else terminal.say(signaturesText(governing, safe, proposal));
+}
+
+function list({ deployment }: Governing, addresses: readonly Hex[]): string {
+  return addresses.length === 0 ? 'nobody' : addresses.map((address) => shownAddress(deployment, address)).join(', ');
+}
+
+/** Owners of the Safe whose signature over the proposing transaction is in what was sent. */
+function signersOf({ safe }: Governance, { proposedBy }: TimelockOperation): Hex[] {
+  if (!proposedBy) return [];
+  const bytes = fromHex(proposedBy.signatures);
+  const signatures = Array.from({ length: Math.floor(bytes.length / SIGNATURE_BYTES) }, (_, i) =>
+    toHex(bytes.slice(i * SIGNATURE_BYTES, (i + 1) * SIGNATURE_BYTES)),
+  );
+  return safe.owners.filter((owner) => signatures.some((signature) => isSignatureBy(owner, fromHex(proposedBy.safeTransaction), signature)));
+}
+
+/** Who has every role, and what is not as it was deployed. */
+function whoGoverns(governing: Governing, { anchor, vault, roles, safe, timelockDelayS }: Governance): string[] {
+  const { deployment } = governing;
+  const intended = [deployment.owner, ...deployment.operators].sort();
+  return [
+    `Timelock ${deployment.timelock}, ${shownSeconds(timelockDelayS)}`,
+    `  proposes     ${list(governing, roles.PROPOSER_ROLE)}`,
+    `  cancels      ${list(governing, roles.CANCELLER_ROLE)}`,
+    `  executes     ${list(governing, roles.EXECUTOR_ROLE)}`,
+    `  administers  ${list(governing, roles.DEFAULT_ADMIN_ROLE)}`,
+    `Safe ${deployment.safe}, version ${safe.version}, ${safe.threshold} of ${safe.owners.length}, next transaction ${safe.nonce}`,
+    ...safe.owners.map((owner) => `  owner        ${shownAddress(deployment, owner)}`),
+    ...(String(safe.owners) === String(intended) ? [] : [`  NOT THE OWNERS IT BEGAN WITH: ${list(governing, intended)}`]),
+    ...(safe.modules.length === 0 ? [] : [`  MODULES ACT FOR IT: ${list(governing, safe.modules)}`]),
+    ...(/^0x0+$/.test(safe.guard) && /^0x0+$/.test(safe.moduleGuard) ? [] : [`  GUARDED BY ${list(governing, [safe.guard, safe.moduleGuard])}`]),
+    `Anchor ${deployment.anchor}${anchor.paused ? ', PAUSED' : ''}`,
+    `  owner        ${shownAddress(deployment, anchor.owner)}`,
+    `  guardian     ${shownAddress(deployment, anchor.guardian)}`,
+    `  poster       ${anchor.poster}`,
+    `Vault ${deployment.vault}${vault.paused ? ', PAUSED' : ''}`,
+    `  owner        ${shownAddress(deployment, vault.owner)}`,
+    `  guardian     ${shownAddress(deployment, vault.guardian)}`,
+    `  signer       ${vault.signer}`,
+  ];
+}

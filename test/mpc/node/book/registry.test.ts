@@ -1,0 +1,88 @@
+import { strict as assert } from 'node:assert';
+import { Problem } from '#base';
+import { readMerchants, readRateBands } from '../../../../mpc/node/book/book.ts';
+
+const MERCHANT = '0190a1b2-c3d4-7000-8000-000000000001';
+const KEY = `0x${'ab'.repeat(20)}`;
+
+function refusalOf(read: () => unknown): string {
+  try {
+    read();
+  } catch (error) {
+    assert.ok(error instanceof Problem, String(error));
+    return `${error.code} ${error.detail}`;
+  }
+  return 'none';
+}
+
+describe('the files of what operators registered', () => {
+  const merchants = (change: object = {}) =>
+    JSON.stringify({ format: 'cairn-merchants/1', merchants: [{ merchant: MERCHANT, keys: [{ key: KEY, untilMs: null, ...change }] }] });
+
+  it('give each merchant his keys and how long each counts', () => {
+    const text = JSON.stringify({
+      format: 'cairn-merchants/1',
+      merchants: [
+        {
+          merchant: MERCHANT,
+          keys: [
+            { key: KEY, untilMs: 17 },
+            { key: `0x${'cd'.repeat(20)}`, untilMs: null },
+          ],
+        },
+      ],
+    });
+    assert.deepEqual(
+      [...readMerchants(text)],
+      [
+        [
+          MERCHANT,
+          [
+            { key: KEY, untilMs: 17 },
+            { key: `0x${'cd'.repeat(20)}`, untilMs: null },
+          ],
+        ],
+      ],
+    );
+  });
+
+  it('are refused with the place of what is wrong', () => {
+    for (const [text, where] of [
+      ['{', 'no JSON'],
+      ['[]', 'The file'],
+      [JSON.stringify({ format: 'cairn-merchants/2', merchants: [] }), 'format'],
+      [merchants({ key: KEY.toUpperCase() }), 'merchants[0].keys[0].key'],
+      [merchants({ untilMs: -1 }), 'merchants[0].keys[0].untilMs'],
+      [merchants({ untilMs: '17' }), 'merchants[0].keys[0].untilMs'],
+      [merchants({ note: 'mine' }), 'merchants[0].keys[0]'],
+      [JSON.stringify({ format: 'cairn-merchants/1', merchants: [{ merchant: 'x', keys: [] }] }), 'merchants[0].merchant'],
+      [JSON.stringify({ format: 'cairn-merchants/1', merchants: [1, 2].map(() => ({ merchant: MERCHANT, keys: [] })) }), 'named once'],
+    ] as const) {
+      const refusal = refusalOf(() => readMerchants(text));
+      assert.match(refusal, /^decision\/bad-registry /);
+      assert.ok(refusal.includes(where), `${refusal} names ${where}`);
+    }
+  });
+
+  it('bound the rates of a quote', () => {
+    const bands = (band: object, pivot = 'USD') => JSON.stringify({ format: 'cairn-rate-bands/1', pivot, bands: [band] });
+    const read = readRateBands(bands({ currency: 'EUR', low: '1.05', high: '1.12' }));
+    assert.deepEqual({ pivot: read.pivot, bands: [...read.bands] }, { pivot: 'USD', bands: [['EUR', { low: '1.05', high: '1.12' }]] });
+    assert.match(
+      refusalOf(() => readRateBands(bands({ currency: 'EUR', low: '1.2', high: '1.1' }))),
+      /high/,
+    );
+    assert.match(
+      refusalOf(() => readRateBands(bands({ currency: 'euro', low: '1', high: '2' }))),
+      /currency/,
+    );
+    assert.match(
+      refusalOf(() => readRateBands(bands({ currency: 'EUR', low: '-1', high: '2' }))),
+      /payments\/bad-rates/,
+    );
+    assert.match(
+      refusalOf(() => readRateBands(bands({ currency: 'EUR', low: '1', high: '2' }, 'dollars'))),
+      /pivot/,
+    );
+  });
+});

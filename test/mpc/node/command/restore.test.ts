@@ -1,0 +1,126 @@
+import { strict as assert } from 'node:assert';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fromHex, Problem, systemClock, toHex, type Hex, type ProblemCode } from '#base';
+import type { Role } from '#custody/intents';
+import { importKey, sealBackup, type KeyRecord } from '#mpc/protocol';
+import { NodeStore } from '#mpc/node';
+import { keyIdOf } from '../../../../mpc/node/ceremony/ceremony.ts';
+import { restoreCommand } from '../../../../mpc/node/command/backup.ts';
+import { initNode } from '../../../../mpc/node/command/init.ts';
+import { policyHash } from '../../../../mpc/node/policy/policy.ts';
+import { epochDataOf } from '../../../../mpc/node/session/session.ts';
+import { nodeName } from '../../../../mpc/node/process/process.ts';
+import { keyFileProvider } from '../../../../mpc/node/store/store.ts';
+import { bytes, policyJson, policyWith, publicKey, random } from '../fixtures.ts';
+
+const PARTY = 2;
+
+function refused(code: ProblemCode) {
+  return (error: unknown) => error instanceof Problem && error.code === code;
+}
+
+describe('a node that is restored', () => {
+  let root: string;
+  let recoveryKey: Uint8Array;
+  const sealedUnder = fromHex(policyHash(policyWith()));
+  const at = (name: string): string => join(root, name);
+
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), 'cairn-restore-'));
+    await writeFile(at('policy.json'), JSON.stringify(policyJson()));
+    await writeFile(at('store.key'), `${toHex(random(32))}\n`, { mode: 0o600 });
+    await initNode({
+      folder: at('node'),
+      party: PARTY,
+      threshold: 2,
+      listen: '127.0.0.1:7001',
+      healthPort: 0,
+      provider: { kind: 'key-file', path: at('store.key') },
+      policyFile: at('policy.json'),
+      recoveryFile: at('recovery'),
+      clock: systemClock,
+      random,
+      tell: () => undefined,
+    });
+    const config = JSON.parse(await readFile(at('node/node.json'), 'utf8')) as { recoveryKey: Hex };
+    recoveryKey = fromHex(config.recoveryKey);
+    const peers = [1, 3].map((party) => ({ party, host: '127.0.0.1', port: 7_100 + party, identity: publicKey(party === 1 ? 'op1' : 'op2') }));
+    await writeFile(at('node/node.json'), JSON.stringify({ ...config, peers, coordinators: [publicKey('op3')] }));
+  });
+  afterEach(() => rm(root, { recursive: true, force: true }));
+
+  /** This party's share of a new key that plays this role. */
+  function shareOf(role: Role, { n = 3, t = 2 } = {}): KeyRecord {
+    const identities = Array.from({ length: n }, () => random(32));
+    return importKey(random(32), { n, t, keyId: keyIdOf({ role, t, identities }), identities, chainCode: random(32) }, random)[PARTY - 1]!;
+  }
+
+  async function restore(keys: readonly (readonly [said: string, record: KeyRecord, policy?: Uint8Array])[], sealedPolicy?: string): Promise<void> {
+    const written = keys.map(([role, record, policy = sealedUnder]) => ({
+      role,
+      epoch: record.epoch,
+      keyId: toHex(record.keyId),
+      backup: toHex(sealBackup(record, policy, recoveryKey, random)),
+    }));
+    await writeFile(at('backup.json'), JSON.stringify({ format: 'cairn-node-backup/1', party: PARTY, keys: written }));
+    await restoreCommand({ folder: at('node'), file: at('backup.json'), recoveryFile: at('recovery'), sealedPolicy, random, tell: () => undefined });
+  }
+
+  async function held(): Promise<string[]> {
+    const options = { folder: at('node'), node: nodeName(PARTY), provider: keyFileProvider(at('store.key')), random };
+    const store = await NodeStore.open({ ...options, isConfirmation: () => false, isTestDigest: () => false });
+    const roles = store.epochs.map((record) => `${epochDataOf(record).role} ${record.status}`);
+    await store.close();
+    return roles.sort();
+  }
+
+  it('has the shares that were sealed to it, and signs by none of them', async () => {
+    await restore([
+      ['poster', shareOf('poster')],
+      ['vault', shareOf('vault')],
+    ]);
+    assert.deepEqual(await held(), ['poster RESTORED', 'vault RESTORED']);
+  });
+
+  it('takes no share as another key’s than it was sealed as, and then none of the file', async () => {
+    await assert.rejects(
+      restore([
+        ['poster', shareOf('poster')],
+        ['vault', shareOf('poster')],
+      ]),
+      refused('mpc/bad-backup'),
+    );
+    assert.deepEqual(await held(), []);
+  });
+
+  it('takes no second key of a role, neither from one file nor from two', async () => {
+    await assert.rejects(
+      restore([
+        ['poster', shareOf('poster')],
+        ['poster', shareOf('poster')],
+      ]),
+      refused('node/wrong-state'),
+    );
+    await restore([['poster', shareOf('poster')]]);
+    await assert.rejects(restore([['poster', shareOf('poster')]]), refused('node/wrong-state'));
+    assert.deepEqual(await held(), ['poster RESTORED']);
+  });
+
+  it('takes no share of a key that is shared otherwise than its group', async () => {
+    await assert.rejects(restore([['poster', shareOf('poster', { n: 5 })]]), refused('mpc/bad-backup'));
+    await assert.rejects(restore([['poster', shareOf('poster', { t: 3 })]]), refused('mpc/bad-backup'));
+    assert.deepEqual(await held(), []);
+  });
+
+  it('takes no share that was sealed under another policy, unless its operator names exactly that one', async () => {
+    const other = fromHex(bytes(0x44, 32));
+    const poster = shareOf('poster');
+    await assert.rejects(restore([['poster', poster, other]]), refused('node/restored-policy'));
+    await assert.rejects(restore([['poster', poster, other]], bytes(0x45, 32)), refused('node/restored-policy'));
+    assert.deepEqual(await held(), []);
+    await restore([['poster', poster, other]], toHex(other));
+    assert.deepEqual(await held(), ['poster RESTORED']);
+  });
+});

@@ -1,0 +1,89 @@
+import { deepStrictEqual, ok, rejects, strictEqual } from 'node:assert/strict';
+import { open, readFile, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { lockFolder, writeDurably } from '#mpc/node';
+import { AppendFile, eraseFile } from '../../../../mpc/node/files/files.ts';
+import { clearHomes, emptyFolder } from '../fixtures.ts';
+import { start } from '../run.ts';
+
+describe('durable files of a node', () => {
+  let folder: string;
+  beforeEach(() => (folder = emptyFolder()));
+  afterEach(clearHomes);
+
+  it('keeps a second process out of the folder, and lets the next one in when the first is killed', async () => {
+    const first = start(folder, 'hold');
+    await first.saw('locked');
+    await rejects(lockFolder(join(folder, 'data')), { code: 'node/folder-locked' });
+    const second = await start(folder, 'hold').ended;
+    ok(second.stderr.includes('node/folder-locked'), second.stderr);
+
+    first.kill();
+    strictEqual((await first.ended).signal, 'SIGKILL');
+    const lock = await lockFolder(join(folder, 'data'));
+    await rejects(lockFolder(join(folder, 'data')), { code: 'node/folder-locked' });
+    lock.release();
+    (await lockFolder(join(folder, 'data'))).release();
+  });
+
+  it('replaces a file whole, over the draft of a process that was killed', async () => {
+    const path = join(folder, 'x');
+    await writeDurably(path, Buffer.from('old'));
+    await writeFile(`${path}.new`, 'half');
+    await writeDurably(path, Buffer.from('new'));
+    strictEqual(await readFile(path, 'utf8'), 'new');
+    deepStrictEqual(await readdir(folder), ['x']);
+  });
+
+  it('overwrites before it unlinks: another name of the same file holds nothing', async () => {
+    const path = join(folder, 'secret');
+    await writeFile(path, 'the share');
+    const witness = await open(path, 'r');
+    await eraseFile(path);
+    deepStrictEqual(await readdir(folder), []);
+    strictEqual((await witness.readFile()).toString('hex'), '00'.repeat(9));
+    await witness.close();
+    await eraseFile(path);
+  });
+
+  it('writes what arrives together in the order of the calls, and acknowledges no line before an fsync that covers it', async () => {
+    const path = join(folder, 'log');
+    const { file } = await AppendFile.open(path);
+    const probe = await open(join(folder, 'probe'), 'w');
+    const prototype = Object.getPrototypeOf(probe) as Record<'write' | 'datasync', (...args: unknown[]) => Promise<unknown>>;
+    await probe.close();
+    const { write, datasync } = prototype;
+    const trace: string[] = [];
+    prototype.write = async function (this: unknown, ...args: unknown[]) {
+      trace.push(
+        `write ${Buffer.from(args[0] as Uint8Array)
+          .toString()
+          .trimEnd()}`,
+      );
+      return write.apply(this, args);
+    };
+    prototype.datasync = async function (this: unknown) {
+      await datasync.call(this);
+      trace.push('synced');
+    };
+    try {
+      await Promise.all(['a', 'b', 'c'].map((line) => file.append(line).then(() => trace.push(`done ${line}`))));
+    } finally {
+      Object.assign(prototype, { write, datasync });
+    }
+    await file.close();
+    strictEqual(trace.join(', '), 'write a, synced, write b\nc, done a, synced, done b, done c');
+    strictEqual(await readFile(path, 'utf8'), 'a\nb\nc\n');
+  });
+
+  it('says how much of a last line is there, and cuts it off when told', async () => {
+    const path = join(folder, 'log');
+    await writeFile(path, 'one\ntwo\nthr');
+    const { file, lines, torn } = await AppendFile.open(path);
+    deepStrictEqual([lines.map(String), torn], [['one', 'two'], 3]);
+    await file.cut(torn);
+    await file.append('three');
+    await file.close();
+    strictEqual(await readFile(path, 'utf8'), 'one\ntwo\nthree\n');
+  });
+});

@@ -1,0 +1,39 @@
+import { strict as assert } from 'node:assert';
+import { randomBytes } from 'node:crypto';
+import { toHex, type Hex } from '#base';
+import { intentDigest, isSignatureBy } from '#custody/intents';
+import { requestToJson } from '#custody/requests';
+import { ANCHOR, hold, makeTrio, runHere } from './trio.ts';
+
+const PATIENCE = { timeoutMs: 60_000, resendForMs: 0 };
+
+describe('four signer nodes of which three must sign', function () {
+  this.timeout(300_000);
+
+  it('sign in every set of three, and in no set of two or four', async () => {
+    const trio = await makeTrio({ n: 4, threshold: 3 });
+    const lines: string[] = [];
+    const nodes = await Promise.all(trio.seats.map((seat) => runHere(seat, lines)));
+    try {
+      await hold(trio, { kind: 'generate', role: 'poster' });
+      const links = trio.seats.map(({ party }) => trio.link(party, 'coordinator'));
+      const keys = JSON.parse(Buffer.from(await links[0]!.call('keys/list', new Uint8Array(), PATIENCE)).toString()) as { address: Hex; t: number }[];
+      const ask = async (signers: readonly number[]): Promise<PromiseSettledResult<Hex>[]> => {
+        const intent = { kind: 'anchor', chainId: 31337n, anchor: ANCHOR, previous: `0x${'22'.repeat(32)}`, leaf: toHex(randomBytes(32)) } as const;
+        const payload = requestToJson({ requestId: toHex(randomBytes(32)), intent, signers, path: [], evidence: undefined });
+        return Promise.allSettled(
+          signers.map(async (party) => {
+            const { signature } = JSON.parse(Buffer.from(await links[party - 1]!.call('sign/ask', payload, PATIENCE)).toString()) as { signature: Hex };
+            assert.ok(isSignatureBy(keys[0]!.address, intentDigest(intent), signature));
+            return signature;
+          }),
+        );
+      };
+      for (const set of [[1, 2, 3], [1, 2, 4], [1, 3, 4], [2, 3, 4]]) assert.ok((await ask(set)).every(({ status }) => status === 'fulfilled'), set.join()); // prettier-ignore
+      for (const set of [[1, 2], [1, 2, 3, 4]]) assert.ok((await ask(set)).every(({ status }) => status === 'rejected'), set.join()); // prettier-ignore
+    } finally {
+      await Promise.all(nodes.map((node) => node.close()));
+      await trio.remove();
+    }
+  });
+});

@@ -1,0 +1,345 @@
+import { strict as assert } from 'node:assert';
+import { randomBytes } from 'node:crypto';
+import { Problem, systemClock, toHex, type Hex, type ProblemCode } from '#base';
+import { addressOf, intentDigest, isSignatureBy, type AnchorIntent, type Role } from '#custody/intents';
+import type { SignRequest } from '#custody/requests';
+import { contextOf, type KeyRecord, type PartyId } from '#mpc/protocol';
+import type { Facts } from '../../../../mpc/node/policy/policy.ts';
+import { Conversations, END, type Tell } from '../../../../mpc/node/session/conversations.ts';
+import type { Verdict } from '../../../../mpc/node/session/judge.ts';
+import type { Key, KeyRing } from '../../../../mpc/node/session/keyRing.ts';
+import { Pairs } from '../../../../mpc/node/session/pairs.ts';
+import { Signer, type SigningEvent } from '../../../../mpc/node/session/signer.ts';
+import { dealParties, random } from '../../protocol/support/dealer.ts';
+
+function problem(code: ProblemCode) {
+  return (error: unknown) => error instanceof Problem && error.code === code;
+}
+
+/** What left a party, in order; and what its disk was asked for, in the same order. */
+type Trace = readonly [kind: string, detail?: string][];
+
+interface Member {
+  readonly id: PartyId;
+  readonly key: Key;
+  readonly signer: Signer;
+  readonly conversations: Conversations;
+  readonly trace: [string, string?][];
+  readonly fatal: Problem[];
+  readonly events: SigningEvent[];
+  /** What the disk does when it is asked; honest unless a test says otherwise. */
+  disk: { evaluating: () => Promise<void>; release: () => Promise<void>; poison: () => Promise<void> };
+  verdict: () => Promise<Verdict>;
+  /** What becomes of a message on its way out. */
+  outgoing: (to: PartyId, round: number, bytes: Uint8Array) => Uint8Array;
+}
+
+const POLICY: Hex = `0x${'77'.repeat(32)}`;
+const ACCEPTED: Verdict = { accepted: true, facts: {} as Facts, approvals: [], policyHash: POLICY };
+
+/** t of n signers in memory, with keys that a dealer made: what they say to each other goes straight through. */
+function group(t: number, n: number): Member[] {
+  const { parties } = dealParties(t, n);
+  const members = new Map<PartyId, Member>();
+  for (const { key: share, pairs: dealt } of parties) {
+    const id = share.id;
+    const trace: [string, string?][] = [];
+    const tell: Tell = async (to, method, payload) => {
+      const peer = members.get(to)!;
+      if (method === END) {
+        trace.push(['end', Buffer.from(payload.subarray(32)).toString()]);
+        return peer.conversations.ended(id, payload);
+      }
+      const round = payload[32]!;
+      trace.push([`round ${round}`, String(to)]);
+      const bytes = Uint8Array.from(payload);
+      bytes.set(members.get(id)!.outgoing(to, round, payload.slice(33)), 33);
+      // Not within the sender's own step: a channel takes its time.
+      await new Promise((resolve) => setImmediate(resolve));
+      peer.conversations.said(id, bytes);
+    };
+    const conversations = new Conversations(tell);
+    const key: Key = {
+      role: 'poster',
+      ref: { keyId: toHex(share.keyId), epochId: toHex(share.epochId) },
+      record: share as KeyRecord,
+      ctx: contextOf(share),
+      address: addressOf(share.publicKey),
+      pairs: new Pairs({
+        poison: async (peer) => {
+          trace.push(['poison asked', String(peer)]);
+          await member.disk.poison();
+          trace.push(['poison durable', String(peer)]);
+        },
+      }),
+      pair: (peer) => dealt.get(peer)!,
+      wipe: () => undefined,
+    };
+    const fatal: Problem[] = [];
+    const events: SigningEvent[] = [];
+    const signer = new Signer({
+      store: {
+        demandUsable: () => undefined,
+        evaluating: async () => {
+          trace.push(['mark asked']);
+          await member.disk.evaluating();
+          trace.push(['mark durable']);
+        },
+        evaluated: async () => void trace.push(['mark taken back']),
+        release: async () => {
+          trace.push(['release asked']);
+          await member.disk.release();
+          trace.push(['release durable']);
+        },
+      } as never,
+      audit: { append: async () => ({ seq: 1, hash: POLICY }) } as never,
+      ring: { active: (_role: Role) => key, isWhole: () => true } as unknown as KeyRing,
+      conversations,
+      judge: { judge: () => member.verdict() },
+      timeouts: { decisionMs: 2_000, roundMs: 2_000 },
+      demandReady: () => undefined,
+      clock: systemClock,
+      random,
+      onFatal: (error) => fatal.push(error),
+      onEvent: (event) => events.push(event),
+    });
+    const honest = async (): Promise<void> => undefined;
+    const member: Member = {
+      id,
+      key,
+      signer,
+      conversations,
+      trace,
+      fatal,
+      events,
+      disk: { evaluating: honest, release: honest, poison: honest },
+      verdict: async () => ACCEPTED,
+      outgoing: (_to, _round, bytes) => bytes,
+    };
+    members.set(id, member);
+  }
+  return [...members.values()];
+}
+
+function requestOf(signers: readonly Member[]): SignRequest {
+  const intent: AnchorIntent = { kind: 'anchor', chainId: 31337n, anchor: `0x${'11'.repeat(20)}`, previous: `0x${'22'.repeat(32)}`, leaf: toHex(random(32)) };
+  return {
+    requestId: toHex(randomBytes(32)),
+    intent,
+    role: 'poster',
+    signers: signers.map(({ id }) => id),
+    path: [],
+    evidence: undefined,
+    digest: intentDigest(intent),
+  };
+}
+
+function ask(signers: readonly Member[], request = requestOf(signers)): Promise<PromiseSettledResult<Hex>[]> {
+  return Promise.allSettled(signers.map(({ signer }) => signer.ask(request, 'the platform')));
+}
+
+function codeOf(answer: PromiseSettledResult<Hex>): string {
+  return answer.status === 'fulfilled' ? 'signed' : (answer.reason as Problem).code;
+}
+
+function kinds(trace: Trace): string[] {
+  return trace.map(([kind]) => kind);
+}
+
+/** One byte of the last 32 of a message. */
+function spoiled(bytes: Uint8Array): Uint8Array {
+  const changed = Uint8Array.from(bytes);
+  changed[changed.length - 1]! ^= 1;
+  return changed;
+}
+
+describe('a signer', () => {
+  it('makes one signature with its peers, which all of them have', async () => {
+    for (const [t, n] of [
+      [2, 3],
+      [3, 5],
+    ] as const) {
+      // prettier-ignore
+      const signers = group(t, n).slice(0, t);
+      const request = requestOf(signers);
+      const answers = await ask(signers, request);
+      assert.deepEqual(answers.map(codeOf), signers.map(() => 'signed')); // prettier-ignore
+      assert.equal(new Set(answers.map((answer) => (answer as PromiseFulfilledResult<Hex>).value)).size, 1);
+      assert.ok(isSignatureBy(signers[0]!.key.address, request.digest, (answers[0] as PromiseFulfilledResult<Hex>).value));
+      for (const { key } of signers) for (const peer of signers) assert.equal(key.pairs.running(peer.id), 0, 'no seat is left taken');
+    }
+  });
+
+  it('T-18: lets its last message go only after RELEASED is durable', async () => {
+    const [one, two] = group(2, 3) as [Member, Member];
+    let durable = (): void => undefined;
+    one.disk.release = () => new Promise((resolve) => (durable = resolve));
+    const answers = ask([one, two]);
+    while (!kinds(one.trace).includes('release asked')) await new Promise((resolve) => setImmediate(resolve));
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(!kinds(one.trace).includes('round 3'));
+    assert.ok(kinds(two.trace).includes('round 3'), 'the other one has let go of its own');
+    durable();
+    assert.deepEqual((await answers).map(codeOf), ['signed', 'signed']);
+    assert.ok(kinds(one.trace).indexOf('release durable') < kinds(one.trace).indexOf('round 3'));
+  });
+
+  it('lets nothing go where the release is refused: the policy has changed, or the limit is used up by then', async () => {
+    for (const code of ['policy/changed', 'policy/refused', 'node/pair-poisoned'] as const) {
+      const [one, two] = group(2, 3) as [Member, Member];
+      one.disk.release = async () => {
+        throw new Problem(code, 'No.');
+      };
+      const [first] = await ask([one, two]);
+      assert.equal(codeOf(first!), code);
+      assert.ok(!kinds(one.trace).includes('round 3'));
+      assert.ok(one.trace.some(([kind, detail]) => kind === 'end' && detail === code));
+    }
+  });
+
+  it('says nothing more to anybody when its disk fails, and ends', async () => {
+    const [one, two] = group(2, 3) as [Member, Member];
+    one.disk.release = async () => {
+      throw new Problem('node/disk-failed', 'It is gone.');
+    };
+    const [first, second] = await ask([one, two]);
+    assert.deepEqual([codeOf(first!), codeOf(second!)], ['node/disk-failed', 'session/timed-out']);
+    assert.deepEqual(one.fatal.map(({ code }) => code), ['node/disk-failed']); // prettier-ignore
+    assert.ok(!kinds(one.trace).includes('round 3') && !kinds(one.trace).includes('end'));
+  });
+
+  it('T-05: makes POISON durable before it tells the peer anything, and evaluates no other session of the pair', async () => {
+    const [one, two] = group(2, 3) as [Member, Member];
+    let durable = (): void => undefined;
+    one.disk.poison = () => new Promise((resolve) => (durable = resolve));
+    two.outgoing = (_to, round, bytes) => (round === 1 ? spoiled(bytes) : bytes);
+    const sessions = Promise.all(Array.from({ length: 5 }, () => ask([one, two])));
+    while (!kinds(one.trace).includes('poison asked')) await new Promise((resolve) => setImmediate(resolve));
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(!kinds(one.trace).includes('end') && !kinds(one.trace).includes('round 2'), 'nothing leaves before it is on the disk');
+    durable();
+    const codes = (await sessions).map(([first]) => codeOf(first!));
+    assert.equal(codes.filter((code) => code === 'mpc/ot-check-failed').length, 1, codes.join());
+    assert.equal(codes.filter((code) => code === 'node/pair-poisoned').length, 4, codes.join());
+    assert.equal(kinds(one.trace).filter((kind) => kind === 'poison asked').length, 1);
+    assert.ok(!kinds(one.trace).includes('round 2'));
+    assert.equal(codeOf((await ask([one, two]))[0]!), 'node/pair-poisoned');
+  });
+
+  it('T-05: evaluates nothing before the mark that it does is on the disk, and takes the mark back after the verdict is', async () => {
+    const [one, two] = group(2, 3) as [Member, Member];
+    let durable = (): void => undefined;
+    one.disk.evaluating = () => new Promise((resolve) => (durable = resolve));
+    two.outgoing = (_to, round, bytes) => (round === 1 ? spoiled(bytes) : bytes);
+    const answers = ask([one, two]);
+    while (!kinds(two.trace).includes('round 1')) await new Promise((resolve) => setImmediate(resolve));
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(!kinds(one.trace).includes('poison asked'), 'its check is not evaluated');
+    durable();
+    assert.equal(codeOf((await answers)[0]!), 'mpc/ot-check-failed');
+    assert.deepEqual(
+      kinds(one.trace).filter((kind) => /^(mark|poison)/.test(kind)),
+      ['mark asked', 'mark durable', 'poison asked', 'poison durable', 'mark taken back'],
+    );
+  });
+
+  it('tells its operator of a first round that is not of the session it accepted, and of a pair that was retired under it nobody but the asker', async () => {
+    const [one, two] = group(2, 3) as [Member, Member];
+    // What the step before the first round throws is carried out like what the later ones return.
+    const dealt = one.key.pair(two.id);
+    Object.assign(one.key, {
+      pair: () => {
+        throw new Problem('mpc/not-the-accepted-session', 'It is another one.', { culprit: null, effect: 'alarm' });
+      },
+    });
+    assert.equal(codeOf((await ask([one, two]))[0]!), 'mpc/not-the-accepted-session');
+    assert.ok(one.events.some((event) => event.kind === 'alarm' && event.problem.code === 'mpc/not-the-accepted-session'));
+    assert.ok(one.trace.some(([kind, detail]) => kind === 'end' && detail === 'mpc/not-the-accepted-session'));
+
+    Object.assign(one.key, { pair: () => dealt });
+    one.disk.evaluating = async () => dealt.retire();
+    assert.equal(codeOf((await ask([one, two]))[0]!), 'mpc/pair-not-usable');
+    assert.ok(!one.events.some((event) => event.kind === 'alarm' && event.problem.code === 'mpc/pair-not-usable'));
+    assert.ok(![...one.trace, ...two.trace].some(([kind]) => kind === 'poison asked'));
+  });
+
+  it('T-05: poisons whom its last checks catch, and keeps its own last message', async () => {
+    const [one, two] = group(2, 3) as [Member, Member];
+    two.outgoing = (_to, round, bytes) => {
+      if (round !== 2) return bytes;
+      const changed = Uint8Array.from(bytes);
+      changed[500]! ^= 1;
+      return changed;
+    };
+    const [first] = await ask([one, two]);
+    assert.match(codeOf(first!), /^mpc\/(rvole|product)-check-failed$|^mpc\/malformed-message$/);
+    assert.ok(!kinds(one.trace).includes('round 3') && !kinds(one.trace).includes('release asked'));
+  });
+
+  it('sends no second round to anybody before the checks of all have passed', async () => {
+    const [one, two, three] = group(3, 3) as [Member, Member, Member];
+    three.outgoing = (to, round, bytes) => (round === 1 && to === one.id ? spoiled(bytes) : bytes);
+    const [first] = await ask([one, two, three]);
+    assert.equal(codeOf(first!), 'mpc/ot-check-failed');
+    assert.ok(!kinds(one.trace).includes('round 2'), 'not to party 2 either, whose check passed');
+    assert.deepEqual(one.trace.filter(([kind]) => kind === 'poison durable'), [['poison durable', '3']]); // prettier-ignore
+    assert.ok((await ask([one, two, three])).some((answer) => codeOf(answer) === 'node/pair-poisoned'));
+  });
+
+  it('T-09: tells sessions apart before anything that depends on Delta, and poisons nobody', async () => {
+    const [one, two, three] = group(3, 3) as [Member, Member, Member];
+    // Party 3 shows its N to party 1 differently than to party 2, and spoils its first rounds on top.
+    three.outgoing = (to, round, bytes) => {
+      if (round === 0 && to === one.id) return Uint8Array.from(bytes, (byte, i) => (i === 0 ? byte ^ 1 : byte));
+      return round === 1 ? spoiled(bytes) : bytes;
+    };
+    const answers = await ask([one, two, three]);
+    assert.ok(['mpc/session-differs', 'session/ended-by-peer'].includes(codeOf(answers[0]!)), codeOf(answers[0]!));
+    assert.ok(!kinds(one.trace).includes('poison asked'));
+    assert.ok(
+      one.events.some((event) => event.kind === 'alarm' && event.problem.code === 'mpc/session-differs') || codeOf(answers[0]!) === 'session/ended-by-peer',
+    );
+  });
+
+  it('T-17: gives out no signature that is none, counts it, and suspends the peer after three, not the key', async () => {
+    const [one, two, three] = group(2, 3) as [Member, Member, Member];
+    two.outgoing = (_to, round, bytes) => (round === 3 ? spoiled(bytes) : bytes);
+    for (let i = 0; i < 3; i++) assert.equal(codeOf((await ask([one, two]))[0]!), 'mpc/invalid-signature');
+    assert.equal(codeOf((await ask([one, two]))[0]!), 'session/pair-unusable');
+    assert.deepEqual((await ask([one, three])).map(codeOf), ['signed', 'signed']);
+    assert.ok(!kinds(one.trace).includes('poison asked'));
+  });
+
+  it('draws no N_i before its judge has said yes, and tells its peers that it refuses', async () => {
+    const [one, two] = group(2, 3) as [Member, Member];
+    one.verdict = async () => ({ accepted: false, retry: 'never', rule: 'batch-derived', reason: 'It is not.' });
+    const [first, second] = await ask([one, two]);
+    assert.deepEqual([codeOf(first!), codeOf(second!)], ['session/refused', 'session/ended-by-peer']);
+    assert.equal(((first as PromiseRejectedResult).reason as Problem).facts['rule'], 'batch-derived');
+    assert.deepEqual(one.trace, [['end', 'session/refused']]);
+    one.verdict = async () => ({ accepted: false, retry: 'later', rule: 'chain-answers', reason: 'It does not.' });
+    assert.equal(codeOf((await ask([one, two]))[0]!), 'session/not-yet');
+  });
+
+  it('holds one session for a request that is asked twice while it runs, and none afterwards', async () => {
+    const signers = group(2, 3).slice(0, 2);
+    const request = requestOf(signers);
+    const [first, again] = await Promise.all([ask(signers, request), ask(signers, request)]);
+    assert.deepEqual(first, again);
+    assert.deepEqual((await ask(signers, request)).map(codeOf), ['session/started-before', 'session/started-before']);
+  });
+
+  it('takes no part where it is not named, and in no set of another size', async () => {
+    const [one, two, three] = group(2, 3) as [Member, Member, Member];
+    assert.throws(() => one.signer.ask(requestOf([two, three]), 'x'), problem('mpc/bad-parameters'));
+    assert.throws(() => one.signer.ask(requestOf([one, two, three]), 'x'), problem('mpc/bad-parameters'));
+  });
+
+  it('T-03: signs over and over with every pair', async () => {
+    const members = group(2, 3);
+    for (let i = 0; i < 9; i++) {
+      const signers = members.filter((_, index) => index !== i % 3);
+      assert.deepEqual((await ask(signers)).map(codeOf), ['signed', 'signed']);
+    }
+  });
+});
