@@ -388,6 +388,7 @@ table cairn.instruction
   attempts integer not null
   signature bytea
   due_ms bigint not null
+  waits_for text
   constraint instruction_attempts_count_up CHECK ((attempts >= 0))
   constraint instruction_hash_is_a_hash CHECK ((octet_length(instruction) = 32))
   constraint instruction_is_one_of_its_window UNIQUE (window_id, index)

@@ -67,6 +67,19 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     words: 1,
     run: async (values, [file]) => (await import('#export')).exportCommand(file!, values, DEFAULT_STATE),
   },
+  prune: {
+    summary: 'show what deleted clones left on this machine, and remove it',
+    help: `cairn prune [--remove]
+
+  Run by root, PostgreSQL's data are in /var/lib/cairn where its own user cannot reach the state folder, and stay there when a clone is
+  deleted. Lists each database there that is provably ours, is stopped, and whose state folder is gone.
+
+  --remove           remove those that are listed; there is no way back
+`,
+    options: { remove: { type: 'boolean' } },
+    words: 0,
+    run: async (values) => (await import('#db')).pruneCommand(values, (line) => void process.stdout.write(`${line}\n`)),
+  },
   audit: {
     summary: 'check an export against the chain, trusting no server',
     help: `cairn audit EXPORT --rpc URL [--vault ADDRESS] [--finality latest] [--merchants FILE] [--json]

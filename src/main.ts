@@ -25,7 +25,7 @@ import {
 } from '#chain';
 import { loadOrCreateKey, openDevelopmentCustody, openOperators, type Custody } from '#custody';
 import { addressOf } from '#custody/intents';
-import { openDatabase, query, startPostgres, type Database, type NamedStatement, type PostgresEvent } from '#db';
+import { abandonedPlaces, openDatabase, query, startPostgres, type Database, type NamedStatement, type PostgresEvent } from '#db';
 import { findPayee, type DirectoryDependencies } from '#identity';
 import { merchantDomain } from '#identity/core';
 import { openBook, type Book } from '#ledger';
@@ -183,6 +183,8 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
   step(options.databaseUrl ? 'connecting to the database of DATABASE_URL' : 'starting PostgreSQL');
   const postgres = options.databaseUrl ? null : await startPostgres({ stateDir: join(stateDir, 'postgres'), onEvent: tellOf('PostgreSQL') });
   if (postgres) stop.push(() => postgres.stop());
+  const left = postgres ? abandonedPlaces() : [];
+  if (left.length > 0) step(`${left.length} databases of state folders that are gone are left on this machine; npx cairn prune shows them`);
   const databaseUrl = options.databaseUrl ?? postgres!.url;
   const database = await openDatabase({ url: databaseUrl });
   stop.push(() => database.close());
@@ -248,6 +250,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
 
   const assets = listAssets(options.assets, deployment);
   const assetOf = new Map(deployment.tokens.map((token) => [token.address, options.assets.find(({ symbol }) => symbol === token.symbol)!.asset]));
+  const tokens = new Map([...assetOf].map(([token, asset]) => [asset, token]));
   await openChart(book, assets);
   await publishTariff(book, options.payments.tariff());
 
@@ -268,6 +271,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     assets,
     assetOf,
     domain: directory.domain,
+    capsOf: (asset) => vault.allowanceOf(tokens.get(asset)!),
     holdTimeoutS: HOLD_TIMEOUT_S,
     payeeOf: (merchant, account) => findPayee(database.pool, merchant, account),
     report: (progress) => onEvent({ kind: 'payment', progress }),
@@ -281,9 +285,9 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     outbox,
     retryAfterMs: policy.retryAfterMs,
     payoutTtlS: policy.payoutTtlS,
-    capOf: (token) => vault.capOf(token),
+    allowanceOf: (token) => vault.allowanceOf(token),
     vaultAddress: deployment.vault,
-    tokens: new Map([...assetOf].map(([token, asset]) => [asset, token])),
+    tokens,
     vault: {
       chainId: client.chainId,
       address: deployment.vault,
@@ -301,7 +305,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     report: (progress) => onEvent({ kind: 'payout', progress }),
   };
   // The log grew between asking and mining: the same payment, proven against the log as it stands.
-  outbox.rebuildWith('pay', async ({ id }) => rebuildPayout(settlement, id));
+  outbox.rebuildWith('pay', async ({ id }, failure) => rebuildPayout(settlement, id, failure));
   const rules: DepositRules = {
     book: bookId,
     assetOf,

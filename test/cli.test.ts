@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { testChain, type TestChain } from './support/chain.ts';
+import { emptyDatabase, type TestDatabase } from './support/postgres.ts';
 
 const CLI = join(import.meta.dirname, '..', 'src', 'cli.ts');
 const DEAD = 'http://127.0.0.1:1';
@@ -37,7 +40,7 @@ interface Wrong {
 
 describe('cairn, called wrongly', function () {
   // Each row starts a program.
-  this.timeout(60_000);
+  this.timeout(120_000);
   const folder = mkdtempSync(join(tmpdir(), 'cairn-cli-'));
   const state = join(folder, 'state');
   const file = (name: string): string => join(folder, name);
@@ -248,6 +251,83 @@ describe('cairn, called wrongly', function () {
       assert.equal(existsSync(state), false);
     });
   }
+
+  /** Ends with this code, without a state folder, and with nothing of ours in the database. */
+  async function refuses(env: Readonly<Record<string, string>>, code: string, says: RegExp, ...more: string[]): Promise<void> {
+    const ended = await cairn(start(...more), env);
+    assert.match(ended.err, says);
+    assert.ok(ended.err.endsWith(`(${code})\n`), ended.err);
+    assert.equal(ended.code, 1);
+    assert.equal(existsSync(state), false, 'no state folder');
+  }
+
+  describe('into a world that is not ready', () => {
+    let db: Omit<TestDatabase, 'database'>;
+    let chain: TestChain;
+    before(async () => {
+      db = await emptyDatabase();
+      chain = await testChain();
+    });
+    after(() => db.close());
+    afterEach(async () => {
+      const { rows } = await db.owner.query("select nspname from pg_namespace where nspname = 'cairn'");
+      assert.deepEqual(rows, [], 'nothing of ours in the database');
+    });
+
+    it('refuses a database that does not answer', () =>
+      refuses({ DATABASE_URL: 'postgres://u:secret@127.0.0.1:1/x' }, 'store/unreachable', /ECONNREFUSED 127\.0\.0\.1:1/));
+
+    it('refuses a database that does not know the login', () => {
+      const url = new URL(db.url);
+      url.password = 'wrong';
+      return refuses({ DATABASE_URL: url.href }, 'store/login-refused', /password authentication failed/);
+    });
+
+    it('refuses a database that a newer version has migrated', async () => {
+      const newer = await emptyDatabase();
+      await newer.owner.query('create schema cairn; create table cairn.migration (number int, name text, checksum bytea, applied_ms bigint)');
+      await newer.owner.query("insert into cairn.migration values (9999, '9999_future', '\\x00', 0)");
+      try {
+        await refuses({ DATABASE_URL: newer.url }, 'store/newer-database', /9999_future/);
+      } finally {
+        await newer.close();
+      }
+    });
+
+    it('refuses a chain that no development key signs for', async () => {
+      const answers: Record<string, unknown> = { eth_chainId: '0x1', eth_getBlockByNumber: { number: '0x0', hash: `0x${'11'.repeat(32)}`, timestamp: '0x1' } };
+      const foreign = createHttpServer((request, response) => {
+        let body = '';
+        request.on('data', (text) => (body += String(text)));
+        request.on('end', () => {
+          const { id, method } = JSON.parse(body) as { id: number; method: string };
+          response.setHeader('content-type', 'application/json').end(JSON.stringify({ jsonrpc: '2.0', id, result: answers[method] ?? null }));
+        });
+      }).listen(0, '127.0.0.1');
+      await once(foreign, 'listening');
+      const { port } = foreign.address() as { port: number };
+      const env = { RPC_URL: `http://127.0.0.1:${port}` };
+      try {
+        await refuses(env, 'custody/not-a-local-chain', /Chain 1 is not the local chain/, '--deploy');
+        await refuses({ ...env, DATABASE_URL: db.url }, 'custody/not-a-local-chain', /Chain 1 is not/, '--deploy');
+      } finally {
+        foreign.close();
+      }
+    });
+
+    it('refuses to deploy unasked, or with a key that cannot pay', async () => {
+      const env = { RPC_URL: chain.rpcUrl, DATABASE_URL: db.url };
+      await refuses({ RPC_URL: chain.rpcUrl }, 'chain/consent-needed', /nobody asked for it on chain 31337/);
+      await refuses(env, 'chain/consent-needed', /nobody asked for it on chain 31337/);
+      await refuses({ ...env, DEPLOYER_KEY: KEY }, 'chain/relayer-out-of-funds', /has no coin on chain 31337/, '--deploy');
+    });
+  });
+
+  it('prunes nothing without being told to', async () => {
+    const { out, err, code } = await cairn(['prune']);
+    assert.deepEqual([err, code], ['', 0]);
+    assert.match(out, /^No database of a deleted clone is left\.\n$|cairn prune --remove removes them/);
+  });
 
   it('refuses a --port that is taken before anything is made', async () => {
     const server = createServer().listen(0, '127.0.0.1');

@@ -12,7 +12,7 @@ import { testDatabase, type TestDatabase } from './support/postgres.ts';
 class Dead extends TypeError {}
 
 describe('the first start', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let chain: TestChain;
   let db: TestDatabase;
   let stateDir: string;

@@ -29,6 +29,19 @@ export function leftOut(output: string): string[] {
   return [...new Set([...output.matchAll(/^\s*left out: *(.+?)\s*$/gim)].map((match) => match[1] ?? ''))];
 }
 
+const LINES_OF_FAILURES = 60;
+
+/** The runner's own words on what failed, from its last "N failing" on: said again at the end of a log, of which readers may only have kept the end. */
+export function failures(output: string): string[] {
+  const at = [...output.matchAll(/^\s*\d+ failing\b.*$/gm)].at(-1)?.index;
+  if (at === undefined) return [];
+  const lines = output
+    .slice(at)
+    .split('\n')
+    .map((line) => line.trimEnd());
+  return lines.filter((line) => line !== '').slice(0, LINES_OF_FAILURES);
+}
+
 /** The closing line that every reader of logs understands. */
 export function closingLine(tallies: readonly Tally[]): string {
   const sum = (of: (one: Tally) => number): number => tallies.reduce((total, one) => total + of(one), 0);

@@ -2,7 +2,7 @@
 import { existsSync, globSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { ROOT, runProgram, type Outcome } from './child.ts';
-import { closingLine, leftOut, tally } from './tally.ts';
+import { closingLine, failures, leftOut, tally } from './tally.ts';
 
 const HELP = `npm test [-- OPTIONS] [-- PATTERN ...]
 
@@ -59,6 +59,7 @@ else {
     console.log(`${one.suite.title}: ${passed} of ${passed + failed} in ${one.outcome.seconds.toFixed(0)} s${remark ? `; ${remark}` : ''}`);
   }
   for (const reason of done.flatMap((one) => leftOut(one.outcome.output))) console.log(`left out: ${reason}`);
+  for (const line of done.flatMap((one) => failures(one.outcome.output))) console.log(`failed: ${line}`);
   const tallies = done.map((one) => one.tally);
   console.log(closingLine(tallies));
   process.exitCode = tallies.some((one) => one.failed > 0) ? 1 : 0;

@@ -3,11 +3,13 @@ import { join, relative } from 'node:path';
 import { isOutage, Problem, systemClock, toHex, type AssetNo, type Hex } from '#base';
 import { verifyReceipt } from '#audit';
 import { connectChain } from '#chain';
-import { loadOrCreateKey } from '#custody';
+import { loadOrCreateKey, requireLocalChain } from '#custody';
+import { hasEmbeddedPostgres, inspectDatabase } from '#db';
 import { parseRates } from '#payments/core';
 import { isPortFree } from '#supervisor';
 import { createScreener, readBlockList, readOfacFolder } from '#risk';
 import { randomBytes } from 'node:crypto';
+import { privateKeyToAccount } from 'viem/accounts';
 import { startPlatform, type Platform, type PlatformEvent } from '#main';
 import { loadExample, type Example } from '../example/example.ts';
 import { sandboxExample } from '../example/sandbox.ts';
@@ -21,10 +23,20 @@ import { patiently, runJob } from './run.ts';
 
 const SERVE_PAUSE_MS = 500;
 
-/** What has to answer is asked before the state folder is made: a chain that does not answer leaves nothing behind. */
-async function requireWorld({ port, environment: { rpcUrl } }: Given): Promise<void> {
+/** Everything outside that a start can be refused for is asked before the state folder or anything in the database is made: such a start leaves nothing behind. */
+async function requireWorld({ port, stateDir, environment: { databaseUrl, rpcUrl, deployerKey } }: Given, deploy: boolean): Promise<void> {
   if (port !== 0 && !(await isPortFree(port))) throw new Problem('http/address-in-use', `Port ${port} is taken.`);
-  if (rpcUrl) await connectChain({ rpcUrl, finality: { kind: 'tag', tag: 'finalized' } });
+  const isNew = databaseUrl ? (await inspectDatabase(databaseUrl)) === 0 : !hasEmbeddedPostgres(join(stateDir, 'postgres'));
+  if (!rpcUrl) return;
+  const client = await connectChain({ rpcUrl, finality: { kind: 'tag', tag: 'finalized' } });
+  requireLocalChain(client.chainId);
+  if (!isNew) return;
+  if (!deploy) throw new Problem('chain/consent-needed', `Nothing of ours is deployed yet, and nobody asked for it on chain ${client.chainId}.`);
+  if (!deployerKey) return;
+  const { address } = privateKeyToAccount(deployerKey);
+  const wei = await client.read('the deployer’s balance', (viem) => viem.getBalance({ address }));
+  if (wei === 0n)
+    throw new Problem('chain/relayer-out-of-funds', `DEPLOYER_KEY is the key of ${address}, which has no coin on chain ${client.chainId}.`, { address });
 }
 
 function makeStateDir(dir: string): void {
@@ -41,7 +53,7 @@ export async function startCommand(values: Values): Promise<number> {
   const given = readGiven(values, process.env);
   const { stateDir, port, input, environment } = given;
   const example = input ? sandboxExample(input) : loadExample();
-  await requireWorld(given);
+  await requireWorld(given, values['deploy'] === true);
   makeStateDir(stateDir);
   const progress = createProgress(process.stderr);
   const options = platformOptions(values, given, example, progress);

@@ -52,6 +52,7 @@ export function createProgress(out: NodeJS.WriteStream): Progress {
         case 'deposit':
           return count('deposit credited');
         case 'payout':
+          if (event.progress.step === 'waiting') return line(event.progress.detail);
           return event.progress.step === 'refused' ? line(paint.red(`the signer refused: ${event.progress.detail}`)) : count(`payout ${event.progress.step}`);
         case 'transaction':
           return event.progress.to === 'final' || event.progress.to === 'failed'

@@ -4,6 +4,8 @@ import type { SubtreeAnswer, SubtreeRequest } from './treeWorker.ts';
 
 /** Below this a second thread costs more than it gives. */
 const WORTH_A_THREAD = 65_536;
+/** What the worker takes is a multiple of this, so that it is made of whole subtrees: a power of two. */
+const CHUNK = 8_192;
 const HASH_BYTES = 32;
 
 /** Builds large trees on two threads: this one and a worker of its own. */
@@ -32,15 +34,21 @@ export function openTreeBuilder(): TreeBuilder {
     return new Promise((resolve, reject) => waiting.set(no, { resolve, reject }));
   }
 
+  /** The tree over these leaves, of which the first `share` are the worker's. All of its subtrees lie before ours, so it has them all before this thread begins. */
+  async function treeOf(leaves: Uint8Array, share: number): Promise<MerkleTree> {
+    const size = leaves.length / HASH_BYTES;
+    if (share === 0) return merkleTree(leaves);
+    if (share === size) return treeOfNodes(await nodesElsewhere(leaves.slice()), size);
+    const half = largestPowerBelow(size);
+    const left = treeOf(leaves.subarray(0, half * HASH_BYTES), Math.min(share, half));
+    const right = treeOf(leaves.subarray(half * HASH_BYTES), Math.max(share - half, 0));
+    return joinTrees(await left, await right);
+  }
+
   return {
     build: async (leaves) => {
       const size = leaves.length / HASH_BYTES;
-      if (size < WORTH_A_THREAD) return merkleTree(leaves);
-      const half = largestPowerBelow(size);
-      // The left half is copied and handed over; the right one is built here meanwhile.
-      const left = nodesElsewhere(leaves.slice(0, half * HASH_BYTES));
-      const right = merkleTree(leaves.subarray(half * HASH_BYTES));
-      return joinTrees(treeOfNodes(await left, half), right);
+      return size < WORTH_A_THREAD ? merkleTree(leaves) : treeOf(leaves, Math.round(size / 2 / CHUNK) * CHUNK);
     },
     close: async () => {
       await worker.terminate();

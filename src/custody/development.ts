@@ -18,10 +18,15 @@ export interface DevelopmentCustodyOptions {
 
 /** One local key a role behind the door of the signer nodes. custody/not-a-local-chain on any chain but 31337. */
 export async function openDevelopmentCustody({ folder, chainId, random }: DevelopmentCustodyOptions): Promise<Custody> {
-  if (chainId !== LOCAL_CHAIN_ID) throw new Problem('custody/not-a-local-chain', `Chain ${chainId} is not the local chain ${LOCAL_CHAIN_ID}.`);
+  requireLocalChain(chainId);
   const keys = new Map<Role, Uint8Array>();
   for (const role of ROLES) keys.set(role, await loadOrCreateKey(folder, role, random));
   return new DevelopmentCustody(keys);
+}
+
+/** custody/not-a-local-chain on any chain but 31337: asked before anything is made for a chain that no key of ours signs for. */
+export function requireLocalChain(chainId: bigint): void {
+  if (chainId !== LOCAL_CHAIN_ID) throw new Problem('custody/not-a-local-chain', `Chain ${chainId} is not the local chain ${LOCAL_CHAIN_ID}.`);
 }
 
 class DevelopmentCustody implements Custody {

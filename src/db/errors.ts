@@ -30,7 +30,8 @@ const CODES: Readonly<Record<string, ProblemCode>> = {
 };
 
 /** pg gives its own connection losses no code, only these words. */
-const CONNECTION_WORDS = /Connection terminated|connection timeout|not queryable|timeout exceeded when trying to connect|server does not support SSL/i;
+const CONNECTION_WORDS =
+  /Connection terminated|connection timeout|timeout expired|not queryable|timeout exceeded when trying to connect|server does not support SSL/i;
 
 /** What went wrong as a Problem where the registry knows it; anything else (a violated constraint, a mistake in SQL) comes back as it is, for the caller to judge. */
 export function toProblem(error: unknown): unknown {

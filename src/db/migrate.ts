@@ -5,7 +5,7 @@ import pg from 'pg';
 import { assert, Problem } from '#base';
 import { toProblem } from './errors.ts';
 import { execute, query } from './query.ts';
-import { ensureGroups } from './roles.ts';
+import { ensureGroups, requireGroups } from './roles.ts';
 import { loadSql } from './sql.ts';
 import { connectionConfig } from './url.ts';
 
@@ -29,7 +29,7 @@ interface AppliedRow {
   readonly checksum: string;
 }
 
-const sql = loadSql(new URL('./sql/migrate.sql', import.meta.url), ['lock', 'schema', 'table', 'applied', 'record']);
+const sql = loadSql(new URL('./sql/migrate.sql', import.meta.url), ['lock', 'schema', 'table', 'isMigrated', 'applied', 'record']);
 
 /** The released migrations, in order: `src/db/migrations/NNNN_name.sql`. */
 export function loadMigrations(folder = new URL('./migrations/', import.meta.url)): Migration[] {
@@ -84,6 +84,31 @@ export async function migrate({ url, migrations = loadMigrations() }: { url: str
     const pending = pendingMigrations(migrations, await query<AppliedRow>(client, sql.applied));
     for (const migration of pending) await apply(client, migration);
     return { applied: pending.map((migration) => migration.name) };
+  } catch (error) {
+    throw toProblem(error);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/**
+ * What a start would be refused for at this database, asked without writing anything: it does not answer, refuses the login, is too old, was migrated by a newer or
+ * another version, or its user may not make the logins we need. Returns how many migrations it has; none means that nothing of ours was ever in it.
+ */
+export async function inspectDatabase(url: string): Promise<number> {
+  const options = '-c search_path= -c default_transaction_read_only=on';
+  const client = new pg.Client({ ...connectionConfig(url), application_name: 'cairn inspect', options });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await refuseOldServer(client);
+    await requireGroups(client);
+    const [table] = await query<{ there: boolean; may_begin: boolean }>(client, sql.isMigrated);
+    if (!table?.there && !table?.may_begin) throw new Problem('store/no-create-right', 'The user of the database URL may not create a schema in its database.');
+    if (!table.there) return 0;
+    const applied = await query<AppliedRow>(client, sql.applied);
+    pendingMigrations(loadMigrations(), applied);
+    return applied.length;
   } catch (error) {
     throw toProblem(error);
   } finally {

@@ -14,7 +14,7 @@ export type Group = 'cairn_app' | 'cairn_read';
 
 const GROUPS: readonly Group[] = ['cairn_app', 'cairn_read'];
 
-const sql = loadSql(new URL('./sql/roles.sql', import.meta.url), ['groupNames', 'power']);
+const sql = loadSql(new URL('./sql/roles.sql', import.meta.url), ['groupNames', 'mayCreateRoles', 'power']);
 
 /** Another process made the role in the same moment: what was wanted is there. */
 const SAME_MOMENT = new Set(['42710', '23505', 'XX000']);
@@ -23,6 +23,14 @@ const SAME_MOMENT = new Set(['42710', '23505', 'XX000']);
 export async function ensureGroups(owner: pg.Client): Promise<void> {
   const existing = (await query<{ rolname: string }>(owner, sql.groupNames)).map((row) => row.rolname);
   for (const group of GROUPS) if (!existing.includes(group)) await createRole(owner, `create role ${group} nologin`);
+}
+
+/** Throws `store/role-missing` where `ensureGroups` would: groups are missing, and this user may not make them. */
+export async function requireGroups(owner: pg.Client): Promise<void> {
+  const [may] = await query<{ may: boolean }>(owner, sql.mayCreateRoles);
+  if (may?.may) return;
+  const existing = (await query<{ rolname: string }>(owner, sql.groupNames)).map((row) => row.rolname);
+  if (GROUPS.some((group) => !existing.includes(group))) throw new Problem('store/role-missing', 'The user of the database URL may not create roles.');
 }
 
 async function createRole(owner: pg.Client, statement: string): Promise<void> {

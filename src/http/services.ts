@@ -45,7 +45,7 @@ export interface PaymentView {
   readonly instructed: string;
   /** Null while it is not quoted. */
   readonly price: PriceView | null;
-  /** Why it was refused or returned: a problem code and a sentence; null while nothing is wrong. */
+  /** Why it was refused or returned, or what it waits for: a problem code and a sentence; null while nothing is wrong. */
   readonly reasonCode: string | null;
   readonly reason: string | null;
   /** Hash of the transaction that paid it; null until then. */

@@ -146,8 +146,15 @@ function digestOf<Kind extends MessageKind>(deps: DirectoryDependencies, { kind,
   return toHex(messageDigest(deps.domain, kind, message));
 }
 
-/** Makes a record of the book of every accepted message that is none yet; called after each acceptance, and by the coordinator for what a crash left behind. */
-export async function bookAuthorisations(deps: DirectoryDependencies): Promise<number> {
+/**
+ * Makes a record of the book of every accepted message that is none yet; called after each acceptance, and by the coordinator for what a crash left behind. Never
+ * between somebody's look at who is in force and the record he makes of it.
+ */
+export function bookAuthorisations(deps: DirectoryDependencies): Promise<number> {
+  return deps.book.exclusively(() => bookWaiting(deps));
+}
+
+async function bookWaiting(deps: DirectoryDependencies): Promise<number> {
   const waiting = await unbookedAuthorisations(deps.database.pool);
   for (const authorisation of waiting) {
     const commands = bookCommands(deps, authorisation);

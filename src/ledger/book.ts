@@ -22,6 +22,11 @@ export interface Book extends BookReader {
    * after any failure it answers `exists` for what was booked.
    */
   submit(commands: readonly Command[]): Promise<Result[]>;
+  /**
+   * Runs `work` while no other work that asks for this runs: what it read of the others' records still holds when it submits, since no other process can write
+   * the book at all. Who asks for it must not ask again inside.
+   */
+  exclusively<Outcome>(work: () => Promise<Outcome>): Promise<Outcome>;
   /** Expires every hold that is due by the book's clock, and says how many it expired. */
   expireDue(): Promise<number>;
   /** Answers what is waiting and gives the book back. */
@@ -45,5 +50,12 @@ export async function openBook({ database, bookId, clock, waitMs = 5_000, recove
     }
   }
 
-  return { ...reader, submit: (commands) => writer.submit(commands), expireDue, close: () => writer.close() };
+  let last: Promise<unknown> = Promise.resolve();
+  function exclusively<Outcome>(work: () => Promise<Outcome>): Promise<Outcome> {
+    const turn = last.then(work);
+    last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  return { ...reader, submit: (commands) => writer.submit(commands), exclusively, expireDue, close: () => writer.close() };
 }

@@ -1,5 +1,6 @@
 import {
   assert,
+  formatDecimal,
   Problem,
   type Asset,
   type AssetNo,
@@ -41,6 +42,12 @@ export interface ScreeningOutcome {
   readonly listHash: string;
 }
 
+/** Minor units; `VaultAllowance` of #chain fits. */
+export interface VaultCaps {
+  readonly perTransaction: bigint;
+  readonly perDay: bigint;
+}
+
 export interface CoordinatorDependencies {
   readonly database: Database;
   readonly book: Book;
@@ -55,6 +62,8 @@ export interface CoordinatorDependencies {
   readonly screen: (subject: { readonly name: string; readonly address: string; readonly country: string | null }) => ScreeningOutcome;
   readonly tariff: () => Tariff;
   readonly rates: () => RateTable;
+  /** What the vault pays at most of an asset, in one transaction and in a day. */
+  readonly capsOf: (asset: AssetNo) => Promise<VaultCaps>;
   /** How long a hold waits for a settlement window. */
   readonly holdTimeoutS: number;
   readonly report: (progress: PaymentProgress) => void;
@@ -71,6 +80,8 @@ type StoredInstruction = Omit<ParsedPayment, 'amountMinor'> & { readonly amountM
 
 const BATCH = 500;
 const RETRY_MS: TimeMs = 5_000;
+/** How long a payment waits for rates that can be quoted from. Nothing is held meanwhile, and the merchant's own deadlines do not wait for ever. */
+const RATES_PATIENCE_MS: TimeMs = 3_600_000;
 
 /**
  * Moves every payment that is due by as many steps as it can take now; says how many moved. Each step first asks what is already so (the payment's version, the
@@ -159,8 +170,10 @@ async function quotePayment(deps: CoordinatorDependencies, payment: Payment): Pr
     await move(deps, payment, 'quoted', { quote: canonicalJson(evidence) });
   } catch (error) {
     if (!(error instanceof Problem) || !error.code.startsWith('payments/')) throw error;
-    if (error.definition.retry === 'later') return postponePayment(deps.database.pool, payment, deps.clock.nowMs() + RETRY_MS);
-    await refuse(deps, payment, error.code, error.detail);
+    const nowMs = deps.clock.nowMs();
+    const mayPass = error.definition.retry === 'later';
+    if (mayPass && nowMs - payment.updatedMs < RATES_PATIENCE_MS) return postponePayment(deps.database.pool, payment, nowMs + RETRY_MS);
+    await refuse(deps, payment, error.code, mayPass ? `${error.detail} None came for an hour.` : error.detail);
   }
 }
 
@@ -180,6 +193,11 @@ async function orderOf(deps: CoordinatorDependencies, payment: Payment): Promise
   return order;
 }
 
+/** What one call reads once for all of its payments. */
+interface HoldPass extends EvidencePass {
+  readonly caps: ReadonlyMap<AssetNo, VaultCaps>;
+}
+
 interface PreparedHold {
   readonly payment: Payment;
   readonly legs: readonly QuoteLeg[];
@@ -188,8 +206,16 @@ interface PreparedHold {
 
 /** quoted -> held: all that are due in one call, so that they share one durable transaction. */
 async function holdPayments(deps: CoordinatorDependencies, payments: readonly Payment[]): Promise<void> {
+  if (payments.length === 0) return;
+  const caps = new Map<AssetNo, VaultCaps>();
+  for (const asset of deps.assets.keys()) caps.set(asset, await deps.capsOf(asset));
+  // No newer entry of a payee comes into the book between the look at the one in force and the hold that names it: whoever reads the book in order finds the same.
+  await deps.book.exclusively(() => holdAll(deps, caps, payments));
+}
+
+async function holdAll(deps: CoordinatorDependencies, caps: HoldPass['caps'], payments: readonly Payment[]): Promise<void> {
   const prepared: PreparedHold[] = [];
-  const pass: EvidencePass = { database: deps.database, assetOf: deps.assetOf, reader: evidenceReader(deps), files: new Map() };
+  const pass: HoldPass = { database: deps.database, assetOf: deps.assetOf, reader: evidenceReader(deps), files: new Map(), caps };
   for (const payment of payments) {
     const evidence = JSON.parse(payment.quote!) as QuoteEvidence;
     // A hold of an earlier attempt counts, however late it is noticed, and on whatever terms it was asked for then; without one an expired quote is quoted again.
@@ -207,7 +233,7 @@ async function holdPayments(deps: CoordinatorDependencies, payments: readonly Pa
 }
 
 /** None where the payment cannot be held: it is not what the merchant signed, or the book has no record yet of what he signed. */
-async function prepareHold(deps: CoordinatorDependencies, pass: EvidencePass, payment: Payment, evidence: QuoteEvidence): Promise<readonly PreparedHold[]> {
+async function prepareHold(deps: CoordinatorDependencies, pass: HoldPass, payment: Payment, evidence: QuoteEvidence): Promise<readonly PreparedHold[]> {
   const order = await orderOf(deps, payment);
   const payee = await deps.payeeOf(payment.merchant, payment.creditorAccount);
   const payer = await deps.book.account(order.account);
@@ -221,6 +247,11 @@ async function prepareHold(deps: CoordinatorDependencies, pass: EvidencePass, pa
     return [];
   }
   assert(payee, 'a payee that equals what was signed is there');
+  const cap = overCap(pass.caps.get(payee.asset)!, deps.assets.get(payee.asset)!, BigInt(evidence.price.principal));
+  if (cap) {
+    await refuse(deps, payment, cap.code, cap.detail);
+    return [];
+  }
   const legs = quoteLegs(evidence.payerAsset.asset as AssetNo, evidence.payeeAsset.asset as AssetNo, priceOf(evidence));
   const { creditorName, creditorAccount, currency, instructed, endToEndId, position } = payment;
   const orderField: OrderEvidence = {
@@ -253,6 +284,19 @@ async function prepareHold(deps: CoordinatorDependencies, pass: EvidencePass, pa
     },
   });
   return [{ payment, legs, commands }];
+}
+
+/** The cap that the vault would refuse this payment by: then no money is held for it. */
+function overCap(caps: VaultCaps, { symbol, decimals }: Asset, principal: bigint): { readonly code: ProblemCode; readonly detail: string } | null {
+  const { perTransaction, perDay } = caps;
+  const units = (amount: bigint): string => `${formatDecimal(amount, decimals)} ${symbol}`;
+  if (principal > perTransaction) {
+    const detail = `The vault pays at most ${units(perTransaction)} in one transaction; this payment is ${units(principal)}.`;
+    return { code: 'payments/over-transaction-cap', detail };
+  }
+  if (principal > perDay)
+    return { code: 'payments/over-daily-cap', detail: `The vault pays at most ${units(perDay)} a day; this payment is ${units(principal)}.` };
+  return null;
 }
 
 function priceOf({ price }: QuoteEvidence) {

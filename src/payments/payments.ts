@@ -1,5 +1,12 @@
 /** The door of payments: orders come in here, and how far each payment is comes out. */
-export { advancePayments, type CoordinatorDependencies, type DirectoryEntry, type PaymentProgress, type ScreeningOutcome } from './coordinator.ts';
+export {
+  advancePayments,
+  type CoordinatorDependencies,
+  type DirectoryEntry,
+  type PaymentProgress,
+  type ScreeningOutcome,
+  type VaultCaps,
+} from './coordinator.ts';
 export { projectRecords, type ProjectionDependencies } from './projection.ts';
 export { FINAL_STATES, PAYMENT_TRANSITIONS, type PaymentState } from './state.ts';
 export { countByState, eventsOf, findOrderFile, findPayment, listPayments, paymentsOfOrder, type OrderFile, type Payment, type PaymentEvent } from './store.ts';

@@ -1,4 +1,16 @@
-import { formatDecimal, NIL_UUID, Problem, type Asset, type AssetNo, type BookId, type Clock, type MerchantId, type PayeeId, type PaymentId } from '#base';
+import {
+  formatDecimal,
+  NIL_UUID,
+  Problem,
+  type Asset,
+  type AssetNo,
+  type BookId,
+  type Clock,
+  type MerchantId,
+  type PayeeId,
+  type PaymentId,
+  type ProblemCode,
+} from '#base';
 import { assertFresh, GREATEST_UNANCHORED_AGE_MS, greatestUnanchoredAgeMs, type Prover } from '#anchor';
 import type { ChainClient } from '#chain';
 import type { Custody } from '#custody';
@@ -7,7 +19,7 @@ import { addPayee, findPayeeById, listPayees, type DirectoryDependencies, type P
 import { authorisationJson } from '#identity/core';
 import { findOrderFile, findPayment, listPayments, paymentsOfOrder, submitOrderFile, type OrderFile, type Payment } from '#payments';
 import { quote, type QuoteEvidence, type RateTable, type Tariff } from '#payments/core';
-import { payoutOfPayment, receiptOfPayment } from '#settlement';
+import { openInstructions, payoutOfPayment, receiptOfPayment } from '#settlement';
 
 /** The door of services: what the API asks for, answered by the parts behind it. */
 export interface ServiceDependencies {
@@ -144,6 +156,7 @@ async function paymentView({ directory }: ServiceDependencies, payment: Payment)
     updatedMs,
   } = payment;
   const payout = payment.holdSeq === null ? undefined : await payoutOfPayment(directory.database.pool, id);
+  const waits = state === 'instructed' ? (payout?.waitsFor ?? null) : null;
   return {
     id,
     order,
@@ -159,8 +172,8 @@ async function paymentView({ directory }: ServiceDependencies, payment: Payment)
     createdMs,
     updatedMs,
     price: payment.quote ? priceView(JSON.parse(payment.quote) as QuoteEvidence) : null,
-    reasonCode: payment.reasonCode,
-    reason: payment.reason,
+    reasonCode: waits === null ? payment.reasonCode : ('settlement/waits-for-caps' satisfies ProblemCode),
+    reason: waits ?? payment.reason,
     transaction: payout?.txHash ?? null,
   };
 }
@@ -222,11 +235,17 @@ async function statusOf(deps: ServiceDependencies): Promise<SystemStatus> {
     () => deps.custody.address('vault'),
     () => `${deps.custody.kind} keys`,
   );
+  // No fault: whoever waits for the next day, or for a cap to be raised, is paid then. Whoever runs this sees it coming.
+  const payouts = await check(
+    'payouts',
+    async () => (await openInstructions(database.pool, deps.bookId)).filter(({ waitsFor }) => waitsFor !== null),
+    (waiting) => (waiting[0] ? `${waiting.length} waiting; the first: ${waiting[0].waitsFor}` : 'no list waits for the vault’s caps'),
+  );
   return {
     headSeq: head.value ?? 0n,
     greatestUnanchoredAgeMs: ageMs,
     unanchoredAgeLimitMs: GREATEST_UNANCHORED_AGE_MS,
-    checks: [head.check, chain.check, anchoring, custody.check, faultCheck(deps.faults())],
+    checks: [head.check, chain.check, anchoring, custody.check, payouts.check, faultCheck(deps.faults())],
   };
 }
 

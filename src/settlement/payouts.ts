@@ -1,21 +1,18 @@
-import { keccak_256 } from '@noble/hashes/sha3.js';
-import { assert, concat, derivedId, fromHex, MAX_AMOUNT, Problem, uintBytes, utf8, type BookId, type Clock, type Hex, type TimeMs } from '#base';
+import { assert, MAX_AMOUNT, Problem, type BookId, type Clock, type Hex, type TimeMs } from '#base';
 import { canonicalJson } from '#anchor/core';
-import type { Outbox, OutboxId, Rebuilt } from '#chain';
+import type { OutboxId, Rebuilt, TransactionFailure } from '#chain';
 import type { Custody } from '#custody';
-import type { Database } from '#db';
 import type { Book } from '#ledger';
 import { closingIdOf, FINAL_POST, legIdOf, LINKED, POST_PENDING, VOID_PENDING, type Command, type Hold } from '#ledger/core';
+import { Budget, payoutTransactionId, type BudgetDependencies } from './budget.ts';
 import { instructionIntent, type LogGate, type VaultChain, type VaultState } from './vault.ts';
 import { markClosed, markFailed, markPaid, moveInstruction, openInstructions, payoutsOf, type Payout, type StoredInstruction } from './store.ts';
 
-export interface PayoutDependencies {
-  readonly database: Database;
+export interface PayoutDependencies extends BudgetDependencies {
   readonly book: Book;
   readonly bookId: BookId;
   readonly clock: Clock;
   readonly custody: Custody;
-  readonly outbox: Outbox;
   readonly vault: VaultChain;
   readonly log: LogGate;
   /** How long a payee who could not be paid waits for the next try. */
@@ -26,40 +23,47 @@ export interface PayoutDependencies {
 /** One step, for whoever watches. */
 export interface PayoutProgress {
   readonly instruction: Hex;
-  readonly step: 'signed' | 'paying' | 'paid' | 'failed' | 'retrying' | 'booked' | 'returned' | 'closed' | 'refused' | 'leftOut';
+  readonly step: 'signed' | 'paying' | 'paid' | 'failed' | 'retrying' | 'booked' | 'returned' | 'closed' | 'refused' | 'waiting' | 'leftOut';
   readonly detail: string;
 }
 
-/** Every transaction of an instruction has a number, from 0: asking for it again is the same transaction. */
-export function payoutTransactionId(instruction: Hex, attempt: number): OutboxId {
-  return derivedId(keccak_256(concat(utf8('cairn.pay'), fromHex(instruction), uintBytes(attempt, 4))));
-}
-
-/** Moves every open instruction as far as the chain and the signers let it. Safe to call at any time and after any crash: each step is asked for by an id that follows from what it does. */
+/** Moves every open instruction as far as the chain, the signers and the vault's caps let it, the oldest first. Safe to call at any time and after any crash: each step is asked for by an id that follows from what it does. */
 export async function advancePayouts(deps: PayoutDependencies): Promise<number> {
   const open = await openInstructions(deps.database.pool, deps.bookId);
+  const budget = new Budget(deps, open);
   for (const instruction of open) {
     const payouts = await payoutsOf(deps.database.pool, instruction.id);
+    const state = await deps.vault.stateOf(instruction.id);
     // Never told to the vault and its time is finally over: nobody can pay it any more, and its holds go back like those of any other.
-    if (instruction.state === 'booked' && !(await isOver(deps, instruction))) await tell(deps, instruction);
-    else await follow(deps, instruction, payouts);
+    const isOver = state.timestampS > BigInt(instruction.notAfterS);
+    if (instruction.state === 'booked' && !isOver) await tell(deps, budget, instruction, state);
+    else await follow(deps, budget, instruction, payouts, state);
   }
   return open.length;
 }
 
-async function isOver({ vault }: PayoutDependencies, { id, notAfterS }: StoredInstruction): Promise<boolean> {
-  return (await vault.stateOf(id)).timestampS > BigInt(notAfterS);
-}
-
-/** booked -> paying: once the leaf is in a final anchor and the vault's signer agrees. */
-async function tell(deps: PayoutDependencies, instruction: StoredInstruction): Promise<void> {
+/** booked -> paying: once the leaf is in a final anchor, the vault's signer agrees, and the vault's caps have room for it. */
+async function tell(deps: PayoutDependencies, budget: Budget, instruction: StoredInstruction, { done }: VaultState): Promise<void> {
   const signed = instruction.signature ? instruction : await sign(deps, instruction);
   if (!signed?.signature) return;
   const data = await deps.log.payCall(signed, signed.signature);
   if (!data) return;
+  // Paid from before a crash, and not noted: then it only has to be followed.
+  if (!done && !(await hasRoom(deps, budget, signed, signed.total))) return;
   await enqueueOnce(deps, payoutTransactionId(signed.id, signed.attempts), data);
-  await moveInstruction(deps.database.pool, signed, { state: 'paying', attempts: signed.attempts + 1, dueMs: deps.clock.nowMs() + deps.retryAfterMs });
+  const dueMs = deps.clock.nowMs() + deps.retryAfterMs;
+  await moveInstruction(deps.database.pool, signed, { state: 'paying', attempts: signed.attempts + 1, dueMs, waitsFor: null });
   deps.report({ instruction: signed.id, step: 'paying', detail: `${signed.words.length} payees` });
+}
+
+/** Whether the vault would pay this much now. Where it would not, nothing is sent that can only fail: the instruction says what it waits for, and keeps its place. */
+async function hasRoom(deps: PayoutDependencies, budget: Budget, instruction: StoredInstruction, amount: bigint): Promise<boolean> {
+  const waitsFor = await budget.take(instruction, amount);
+  if (waitsFor !== null && waitsFor !== instruction.waitsFor) {
+    await moveInstruction(deps.database.pool, instruction, { waitsFor });
+    deps.report({ instruction: instruction.id, step: 'waiting', detail: waitsFor });
+  }
+  return waitsFor === null;
 }
 
 /** The call data binds the log as it stood: asked for again after a crash it may differ, and the transaction that is there already is the one. */
@@ -86,16 +90,15 @@ async function sign(deps: PayoutDependencies, instruction: StoredInstruction): P
 }
 
 /** paying: what the final chain says decides, never what we believe we sent: anybody may have paid or retried. */
-async function follow(deps: PayoutDependencies, instruction: StoredInstruction, payouts: readonly Payout[]): Promise<void> {
-  const state = await deps.vault.stateOf(instruction.id);
+async function follow(deps: PayoutDependencies, budget: Budget, instruction: StoredInstruction, payouts: readonly Payout[], state: VaultState): Promise<void> {
   for (const payout of payouts) await settleOne(deps, instruction, payout, state);
   const after = await payoutsOf(deps.database.pool, instruction.id);
   if (after.every((payout) => payout.state === 'booked' || payout.state === 'returned')) {
-    await moveInstruction(deps.database.pool, instruction, { state: 'closed' });
+    await moveInstruction(deps.database.pool, instruction, { state: 'closed', waitsFor: null });
     deps.report({ instruction: instruction.id, step: 'closed', detail: '' });
     return;
   }
-  await retry(deps, instruction, after, state);
+  await retry(deps, budget, instruction, after, state);
 }
 
 async function settleOne(deps: PayoutDependencies, instruction: StoredInstruction, payout: Payout, state: VaultState): Promise<void> {
@@ -202,7 +205,7 @@ async function closeAll(book: Book, holds: readonly Hold[], status: 'posted' | '
 }
 
 /** Whoever could not be paid is tried again until notAfter, one transaction at a time. */
-async function retry(deps: PayoutDependencies, instruction: StoredInstruction, payouts: readonly Payout[], state: VaultState): Promise<void> {
+async function retry(deps: PayoutDependencies, budget: Budget, instruction: StoredInstruction, payouts: readonly Payout[], state: VaultState): Promise<void> {
   const last = await deps.outbox.transaction(payoutTransactionId(instruction.id, instruction.attempts - 1));
   if (last.state !== 'final' && last.state !== 'failed') return;
   const unpaid = payouts.filter((payout) => payout.state === 'open' || payout.state === 'failed');
@@ -223,14 +226,21 @@ async function retry(deps: PayoutDependencies, instruction: StoredInstruction, p
         unpaid.map((payout) => payout.index),
       )
     : await deps.log.payCall(instruction, instruction.signature!);
-  if (!data) return;
+  const amount = unpaid.reduce((sum, payout) => sum + payout.amount, 0n);
+  if (!data || !(await hasRoom(deps, budget, instruction, amount))) return;
   await enqueueOnce(deps, payoutTransactionId(instruction.id, instruction.attempts), data);
-  await moveInstruction(deps.database.pool, instruction, { attempts: instruction.attempts + 1, dueMs: nowMs + deps.retryAfterMs });
+  await moveInstruction(deps.database.pool, instruction, { attempts: instruction.attempts + 1, dueMs: nowMs + deps.retryAfterMs, waitsFor: null });
   deps.report({ instruction: instruction.id, step: 'retrying', detail: `${unpaid.length} payees` });
 }
 
-/** A payout that reverted: proven anew while its first payment is still to come, given up otherwise (what failed then is retried by a transaction of its own). */
-export async function rebuildPayout(deps: PayoutDependencies, id: OutboxId): Promise<Rebuilt> {
+const CAP_ERRORS = ['OverDailyCap', 'OverTransactionCap'];
+
+/**
+ * A payout that reverted: proven anew while its first payment is still to come, given up otherwise (what failed then is retried by a transaction of its own).
+ * One that a cap refused is given up too: its instruction asks again, by another transaction, once there is room.
+ */
+export async function rebuildPayout(deps: PayoutDependencies, id: OutboxId, failure: TransactionFailure): Promise<Rebuilt> {
+  if (CAP_ERRORS.includes(failure.error?.name ?? '')) return { kind: 'giveUp' };
   for (const instruction of await openInstructions(deps.database.pool, deps.bookId)) {
     const isFirst = instruction.attempts > 0 && payoutTransactionId(instruction.id, instruction.attempts - 1) === id;
     if (!isFirst || !instruction.signature || (await deps.vault.stateOf(instruction.id)).done) continue;

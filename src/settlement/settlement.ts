@@ -6,7 +6,8 @@ import { bookInstructions, WINDOWS, type BookingDependencies } from './windows.t
 /** The door of settlement: deposits come in, windows close, the vault pays against the anchored log, holds are posted or given back. */
 export { liquidityReference, openChart, publishTariff } from './chart.ts';
 export { creditDeposit, type CreditedDeposit, type DepositOwner, type DepositRules } from './deposits.ts';
-export { payoutTransactionId, rebuildPayout, type PayoutProgress } from './payouts.ts';
+export { payoutTransactionId } from './budget.ts';
+export { rebuildPayout, type PayoutProgress } from './payouts.ts';
 export { receiptOfPayment, type ReceiptDependencies } from './receipts.ts';
 export { allInstructions, openInstructions, payoutOfPayment, payoutsOf, payoutTotals, type Payout, type PayoutTotal, type StoredInstruction } from './store.ts';
 export { instructionOf, type LogGate, type VaultChain, type VaultState } from './vault.ts';

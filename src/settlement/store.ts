@@ -42,6 +42,8 @@ export interface StoredInstruction {
   readonly attempts: number;
   readonly signature: Hex | null;
   readonly dueMs: TimeMs;
+  /** What has to come before the vault can pay it, in one sentence; null while it waits for nothing. */
+  readonly waitsFor: string | null;
 }
 
 export interface Payout {
@@ -55,6 +57,8 @@ export interface Payout {
   readonly txHash: Hex | null;
   readonly blockNumber: bigint | null;
   readonly tries: number;
+  /** Of its instruction. */
+  readonly waitsFor: string | null;
 }
 
 function toInstruction(row: Row): StoredInstruction {
@@ -74,6 +78,7 @@ function toInstruction(row: Row): StoredInstruction {
     attempts: row.attempts,
     signature: row.signature && toHex(row.signature),
     dueMs: Number(row.due_ms),
+    waitsFor: row.waits_for,
   };
 }
 
@@ -89,6 +94,7 @@ function toPayout(row: Row): Payout {
     txHash: row.tx_hash && toHex(row.tx_hash),
     blockNumber: row.block_number,
     tries: row.tries,
+    waitsFor: row.waits_for,
   };
 }
 
@@ -137,7 +143,7 @@ export async function allInstructions(client: Queryable, book: BookId): Promise<
 export async function moveInstruction(
   client: Queryable,
   instruction: StoredInstruction,
-  change: Partial<Pick<StoredInstruction, 'state' | 'attempts' | 'dueMs' | 'signature'>>,
+  change: Partial<Pick<StoredInstruction, 'state' | 'attempts' | 'dueMs' | 'signature' | 'waitsFor'>>,
 ): Promise<void> {
   const to = { ...instruction, ...change };
   await execute(client, sql.moveInstruction, [
@@ -147,6 +153,7 @@ export async function moveInstruction(
     to.attempts,
     to.dueMs,
     to.signature && fromHex(to.signature),
+    to.waitsFor,
   ]);
 }
 

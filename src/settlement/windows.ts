@@ -18,8 +18,18 @@ import { canonicalJson } from '#anchor/core';
 import type { Database } from '#db';
 import { readCursor, type Book } from '#ledger';
 import { closingIdOf, legIdOf, TRANSFER_CODES, VOID_PENDING, type Hold, type LedgerRecord, type WindowRecord } from '#ledger/core';
-import { WORD_AMOUNT_LIMIT, planInstructions, type PlannedInstruction, type TakenHold } from './core/core.ts';
-import { insertInstructions } from './store.ts';
+import {
+  dayAfterS,
+  daysToPay,
+  largestPayout,
+  planInstructions,
+  WORD_AMOUNT_LIMIT,
+  type Allowance,
+  type PlannedInstruction,
+  type TakenHold,
+  type WindowContext,
+} from './core/core.ts';
+import { insertInstructions, openInstructions, payoutsOf } from './store.ts';
 
 type InstructionRecord = Extract<LedgerRecord, { kind: 'instruction' }>;
 
@@ -30,7 +40,7 @@ export interface WindowDependencies {
   readonly clock: Clock;
   readonly vault: Hex;
   readonly tokens: ReadonlyMap<AssetNo, Hex>;
-  /** Seconds between the close of a window and the last moment its payees can be paid. */
+  /** Seconds between the close of a window and the last moment its payees can be paid; from the day on that has room for them, where the vault's daily cap puts them off. */
   readonly payoutTtlS: number;
 }
 
@@ -51,8 +61,7 @@ export async function closeWindow(deps: WindowDependencies): Promise<WindowRecor
 }
 
 export interface BookingDependencies extends WindowDependencies {
-  /** The most minor units of a token that the vault pays in one transaction. */
-  readonly capOf: (token: Hex) => Promise<bigint>;
+  readonly allowanceOf: (token: Hex) => Promise<Allowance>;
   readonly report: (progress: { readonly instruction: Hex; readonly step: 'leftOut'; readonly detail: string }) => void;
 }
 
@@ -71,12 +80,13 @@ export async function bookInstructions(deps: BookingDependencies, window: Window
   await giveBackStrays(deps, closed.holds, payable);
   const booked = await bookedInstructions(deps.book, window);
   // What is booked stands, whatever the time to pay and the caps are today.
-  const notAfterS = booked[0]?.notAfterS ?? Math.floor(window.nowMs / 1000) + deps.payoutTtlS;
-  const limits = booked.length > 0 ? { counts: booked.map(({ count }) => count) } : { caps: await capsOf(deps, payable) };
-  const planned = planInstructions({ book: deps.bookId, window: window.window, notAfterS, tokens: deps.tokens, ...limits }, payable);
+  const context = { book: deps.bookId, window: window.window, tokens: deps.tokens };
+  const planned = booked[0]
+    ? planInstructions({ ...context, notAfterS: booked[0].notAfterS, counts: booked.map(({ count }) => count) }, payable)
+    : await planByCaps(deps, context, window, payable);
   if (planned.length === 0) return planned;
   const results = await deps.book.submit(
-    planned.map(({ window: id, index, token, listHash, count, total }) => ({
+    planned.map(({ window: id, index, token, listHash, count, total, notAfterS }) => ({
       kind: 'instruction' as const,
       vault: deps.vault,
       token,
@@ -109,10 +119,37 @@ async function bookedInstructions(book: Book, { window }: WindowRecord): Promise
   }
 }
 
-async function capsOf({ tokens, capOf }: BookingDependencies, payable: readonly TakenHold[]): Promise<ReadonlyMap<AssetNo, bigint>> {
-  const caps = new Map<AssetNo, bigint>();
-  for (const { asset } of payable) if (!caps.has(asset)) caps.set(asset, await capOf(tokens.get(asset)!));
-  return caps;
+/** No list is more than the vault pays at once, and all have the time that its daily caps leave them: what has to wait for a later day can be paid on that day. */
+async function planByCaps(
+  deps: BookingDependencies,
+  context: Pick<WindowContext, 'book' | 'window' | 'tokens'>,
+  window: WindowRecord,
+  payable: readonly TakenHold[],
+): Promise<readonly PlannedInstruction[]> {
+  const allowances = new Map<AssetNo, Allowance>();
+  for (const { asset } of payable) if (!allowances.has(asset)) allowances.set(asset, await deps.allowanceOf(deps.tokens.get(asset)!));
+  const caps = new Map([...allowances].map(([asset, allowance]) => [asset, largestPayout(allowance)]));
+  const closedS = Math.floor(window.nowMs / 1000);
+  const lists = planInstructions({ ...context, notAfterS: closedS, caps }, payable);
+  const before = await unpaidByAsset(deps);
+  let startS = closedS;
+  for (const [asset, allowance] of allowances) {
+    const totals = lists.filter((list) => list.asset === asset).map(({ total }) => total);
+    const days = daysToPay(allowance, [...(before.get(asset) ?? []), ...totals]);
+    if (days > 0) startS = Math.max(startS, dayAfterS(allowance, days));
+  }
+  return planInstructions({ ...context, notAfterS: startS + deps.payoutTtlS, caps }, payable);
+}
+
+/** What each open instruction still has to pay, in the order in which they are paid. */
+async function unpaidByAsset({ database, bookId }: BookingDependencies): Promise<ReadonlyMap<AssetNo, readonly bigint[]>> {
+  const unpaid = new Map<AssetNo, bigint[]>();
+  for (const { id, asset } of await openInstructions(database.pool, bookId)) {
+    const payouts = await payoutsOf(database.pool, id);
+    const amount = payouts.reduce((sum, payout) => (payout.state === 'open' || payout.state === 'failed' ? sum + payout.amount : sum), 0n);
+    unpaid.set(asset, [...(unpaid.get(asset) ?? []), amount]);
+  }
+  return unpaid;
 }
 
 /** What the vault can pay of a hold: leg 0 of a payment, in a token of ours, with the payee's address in its evidence. Anything else is no payout, and nothing to stop for. */

@@ -164,4 +164,4 @@ describe('anchoring in the real contract', () => {
     assert.equal(await faultOf(next, 17n), 0);
     assert.equal(new Set(asked).size, (await states()).split(' ').length);
   });
-}).timeout(60_000);
+}).timeout(120_000);

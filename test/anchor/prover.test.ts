@@ -149,7 +149,7 @@ describe('receipts', () => {
       }),
       { numRuns: 200 },
     );
-  }).timeout(60_000);
+  }).timeout(120_000);
 
   it('are refused with the head of a later time: only that of its own moment is in the event', async () => {
     const { proof } = await prover.proofNow(source(SETTLED), 1n);

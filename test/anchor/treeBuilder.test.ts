@@ -9,11 +9,11 @@ function leavesOf(size: number): Uint8Array {
 describe('the tree builder', () => {
   it('builds on two threads the tree that one thread builds', async () => {
     const builder = openTreeBuilder();
-    for (const size of [1, 1_000, 65_536, 70_001]) {
+    for (const size of [1, 1_000, 65_536, 70_001, 131_071, 131_073]) {
       const leaves = leavesOf(size);
       const [tree, expected] = [await builder.build(leaves), merkleTree(leaves)];
       assert.deepEqual(tree.root, expected.root, `size ${size}`);
-      for (const index of [0, size >> 1, size - 1]) {
+      for (const index of [0, size >> 2, size >> 1, size - 1]) {
         assert.deepEqual(tree.path(index), expected.path(index));
         assert.ok(verifyInclusion(tree.leaf(index), BigInt(index), BigInt(size), tree.path(index), tree.root));
       }

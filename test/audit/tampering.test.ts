@@ -258,6 +258,31 @@ describe('an audit of a recorded run', () => {
     assertFinds(result, 'leaf', seqOf(real), /changed after it was sealed/);
   });
 
+  it('names the hold for an entry that the merchant had replaced before it, and none before the replacement', async () => {
+    const lines = recordedLines();
+    const hold = theRecord(lines, isHold);
+    const { payee } = JSON.parse(hold.fields!['payee']!) as { payee: string };
+    const entry = theRecord(lines, ({ record }) => record.kind === 'payee' && record['payee'] === payee);
+    const { message } = JSON.parse(entry.fields!['authorisation']!) as { message: Record<string, string> };
+    const newer = { ...(message as unknown as Messages['Payee']), payee: '7f000000-0000-8000-8000-000000000005' as PayeeId };
+    const merchant = entry.record['merchant'] as string;
+    const key = loadExample().merchants.find(({ id }) => id === merchant)!.publicTestKey;
+    const { evidence, digest } = await forged(lines, 'Payee', { ...newer, settlementAddress: HIS_ADDRESS, nonce: 99n, expiry: 1n << 40n }, key);
+    const replaced = append(
+      lines,
+      { kind: 'payee', payee: newer.payee, merchant, authorisation: digest },
+      { fields: { authorisation: evidence }, subject: merchant },
+    );
+    const sentence = /which the merchant had replaced in record/;
+    assert.ok(
+      (await audit(lines)).findings.every((finding) => !sentence.test(finding.sentence)),
+      'what was held before is as it was',
+    );
+    const { seq: _seq, nowMs: _nowMs, ...body } = hold.record;
+    const late = append(lines, body, { fields: hold.fields!, subject: hold.subject });
+    assertFinds(await audit(lines), 'payee', late, new RegExp(`pays ${message['settlementAddress']} by .* replaced in record ${replaced} by ${HIS_ADDRESS}`));
+  });
+
   it('names the payee whose address was changed in the directory only', async () => {
     const lines = recordedLines();
     const entry = lines.find(({ type }) => type === 'payee')!;

@@ -208,7 +208,7 @@ describe('signatures', () => {
     assert.ok(!isSignatureBy(VECTORS.signer, fromHex(vector.digest), 'no hexadecimal'));
     assert.ok(!isSignatureBy(A(1), fromHex(vector.digest), vector.signature));
     assert.ok(!isSignatureBy(VECTORS.signer, fromHex(B(1)), vector.signature));
-  }).timeout(30_000);
+  }).timeout(120_000);
 
   it('are refused in their second spelling, with s in the upper half', () => {
     const n = secp256k1.Point.CURVE().n;

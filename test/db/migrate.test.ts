@@ -63,7 +63,7 @@ describe('migrations', () => {
   });
 
   it('are applied by one of twenty processes that start at once, and all twenty go on', async function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     const migrator = () =>
       new Promise<string>((resolve, reject) => {
         const source = `import { migrate } from '#db'; console.log((await migrate({ url: process.env.URL })).applied.length)`;

@@ -1,8 +1,11 @@
 import { deepStrictEqual, ok, rejects, strictEqual, throws } from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import pg from 'pg';
 import { Problem } from '#base';
 import { execute, inTransaction, loadSql, openForReading, query, toProblem, violatedConstraint, type NamedStatement } from '#db';
 import { testDatabase, type TestDatabase } from '../support/postgres.ts';
@@ -118,6 +121,17 @@ describe('errors of the store', () => {
   for (const [state, code] of CASES) {
     it(`with code ${state} are ${code}`, () => strictEqual((toProblem(Object.assign(new TypeError('said so'), { code: state })) as Problem).code, code));
   }
+
+  it('of a server that takes a connection and then says nothing are store/unreachable', async () => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const client = new pg.Client({ host: '127.0.0.1', port, user: 'x', connectionTimeoutMillis: 20 });
+    const problem = await client.connect().then(() => undefined, toProblem);
+    silent.close();
+    ok(problem instanceof Problem, String(problem));
+    strictEqual(problem.code, 'store/unreachable');
+  });
 
   it('that the registry does not know come back as they are', () => {
     const error = new TypeError('something else');

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { Problem } from '#base';
 import { chartAccount } from '#ledger/core';
 import { advancePayments, eventsOf, findPayment, type Payment } from '#payments';
+import type { Payee } from '#identity';
 import type { QuoteEvidence } from '#payments/core';
 import { orderFile } from '../support/order.ts';
 import { EUR, testTrade, USD, type Trade } from '../support/trade.ts';
@@ -126,20 +127,99 @@ describe('the way of a payment to its hold', () => {
     assert.ok(expiresAtMs > clock.nowMs());
   });
 
-  it('waits for rates that are stale, or have none for its currency', async () => {
+  it('waits for rates that are stale, as long as an hour, and refuses what still cannot be quoted then', async () => {
     await trade.payee('A');
     await trade.fund(USD, 100n * DOLLAR);
     const payments = await ordered(line('A'));
     const stale = () => ({ ...trade.coordinator.rates(), validUntilMs: 0 });
-    await advancePayments({ ...trade.coordinator, rates: stale });
+    const outage = () => advancePayments({ ...trade.coordinator, rates: stale });
+    await outage();
     assert.deepEqual(await trade.states(payments), ['screened']);
     assert.equal(await advance(), 0);
     trade.clock.advance(5_000);
     await advance();
     assert.deepEqual(await trade.states(payments), ['held']);
+    const { pending } = await trade.balance('merchant', USD);
+    const unlucky = await ordered(line('A', '11.00'));
+    await outage();
+    trade.clock.advance(3_599_999);
+    await outage();
+    assert.deepEqual(await trade.states(unlucky), ['screened'], 'not an hour yet');
+    trade.clock.advance(5_000);
+    await outage();
+    assert.deepEqual([await trade.states(unlucky), await reasons(unlucky)], [['refused'], ['payments/rates-expired']]);
+    assert.match((await now(unlucky[0]!)).reason!, /The rates .* ended at .*\. None came for an hour\.$/);
+    assert.equal((await trade.balance('merchant', USD)).pending, pending, 'nothing is held for it');
+    assert.equal(await advance(), 0, 'and it is over');
+    const again = await ordered(line('A', '11.00'));
+    await advance();
+    assert.deepEqual(await trade.states(again), ['held'], 'ordered anew it is paid');
+  });
+
+  it('refuses at once a currency that the rates in force do not quote', async () => {
+    await trade.payee('A');
+    await trade.fund(USD, 100n * DOLLAR);
     const unpriced = await ordered(line('A', '10.00', 'ISK'));
     await advance();
-    assert.deepEqual(await trade.states(unpriced), ['screened']);
+    assert.deepEqual([await trade.states(unpriced), await reasons(unpriced)], [['refused'], ['payments/no-rate']]);
+    assert.match((await now(unpriced[0]!)).reason!, /have none for ISK/);
+    assert.equal((await trade.balance('merchant', USD)).pending, 0n);
+  });
+
+  it('holds for the entry that is in force at the record of the hold, also where the merchant replaces it in that moment', async () => {
+    const old = await trade.payee('A');
+    await trade.fund(USD, 100n * DOLLAR);
+    const payments = await ordered(line('A'));
+    let looks = 0;
+    let replacing: Promise<Payee> | undefined;
+    const payeeOf: typeof trade.coordinator.payeeOf = async (merchant, account) => {
+      const found = await trade.coordinator.payeeOf(merchant, account);
+      // Screening looks, the quote looks, and then the hold: the replacement has every chance to be in the book before it.
+      if (++looks === 3) {
+        replacing = trade.payee('A');
+        await Promise.race([replacing, new Promise((resolve) => setTimeout(resolve, 300))]);
+      }
+      return found;
+    };
+    await advancePayments({ ...trade.coordinator, payeeOf });
+    const newer = await replacing!;
+    const [held] = await Promise.all(payments.map(now));
+    assert.deepEqual([held!.state, held!.payee], ['held', old.payee]);
+    const replaced = await trade.book.byKey(`payee:${newer.payee}`);
+    assert.ok(held!.holdSeq! < replaced!.seq, `held in record ${held!.holdSeq}, replaced in record ${replaced!.seq}`);
+    const next = await ordered(line('A', '11.00'));
+    await advance();
+    assert.equal((await now(next[0]!)).payee, newer.payee);
+  });
+
+  it('refuses what the vault could never pay at once, or in a day, before any money is held, and names the cap', async () => {
+    await trade.payee('A');
+    await trade.payee('B', EUR);
+    await trade.fund(USD, 100n * DOLLAR);
+    await trade.liquidity(EUR, 10n ** 20n);
+    trade.caps = { perTransaction: 10n * DOLLAR, perDay: 15n * DOLLAR };
+    const fits = await ordered(line('A', '10.00'));
+    const over = await ordered(line('A', '10.01'));
+    await advance();
+    assert.deepEqual([await trade.states(fits), await trade.states(over)], [['held'], ['refused']]);
+    assert.deepEqual(await reasons(over), ['payments/over-transaction-cap']);
+    assert.match((await now(over[0]!)).reason!, /at most 10\.000000 tUSD in one transaction; this payment is 10\.010000 tUSD/);
+    trade.caps = { perTransaction: 20n * DOLLAR, perDay: 15n * DOLLAR };
+    const daily = await ordered(line('A', '15.01'));
+    await advance();
+    assert.deepEqual(await reasons(daily), ['payments/over-daily-cap']);
+    assert.match((await now(daily[0]!)).reason!, /at most 15\.000000 tUSD a day; this payment is 15\.010000 tUSD/);
+    // What the payee gets counts, in his asset, and not what the merchant pays.
+    trade.caps = { perTransaction: 10n ** 19n, perDay: 10n ** 19n };
+    const abroad = await ordered(line('B', '10.00', 'EUR'), line('B', '10.01', 'EUR'));
+    await advance();
+    assert.deepEqual(await trade.states(abroad), ['held', 'refused']);
+    assert.deepEqual(await reasons(abroad), [null, 'payments/over-transaction-cap']);
+    // Raised, and ordered anew: it is no duplicate of what was refused.
+    trade.caps = { perTransaction: 20n * DOLLAR, perDay: 20n * DOLLAR };
+    const again = await ordered(line('A', '15.01'));
+    await advance();
+    assert.deepEqual(await trade.states(again), ['held']);
   });
 
   it('holds as many as there is money for, in order, and says what the others lack', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { closingLine, leftOut, tally } from '../../scripts/dev/tally.ts';
+import { closingLine, failures, leftOut, tally } from '../../scripts/dev/tally.ts';
 
 const ran = (output: string, code = 0, overtime = false) => ({ output, code, overtime, seconds: 1 });
 
@@ -32,5 +32,15 @@ describe('the count of a run', () => {
       'the bank file',
       'the real list',
     ]);
+  });
+
+  it('comes with what failed, in the words of the runner', () => {
+    assert.deepEqual(failures('  12 passing (3s)\n  1 failing\n\n  1) a book\n       is gapless:\n     it is not\n'), [
+      '  1 failing',
+      '  1) a book',
+      '       is gapless:',
+      '     it is not',
+    ]);
+    assert.deepEqual(failures('  12 passing (3s)\n'), []);
   });
 });

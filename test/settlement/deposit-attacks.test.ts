@@ -11,7 +11,7 @@ const DEADLINE_S = 4_100_000_000n;
 const OTHER: Hex = `0x${'5e'.repeat(16)}${'00'.repeat(16)}`;
 
 describe('an attack on a deposit', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let test: TestPlatform;
   let vault: Hex;
   before(async () => {

@@ -84,7 +84,7 @@ describe('a payout that a crash or a revert interrupted', () => {
       retryAfterMs: RETRY_MS,
       payoutTtlS: TTL_S,
       vaultAddress: VAULT,
-      capOf: async () => 10n ** 30n,
+      allowanceOf: async () => ({ blockNumber: edge.block, timestampS: edge.timestampS, perTransaction: 10n ** 30n, perDay: 10n ** 30n, spentToday: 0n }),
       tokens: new Map([...TOKENS].map(([token, asset]) => [asset, token])),
       custody: {
         kind: 'development',
@@ -247,10 +247,12 @@ describe('a payout that a crash or a revert interrupted', () => {
     await told();
     const { id } = await instruction();
     const first = payoutTransactionId(id, 0);
-    const rebuilt = (of = first): Promise<Rebuilt> => rebuildPayout(deps, of);
+    const refusedBy = (name: string) => ({ reason: 'reverted', error: { name, args: [] }, revertData: '0x' }) as const;
+    const rebuilt = (of = first, failure = refusedBy('NotInLog')): Promise<Rebuilt> => rebuildPayout(deps, of, failure);
     edge.logSize = 3;
     assert.deepEqual(await rebuilt(), { kind: 'replace', data: '0xaa03' });
     assert.deepEqual(await rebuilt(payoutTransactionId(id, 1)), { kind: 'giveUp' });
+    for (const cap of ['OverDailyCap', 'OverTransactionCap']) assert.deepEqual(await rebuilt(first, refusedBy(cap)), { kind: 'giveUp' });
     edge.done = true;
     assert.deepEqual(await rebuilt(), { kind: 'giveUp' });
     edge.done = false;

@@ -12,7 +12,7 @@ import { privateKeyToAddress } from 'viem/accounts';
 const ISSUER = privateKeyToAddress(devKey(1));
 
 describe('an attack on a payout', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let test: TestPlatform;
   let vault: Hex;
   before(async () => {

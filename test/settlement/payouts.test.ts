@@ -22,21 +22,26 @@ const SIGNATURE = `0x${'5c'.repeat(65)}` as const;
 const PAID_BY: { readonly txHash: Hex; readonly blockNumber: bigint } = { txHash: `0x${'aa'.repeat(32)}`, blockNumber: 50n };
 const TTL_S = 3_600;
 const RETRY_MS = 60_000;
+/** The first after the day of these tests. */
+const MIDNIGHT_S = 1_800_057_600;
 
 describe('a window, its instructions and their payouts', () => {
   let trade: Trade;
   let payments: readonly Payment[];
   let deps: SettlementDependencies;
   let progress: PayoutProgress[];
-  /** Of the vault: the most it pays in one transaction. */
+  /** Of the vault, for dollars: the most it pays in one transaction and in a day, and what it has paid today. */
   let cap: bigint;
+  let perDay: bigint;
+  let spentToday: bigint;
   /** The world behind the edge: what the signers answer, what the log has, what the final chain says, and what was sent. */
   let world: { outcome: Outcome; isAnchored: boolean; vault: VaultState; sent: Map<OutboxId, { data: Hex; state: OutboxTransaction['state'] }> };
 
   beforeEach(async () => {
     trade = await testTrade();
     progress = [];
-    cap = 10n ** 30n;
+    cap = perDay = 10n ** 30n;
+    spentToday = 0n;
     const vault: VaultState = { blockNumber: 100n, timestampS: 1_800_000_000n, done: false, paid: new Map(), cancelled: new Set() };
     world = { outcome: { status: 'signed', signature: SIGNATURE }, isAnchored: true, vault, sent: new Map() };
     const receipt = { hash: PAID_BY.txHash, blockNumber: 50n } as MinedReceipt;
@@ -64,7 +69,11 @@ describe('a window, its instructions and their payouts', () => {
       retryAfterMs: RETRY_MS,
       payoutTtlS: TTL_S,
       vaultAddress: VAULT,
-      capOf: async () => cap,
+      allowanceOf: async (token) => {
+        const { blockNumber, timestampS } = world.vault;
+        const [perTransaction, daily] = TOKENS.get(token) === USD ? [cap, perDay] : [10n ** 30n, 10n ** 30n];
+        return { blockNumber, timestampS, perTransaction, perDay: daily, spentToday };
+      },
       tokens: new Map([...TOKENS].map(([token, asset]) => [asset, token])),
       vault: { chainId: 31337n, address: VAULT, stateOf: async () => world.vault, retryCall: (_, indexes) => `0xbb${indexes.map((i) => `0${i}`).join('')}` },
       // Each proof is against the log as it stands, so no two are alike.
@@ -260,7 +269,9 @@ describe('a window, its instructions and their payouts', () => {
     await trade.db.owner.query('delete from cairn.payout');
     await trade.db.owner.query('delete from cairn.instruction');
     await trade.db.owner.query("delete from cairn.record_cursor where reader = 'settlement'");
-    deps = { ...deps, payoutTtlS: TTL_S * 2, capOf: async () => 10n ** 30n };
+    deps = { ...deps, payoutTtlS: TTL_S * 2 };
+    cap = 10n ** 30n;
+    perDay = 1n;
     await tick();
     assert.deepEqual(
       (await instructions()).map(({ id, notAfterS }) => ({ id, notAfterS })),
@@ -280,6 +291,82 @@ describe('a window, its instructions and their payouts', () => {
         [EUR, 10n ** 19n],
       ],
     );
+  });
+
+  it('what the day has no room for waits for the next one, with time enough to be paid then, and says so once', async () => {
+    [cap, perDay] = [10_000_000n, 15_000_000n];
+    const paid = new Set<Hex>();
+    const stateOf = async (id: Hex) => (paid.has(id) ? { ...world.vault, done: true, paid: new Map([[0, PAID_BY]]) } : world.vault);
+    deps = { ...deps, vault: { ...deps.vault, stateOf } };
+    await close();
+    await tick();
+    const [first, second] = await instructions();
+    for (const { notAfterS } of await instructions()) assert.equal(notAfterS, MIDNIGHT_S + TTL_S);
+    const waiting = async () => (await instructions()).map(({ state, waitsFor }) => (waitsFor === null ? state : waitsFor.replace(/^.*(\d{4}-\S+Z).*$/, '$1')));
+    const midnight = new Date(MIDNIGHT_S * 1000).toISOString();
+    assert.deepEqual(await waiting(), ['paying', midnight, 'paying'], 'the first is on its way and counts');
+    assert.equal((await payouts()).find(({ instruction }) => instruction === second!.id)?.waitsFor?.includes(midnight), true);
+    finish();
+    paid.add(first!.id);
+    spentToday = 10_000_000n;
+    trade.clock.advance(RETRY_MS);
+    for (let i = 0; i < 3; i++) await tick();
+    assert.deepEqual(await waiting(), ['closed', midnight, 'paying'], 'and counts when it is paid');
+    assert.equal(progress.filter(({ step }) => step === 'waiting').length, 1);
+    assert.deepEqual((await states()).slice(0, 2), ['settled', 'instructed'], 'nothing is given back while it can still be paid');
+    const before = world.sent.size;
+    world.vault = { ...world.vault, timestampS: BigInt(MIDNIGHT_S) };
+    spentToday = 0n;
+    await tick();
+    assert.deepEqual(await waiting(), ['closed', 'paying', 'paying']);
+    assert.equal(world.sent.size, before + 1);
+  });
+
+  it('a second window has time for what the first one still has to pay', async () => {
+    [cap, perDay] = [10_000_000n, 10_000_000n];
+    await close();
+    await tick();
+    await trade.submit(orderFile('M-2', [{ name: 'A', account: 'A', currency: 'USD', amount: '9.00' }]));
+    await advancePayments(trade.coordinator);
+    await close();
+    await tick();
+    assert.deepEqual(
+      (await instructions()).map(({ total, notAfterS }) => [total, (notAfterS - TTL_S - MIDNIGHT_S) / 86_400]),
+      [
+        [10_000_000n, 0],
+        [10_000_000n, 0],
+        [10n ** 19n, 0],
+        [9_000_000n, 1],
+      ],
+    );
+  });
+
+  it('what is above a cap that was lowered since is told to nobody, goes out once the cap is raised, and is given back only after its time', async () => {
+    cap = 5_000_000n;
+    await close();
+    await tick();
+    await tick();
+    assert.equal(world.sent.size, 1, 'only the euros');
+    assert.deepEqual(
+      progress.filter(({ step }) => step === 'waiting').map(({ detail }) => detail.includes('caps of 5000000 minor units')),
+      [true, true],
+    );
+    cap = 10_000_000n;
+    await tick();
+    assert.equal(world.sent.size, 3);
+    assert.ok((await instructions()).every(({ waitsFor }) => waitsFor === null));
+    cap = 5_000_000n;
+    for (const transaction of world.sent.values()) transaction.state = 'failed';
+    trade.clock.advance(RETRY_MS);
+    await tick();
+    assert.equal((await instructions()).filter(({ waitsFor }) => waitsFor !== null).length, 2);
+    const { notAfterS } = (await instructions())[0]!;
+    world.vault = { ...world.vault, timestampS: BigInt(notAfterS) };
+    await tick();
+    assert.deepEqual(await states(), ['instructed', 'instructed', 'instructed']);
+    world.vault = { ...world.vault, timestampS: BigInt(notAfterS) + 1n };
+    await tick();
+    assert.deepEqual(await states(), ['returned', 'returned', 'returned']);
   });
 
   it('an instruction that its signers never agreed to is given back when its time is finally over', async () => {

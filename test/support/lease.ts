@@ -24,17 +24,26 @@ export function keeperFolder(): string {
 
 /** Asks the keeper for a server and holds on to it until this process ends. Returns its URL. */
 export async function lease(wanted: Wanted): Promise<string> {
-  const keeper = await reachKeeper();
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const answer = await ask(await reachKeeper(), wanted);
+    // One that was ending when we came: the next one starts where it has gone.
+    if (answer === undefined) continue;
+    const { url, error } = JSON.parse(answer) as { url?: string; error?: string };
+    assert(url !== undefined, `the keeper of the test servers cannot start ${wanted}: ${error}`);
+    return url;
+  }
+  assert(false, `the keeper of the test servers ended; see ${keeperFolder()}/keeper.log`);
+}
+
+/** undefined where it ends before it answers. */
+function ask(keeper: Socket, wanted: Wanted): Promise<string | undefined> {
   // The lease must not keep a finished run alive.
   keeper.unref();
-  const answer = await new Promise<string>((resolve, reject) => {
+  return new Promise((resolve) => {
     createInterface({ input: keeper }).once('line', resolve);
-    keeper.once('close', () => reject(new TypeError(`the keeper of the test servers ended; see ${keeperFolder()}/keeper.log`)));
+    keeper.once('close', () => resolve(undefined));
     keeper.write(`${wanted}\n`);
   });
-  const { url, error } = JSON.parse(answer) as { url?: string; error?: string };
-  assert(url !== undefined, `the keeper of the test servers cannot start ${wanted}: ${error}`);
-  return url;
 }
 
 async function reachKeeper(): Promise<Socket> {

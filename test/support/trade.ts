@@ -20,7 +20,15 @@ import { addPayee, findPayee, registerMerchant, type DirectoryDependencies, type
 import { authorisationJson, eip712Message, merchantDomain, STRUCTS, type AuthorisationJson, type MessageKind, type Messages } from '#identity/core';
 import { openBook, type Book } from '#ledger';
 import { chartAccount, type AccountRole } from '#ledger/core';
-import { paymentsOfOrder, submitOrderFile, type CoordinatorDependencies, type Payment, type PaymentProgress, type ScreeningOutcome } from '#payments';
+import {
+  paymentsOfOrder,
+  submitOrderFile,
+  type CoordinatorDependencies,
+  type Payment,
+  type PaymentProgress,
+  type ScreeningOutcome,
+  type VaultCaps,
+} from '#payments';
 import { parsePain001, parseRates } from '#payments/core';
 import { creditDeposit, liquidityReference, openChart, type DepositRules } from '#settlement';
 import { loadExample } from '../../scripts/example/example.ts';
@@ -74,6 +82,8 @@ export interface Trade {
   readonly rules: DepositRules;
   readonly merchant: MerchantId;
   readonly progress: PaymentProgress[];
+  /** The most that the vault pays, of any asset. */
+  caps: VaultCaps;
   /** What the next screenings answer. */
   screening: ScreeningOutcome;
   /** The order message as the merchant would sign it for this file. */
@@ -127,6 +137,7 @@ export async function testTrade(): Promise<Trade> {
     rules,
     merchant,
     progress,
+    caps: { perTransaction: 10n ** 30n, perDay: 10n ** 30n },
     screening: CLEAR,
     coordinator: {
       database,
@@ -140,6 +151,7 @@ export async function testTrade(): Promise<Trade> {
       screen: () => trade.screening,
       tariff: () => tariff,
       rates: () => parseRates(rates, clock.nowMs()),
+      capsOf: async () => trade.caps,
       holdTimeoutS: 3_600,
       report: (step) => progress.push(step),
     },

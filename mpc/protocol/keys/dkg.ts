@@ -10,7 +10,7 @@ import { CURVE_NAME, HASH_BYTES, POINT_BYTES, PROTOCOL_VERSION, SCALAR_BYTES } f
 import { allParties, checkThreshold, partiesPart, partyId, type PartyId, type Threshold } from '../primitives/parties.ts';
 import { pointBytes, pointOf, pointsBytes, timesG, timesPublic } from '../primitives/points.ts';
 import { commitments as inExponent, evaluate, evaluateInExponent, randomPolynomial, type Polynomial } from '../primitives/polynomials.ts';
-import { mod, randomNonZeroScalar, scalarBytes } from '../primitives/scalars.ts';
+import { drawn, mod, randomNonZeroScalar, scalarBytes } from '../primitives/scalars.ts';
 import {
   checkEcho,
   checkShare,
@@ -82,7 +82,7 @@ export function dkgBegin(facts: DkgFacts, random: RandomBytes): Sent<DkgBegun> {
   if (facts.keyId.length !== HASH_BYTES) throw new Problem('mpc/bad-parameters', `A key id has ${HASH_BYTES} bytes.`);
   checkIdentities(facts.identities, facts);
   const proposal = H('proposal/v1', utf8('dkg'), ...agreed(facts));
-  const nonce = random(HASH_BYTES);
+  const nonce = drawn(HASH_BYTES, random);
   return sent({ facts, proposal, nonce }, 'The commitment of this key generation', frame({ kind: 'dkg/nonce', sid: proposal, from: facts.own }, nonce));
 }
 
@@ -98,7 +98,7 @@ export function dkgCommit(state: Once<DkgBegun>, nonces: Inbox, random: RandomBy
     const deal: Dealing = { name: 'dkg', sid, dealers: allParties(n), coefficients: t, rest: [POINT_BYTES, COIN_BYTES, COIN_BYTES, COIN_BYTES] };
     const f = randomPolynomial(t, random); // a_{i,k} in Z_q, a_{i,t-1} != 0
     const k = randomNonZeroScalar(random);
-    const opening = openingOf(inExponent(f), [pointBytes(timesG(k)), random(COIN_BYTES), random(COIN_BYTES), random(COIN_BYTES)]); // A_i, K_i, rho_i, cc_i, salt_i
+    const opening = openingOf(inExponent(f), [pointBytes(timesG(k)), drawn(COIN_BYTES, random), drawn(COIN_BYTES, random), drawn(COIN_BYTES, random)]); // A_i, K_i, rho_i, cc_i, salt_i
     const commitment = commitmentTo(deal, own, opening); // C_i
     return sent({ facts, deal, f, k, opening, commitment }, 'The opening of this key generation', commitmentMessage(deal, own, commitment));
   });

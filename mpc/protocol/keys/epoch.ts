@@ -107,14 +107,23 @@ export function encodeEpoch({ origin, n, t, epoch, keyId, attempt, chainCode, pu
   return concat(Uint8Array.of(ORIGINS.indexOf(origin)), u16(n), u16(t), u32(epoch), keyId, attempt, chainCode, publicKey, ...publicShares, ...identities);
 }
 
-/** The epoch that these bytes spell, or null: exact length, points on the curve, identities distinct, and the public shares those of the public key. */
+/** The epoch that these bytes spell, or null: its form, and that the public shares are those of the public key. */
 export function decodeEpoch(bytes: Uint8Array): Epoch | null {
+  const epoch = readEpoch(bytes);
+  if (!epoch) return null;
+  const [X, ...Xs] = [epoch.publicKey, ...epoch.publicShares].map(storedPoint);
+  return isConsistent({ n: epoch.n, t: epoch.t, X: X!, Xs }) ? epoch : null;
+}
+
+/** The form alone: exact length, points on the curve, identities distinct. The arithmetic takes half a minute for 128 of 255 parties, so a stranger's bytes come to it last or never. */
+export function readEpoch(bytes: Uint8Array): Epoch | null {
   if (bytes.length < FIXED_BYTES) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const [origin, n, t] = [ORIGINS[view.getUint8(0)], view.getUint16(1), view.getUint16(3)];
   if (origin === undefined || bytes.length !== FIXED_BYTES + n * (POINT_BYTES + HASH_BYTES)) return null;
   let offset = 9;
-  const take = (length: number): Uint8Array => bytes.slice(offset, (offset += length));
+  // A copy: slice() of a Node Buffer is a view, and what its owner overwrites later would be overwritten here.
+  const take = (length: number): Uint8Array => Uint8Array.from(bytes.subarray(offset, (offset += length)));
   const [keyId, attempt, chainCode, X] = [id32<KeyId>(take(HASH_BYTES)), take(HASH_BYTES), take(HASH_BYTES), pointOf(take(POINT_BYTES))];
   const Xs = Array.from({ length: n }, () => pointOf(take(POINT_BYTES)));
   const identities = Array.from({ length: n }, () => take(HASH_BYTES));
@@ -126,7 +135,6 @@ export function decodeEpoch(bytes: Uint8Array): Epoch | null {
   } catch {
     return null;
   }
-  if (!isConsistent({ n, t, X, Xs })) return null;
   return epochOf({ origin, n, t, epoch: view.getUint32(5), keyId, attempt, chainCode, X, Xs, identities });
 }
 
@@ -140,7 +148,7 @@ export function decodeRecord(bytes: Uint8Array): KeyRecord | null {
   if (bytes.length < 2 + HASH_BYTES) return null;
   const epoch = decodeEpoch(bytes.subarray(2 + HASH_BYTES));
   const id = ((bytes[0]! << 8) | bytes[1]!) as PartyId;
-  return epoch && id >= 1 && id <= epoch.n ? recordOf(epoch, id, bytes.slice(2, 2 + HASH_BYTES)) : null;
+  return epoch && id >= 1 && id <= epoch.n ? recordOf(epoch, id, Uint8Array.from(bytes.subarray(2, 2 + HASH_BYTES))) : null;
 }
 
 /** x_i as a number, made late and dropped soon (14). */

@@ -6,7 +6,7 @@ import { HASH_BYTES } from '../primitives/parameters.ts';
 import { allParties, checkThreshold, lagrange, sortedParties, type Threshold } from '../primitives/parties.ts';
 import { pointBytes, timesG } from '../primitives/points.ts';
 import { evaluate, randomPolynomial } from '../primitives/polynomials.ts';
-import { mod, scalarBytes, scalarOf } from '../primitives/scalars.ts';
+import { drawn, mod, scalarBytes, scalarOf } from '../primitives/scalars.ts';
 import type { Path } from './derivation.ts';
 import { checkIdentities, epochOf, recordOf, secretScalar, type Epoch, type KeyRecord } from './epoch.ts';
 
@@ -27,7 +27,7 @@ export function importKey(secret: Uint8Array, facts: ImportFacts, random: Random
   const f = randomPolynomial(facts.t, random, key);
   const parties = allParties(facts.n);
   const shares = parties.map((j) => evaluate(f, j));
-  const epoch = epochOf({ ...facts, origin: 'import', epoch: 1, attempt: random(HASH_BYTES), X: timesG(key), Xs: shares.map(timesG) });
+  const epoch = epochOf({ ...facts, origin: 'import', epoch: 1, attempt: drawn(HASH_BYTES, random), X: timesG(key), Xs: shares.map(timesG) });
   return parties.map((j, index) => {
     const record = recordOf(epoch, j, scalarBytes(shares[index]!));
     assert(record, 'a share of a polynomial with a random highest coefficient is not zero');

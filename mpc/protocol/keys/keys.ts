@@ -16,6 +16,7 @@ export {
   drop,
   erased,
   gathered,
+  lastNumber,
   nextNumber,
   NO_EPOCHS,
   prepared,

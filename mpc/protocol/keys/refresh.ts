@@ -10,7 +10,7 @@ import { HASH_BYTES } from '../primitives/parameters.ts';
 import { allParties, type PartyId } from '../primitives/parties.ts';
 import { O } from '../primitives/points.ts';
 import { commitments as inExponent, evaluate, evaluateInExponent, randomPolynomial, type Polynomial } from '../primitives/polynomials.ts';
-import { mod, scalarBytes } from '../primitives/scalars.ts';
+import { drawn, mod, scalarBytes } from '../primitives/scalars.ts';
 import {
   checkEcho,
   checkShare,
@@ -68,7 +68,7 @@ export function refreshBegin(record: KeyRecord, next: number, random: RandomByte
   if (!Number.isInteger(next) || next <= record.epoch || next >= 2 ** 32)
     throw new Problem('mpc/bad-parameters', `Epoch ${next} does not come after epoch ${record.epoch}.`);
   const proposal = H('proposal/v1', utf8('refresh'), contextOf(record), u32(next));
-  const nonce = random(HASH_BYTES);
+  const nonce = drawn(HASH_BYTES, random);
   return sent({ record, next, proposal, nonce }, 'The commitment of this refresh', frame({ kind: 'refresh/nonce', sid: proposal, from: record.id }, nonce));
 }
 
@@ -83,7 +83,7 @@ export function refreshCommit(state: Once<RefreshBegun>, nonces: Inbox, random: 
     const sid = H('refresh-sid/v1', contextOf(record), u32(next), list(N, HASH_BYTES)); // ctx names the epoch that is refreshed
     const deal: Dealing = { name: 'refresh', sid, dealers: allParties(n), coefficients: t - 1, rest: [SALT_BYTES] };
     const f = randomPolynomial(t, random, 0n); // f_i(0) = 0 (10.1)
-    const opening = openingOf(inExponent(f).slice(1), [random(SALT_BYTES)]); // exactly t-1 coefficients, no cc_i, K_i
+    const opening = openingOf(inExponent(f).slice(1), [drawn(SALT_BYTES, random)]); // exactly t-1 coefficients, no cc_i, K_i
     const commitment = commitmentTo(deal, own, opening);
     return sent({ record, next, deal, f, opening, commitment }, 'The opening of this refresh', commitmentMessage(deal, own, commitment));
   });

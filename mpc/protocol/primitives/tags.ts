@@ -40,8 +40,6 @@ export const TAGS = [
   // Signing (7)
   'sign-com/v1',
   'sign-echo/v1',
-  // Derivation (9)
-  'derive-path/v1',
   // Refresh (10)
   'refresh-sid/v1',
   'refresh-com/v1',

@@ -152,6 +152,7 @@ function moneyOf(decoded: Decoded): MoneyLog[] {
   const { name, args } = decoded.parsed;
   const place = placeOf(decoded);
   if (name === 'TokenListed') return [{ kind: 'listed', ...place, token: lower(args['token']), party: '0x', amount: 0n, reference: null }];
+  if (name === 'Paid') return [{ kind: 'paid', ...place, token: lower(args['token']), party: '0x', amount: args['amount'] as bigint, reference: null }];
   if (name !== 'Deposited') return [];
   const [token, party, reference] = [lower(args['token']), lower(args['from']), lower(args['merchantReference'])];
   return [{ kind: 'deposited', ...place, token, party, amount: args['amount'] as bigint, reference }];

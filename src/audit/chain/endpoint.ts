@@ -1,9 +1,14 @@
-import { JsonRpcProvider } from 'ethers';
+import { FetchRequest, JsonRpcProvider } from 'ethers';
 import { Problem } from '#base';
 
+/** For one answer, however large; ethers would wait five minutes for one that was lost. */
+const PATIENCE_MS = 30_000;
+
 /** Works with an endpoint and hangs up. What the endpoint does wrong is `audit/endpoint-failed`; what `work` itself refuses stays what it is. */
-export async function withEndpoint<T>(rpcUrl: string, work: (provider: JsonRpcProvider) => Promise<T>): Promise<T> {
-  const provider = new JsonRpcProvider(rpcUrl, undefined, { staticNetwork: true, batchMaxCount: 1 });
+export async function withEndpoint<T>(rpcUrl: string, work: (provider: JsonRpcProvider) => Promise<T>, patienceMs = PATIENCE_MS): Promise<T> {
+  const request = new FetchRequest(rpcUrl);
+  request.timeout = patienceMs;
+  const provider = new JsonRpcProvider(request, undefined, { staticNetwork: true, batchMaxCount: 1 });
   try {
     return await work(provider);
   } catch (error) {

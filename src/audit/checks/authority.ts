@@ -40,6 +40,8 @@ export interface Authority {
   readonly keys: Map<MerchantId, Hex[]>;
   readonly wallets: Map<Hex, { readonly merchant: MerchantId; readonly digest: Hex }>;
   readonly payees: Map<PayeeId, KnownPayee>;
+  /** By merchant and account, as `accountKey` writes them: the entry in force, which is the one that was signed for last. */
+  readonly inForce: Map<string, KnownPayee>;
   readonly orders: Map<OrderId, KnownOrder>;
   readonly merchantDigests: Map<MerchantId, Hex>;
   readonly nonces: Map<string, Hex>;
@@ -53,6 +55,7 @@ export function emptyAuthority(domain: Eip712Domain, { orders }: Pick<Exported, 
     keys: new Map(),
     wallets: new Map(),
     payees: new Map(),
+    inForce: new Map(),
     orders: new Map(),
     merchantDigests: new Map(),
     nonces: new Map(),
@@ -121,7 +124,9 @@ function accept(authority: Authority, state: State, record: Signed, findings: Fi
       const signed = read(authority, record, 'Payee');
       demand(signed.message.payee === record.payee, `the merchant signed for payee ${signed.message.payee}`);
       conclude(authority, signed, verifyPayee(signed, context, requireKey(authority, record.merchant)).digest);
-      authority.payees.set(record.payee, { seq: record.seq, digest: record.authorisation, message: signed.message });
+      const known: KnownPayee = { seq: record.seq, digest: record.authorisation, message: signed.message };
+      authority.payees.set(record.payee, known);
+      authority.inForce.set(accountKey(signed.message), known);
       return;
     }
     case 'order':
@@ -185,6 +190,11 @@ function conclude<Kind extends MessageKind>(authority: Authority, { message }: A
 
 function contextOf({ domain, nonces }: Authority, merchant: MerchantId, nowMs: TimeMs): VerificationContext {
   return { domain, nowMs, merchant, nonces: { usedBy: (whose, nonce) => nonces.get(`${whose} ${nonce}`) ?? null } };
+}
+
+/** Whom an entry of the directory is for: a merchant replaces it by signing another one for the same account. */
+export function accountKey({ merchant, account }: Pick<Messages['Payee'], 'merchant' | 'account'>): string {
+  return `${merchant} ${account}`;
 }
 
 /** The key in force, null before the first. */

@@ -16,7 +16,7 @@ import {
 } from '#payments/core';
 import type { Header } from '../export/format.ts';
 import type { Findings } from '../findings.ts';
-import type { Authority, KnownOrder, KnownPayee } from './authority.ts';
+import { accountKey, type Authority, type KnownOrder, type KnownPayee } from './authority.ts';
 import { tokenOfAsset } from './assets.ts';
 import { readEvidence, refusalOf } from './evidence.ts';
 
@@ -106,6 +106,12 @@ function checkFirstLeg(book: HoldBook, state: State, record: TransferRecord, fin
   const parsed = signedOrder.file?.payments[order.position];
   if (signedOrder.file && !parsed) say('order', `is payment ${order.position} of a file with ${signedOrder.file.payments.length}`);
   if (parsed) checkInstruction(order, parsed, (what) => say('order', what));
+  const inForce = book.authority.inForce.get(accountKey(signedPayee.message));
+  if (inForce && inForce.seq > signedPayee.seq)
+    say(
+      'payee',
+      `pays ${signedPayee.message.settlementAddress} by the entry of record ${signedPayee.seq}, which the merchant had replaced in record ${inForce.seq} by ${inForce.message.settlementAddress}`,
+    );
   checkPayee(state, record, payee, signedPayee, signedOrder, order.creditorAccount, (what) => say('payee', what));
   checkPrice(book, state, record, order, signedOrder, parsed, payee.address as Hex, (what) => say('price', what), findings);
 }

@@ -174,14 +174,14 @@ const QUOTE_PROBLEMS = {
   'payments/no-rate': {
     status: 422,
     title: 'There is no exchange rate for the currency',
-    retry: 'later',
-    howToSolve: 'Instruct another currency, or wait until the rate feed quotes this one.',
+    retry: 'never',
+    howToSolve: 'Instruct another currency: the rates in force do not quote this one. Once they do, order the payment anew.',
   },
   'payments/rates-expired': {
     status: 503,
     title: 'The exchange rates are too old to quote from',
     retry: 'later',
-    howToSolve: 'Wait for the next rates.',
+    howToSolve: 'Wait for the next rates. A payment is tried again by itself, and refused after an hour without any: then order it anew.',
   },
   'payments/quote-expired': {
     status: 409,
@@ -194,6 +194,18 @@ const QUOTE_PROBLEMS = {
     title: 'The amount is more than a payout or a balance can hold',
     retry: 'never',
     howToSolve: 'Split the payment: a payout holds at most 2^96 - 1 minor units, a balance 2^128 - 1.',
+  },
+  'payments/over-transaction-cap': {
+    status: 422,
+    title: 'The payment is more than the vault pays in one transaction',
+    retry: 'never',
+    howToSolve: 'Split the payment, each with an end-to-end id of its own, or ask the operator to raise the cap (which takes the timelock’s delay).',
+  },
+  'payments/over-daily-cap': {
+    status: 422,
+    title: 'The payment alone is more than the vault pays in a day',
+    retry: 'never',
+    howToSolve: 'Split the payment over several days, each part with an end-to-end id of its own, or ask the operator to raise the cap.',
   },
   'payments/bad-quote': {
     status: 422,

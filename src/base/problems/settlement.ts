@@ -1,6 +1,13 @@
 import type { ProblemDefinition } from './problems.ts';
 
 export const SETTLEMENT_PROBLEMS = {
+  'settlement/waits-for-caps': {
+    status: 503,
+    title: 'The payment waits until the vault’s caps have room for it',
+    retry: 'later',
+    howToSolve:
+      'Nothing to do: it is paid on the day named. Where a cap was lowered below it, the owner can raise the cap; else the money is back after its deadline.',
+  },
   'settlement/hold-not-closed': {
     status: 409,
     title: 'A hold could not be posted or voided',

@@ -67,6 +67,12 @@ export const STORE_PROBLEMS = {
     retry: 'never',
     howToSolve: 'Nothing the application does needs more rights than its role has: report this, and look for what sent the statement.',
   },
+  'store/no-create-right': {
+    status: 503,
+    title: 'The user of DATABASE_URL may not create our schema',
+    retry: 'never',
+    howToSolve: 'GRANT CREATE ON DATABASE to it, or name the user that owns the database.',
+  },
   'store/role-missing': {
     status: 503,
     title: 'The application has no login of its own at the database',

@@ -27,7 +27,8 @@ export function depositDigest({ chainId, transactionHash, logIndex }: DepositIde
  * The deposits among the logs of whole transactions, in the order of the chain. Every Deposited of the vault belongs to exactly one Transfer of the same transaction, token, payer and amount:
  * the nearest one before it that no other took. Transfers that are left are plain ones. Not money: a transfer of nothing, of the vault to itself, and the probe of a token that was being listed.
  *
- * `logs`: Transfers of the tokens to the vault; Deposited and TokenListed of the vault; of a transaction with a TokenListed also the Transfers from the vault.
+ * `logs`: Transfers of the tokens to the vault; Deposited and TokenListed of the vault; of a transaction with a TokenListed also the Transfers from the vault, and
+ * everything else that the vault says.
  */
 export function matchDeposits(chainId: bigint, vault: Hex, logs: readonly ChainLog[]): Deposit[] {
   const byTransaction = Map.groupBy(logs, (log) => `${log.blockHash} ${log.transactionHash}`);
@@ -71,15 +72,21 @@ function takeReference(log: ChainLog, incoming: Incoming[]): void {
   match.reference = reference;
 }
 
+/**
+ * A probe goes in and out again within one call of the vault that says nothing before TokenListed. So it is younger than whatever else the vault has said in this
+ * transaction: a payout, which ends in a Paid of the vault, never stands for its way back, and a change of caps, which has no probe, hides nobody's deposit.
+ */
 function takeProbe(vault: Hex, listed: ChainLog, logs: readonly ChainLog[], incoming: readonly Incoming[]): void {
   const token = topicAddress(listed.topics[1]!);
+  const said = logs.findLast((log) => log.logIndex < listed.logIndex && log.address === vault)?.logIndex ?? -1;
+  const isWithin = ({ logIndex }: ChainLog, end: number): boolean => logIndex > said && logIndex < end;
   const back = logs.findLast(
-    (log) => log.logIndex < listed.logIndex && log.address === token && log.topics[0] === TRANSFER && topicAddress(log.topics[1]!) === vault,
+    (log) => isWithin(log, listed.logIndex) && log.address === token && log.topics[0] === TRANSFER && topicAddress(log.topics[1]!) === vault,
   );
   const probe =
     back &&
     incoming.findLast(
-      (one) => one.log.logIndex < back.logIndex && one.log.address === token && one.from === topicAddress(back.topics[2]!) && one.amount === BigInt(back.data),
+      (one) => isWithin(one.log, back.logIndex) && one.log.address === token && one.from === topicAddress(back.topics[2]!) && one.amount === BigInt(back.data),
     );
   if (probe) probe.isProbe = true;
 }

@@ -26,9 +26,10 @@ export function createDepositScanner(options: DepositScannerOptions): DepositSca
     const incoming = await logsOf(client, { address: tokens, topics: [TRANSFER, null, addressTopic(vault)] }, from, to);
     const own = await logsOf(client, { address: [vault], topics: [[DEPOSITED, TOKEN_LISTED]] }, from, to);
     const listings = new Set(own.filter(({ topics }) => topics[0] === TOKEN_LISTED).map(({ transactionHash }) => transactionHash));
-    const outgoing: ChainLog[] = [];
-    for (const hash of listings) outgoing.push(...((await receiptOf(client, hash))?.logs ?? []).filter((log) => isOutgoing(log, tokens, vault)));
-    return matchDeposits(client.chainId, vault, [...incoming, ...own, ...outgoing].sort(inOrder));
+    const beside: ChainLog[] = [];
+    for (const hash of listings)
+      beside.push(...((await receiptOf(client, hash))?.logs ?? []).filter((log) => isOutgoing(log, tokens, vault) || isOther(log, vault)));
+    return matchDeposits(client.chainId, vault, [...incoming, ...own, ...beside].sort(inOrder));
   }
 
   /** Reads the range between two looks at its last block, so that a node which changed its mind in between is asked again later. */
@@ -87,6 +88,11 @@ function unlessTorn(error: unknown): undefined {
 
 function isOutgoing(log: ChainLog, tokens: readonly Hex[], vault: Hex): boolean {
   return tokens.includes(log.address) && log.topics[0] === TRANSFER && log.topics[1] === addressTopic(vault);
+}
+
+/** What the vault says and `own` has not: it tells a payout from the way back of a probe. */
+function isOther(log: ChainLog, vault: Hex): boolean {
+  return log.address === vault && log.topics[0] !== DEPOSITED && log.topics[0] !== TOKEN_LISTED;
 }
 
 function inOrder(a: ChainLog, b: ChainLog): number {

@@ -38,11 +38,23 @@ export interface PayOutcome {
   readonly failed: readonly FailedPayment[];
 }
 
+/** What the vault may pay of a token, minor units, as of one final block. */
+export interface VaultAllowance {
+  readonly blockNumber: bigint;
+  /** The chain's clock in that block, seconds. */
+  readonly timestampS: bigint;
+  /** The most that one transaction pays; 0 while the token is not listed. */
+  readonly perTransaction: bigint;
+  /** The most that a day (of UTC) pays; 0 while the token is not listed. */
+  readonly perDay: bigint;
+  /** Paid already on the day of that block. */
+  readonly spentToday: bigint;
+}
+
 export interface VaultReader {
   stateOf(instruction: Hex): Promise<InstructionState>;
   outcomeOf(logs: readonly ChainLog[]): PayOutcome;
-  /** The most minor units of a token that one transaction may pay, as of the final block. */
-  capOf(token: Hex): Promise<bigint>;
+  allowanceOf(token: Hex): Promise<VaultAllowance>;
   /** Minor units that an account holds of a token as of a block: the vault's own, for reconciliation. */
   balanceOf(token: Hex, holder: Hex, block: bigint): Promise<bigint>;
 }
@@ -81,12 +93,15 @@ export function createVaultReader({ client, deployment }: { readonly client: Cha
         failed: own.filter(({ topics }) => topics[0] === PAYMENT_FAILED).map(decodeFailed),
       };
     },
-    capOf: async (token) => {
-      const blockNumber = await client.finalBlock();
-      const [, perTransaction] = await client.read('the caps of a token', (viem) =>
+    allowanceOf: async (token) => {
+      const { number: blockNumber, timestampS } = await client.block(await client.finalBlock());
+      const [listed, perTransaction, perDay] = await client.read('the caps of a token', (viem) =>
         viem.readContract({ abi: SETTLEMENT_VAULT_ABI, address: vault, functionName: 'caps', args: [token], blockNumber }),
       );
-      return perTransaction;
+      const spentToday = await client.read('what was paid of a token today', (viem) =>
+        viem.readContract({ abi: SETTLEMENT_VAULT_ABI, address: vault, functionName: 'spentToday', args: [token], blockNumber }),
+      );
+      return { blockNumber, timestampS, perTransaction: listed ? perTransaction : 0n, perDay: listed ? perDay : 0n, spentToday };
     },
     balanceOf: (token, holder, block) =>
       client.read('a balance', (viem) => viem.readContract({ abi: ERC20, address: token, functionName: 'balanceOf', args: [holder], blockNumber: block })),

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { assert, Problem } from '#base';
 import { endProcess, fileProblem, findProcess, launchDetached } from '#supervisor';
+import { toProblem } from '../errors.ts';
 import { isStillEnding, startProblem } from './diagnose.ts';
 import type { OsUser } from './osUser.ts';
 import { DATABASE, dataOf, logOf, OWNER, urlOf, type Place } from './place.ts';
@@ -163,10 +164,10 @@ async function connects(place: Place): Promise<boolean> {
     if (rows.length === 0) await client.query(`create database ${DATABASE}`);
     return true;
   } catch (error) {
-    // Refused or "starting up" will pass; anything else will not.
-    const { code = '' } = error as { code?: string };
-    if (['ECONNREFUSED', 'ECONNRESET', '57P03'].includes(code)) return false;
-    throw error;
+    // Refused, "starting up", too slow or cut off in the middle will pass, and where the server has ended that is seen by itself; anything else will not.
+    const problem = toProblem(error);
+    if (problem instanceof Problem && problem.code === 'store/unreachable') return false;
+    throw problem;
   } finally {
     await client.end().catch(() => undefined);
   }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { assert, Problem } from '#base';
 import { fileProblem, writeFileDurably } from '#supervisor';
 import { SYSTEM_STATE } from './binaries.ts';
@@ -34,10 +35,10 @@ export function logOf(place: Place): string {
 
 /** The place remembered in `stateDir`, or a new one, written down before anything is made in it. */
 export async function findPlace(stateDir: string, user: OsUser | undefined): Promise<Place> {
-  const file = fileOf(stateDir);
-  const place = existsSync(file) ? rememberedPlace(stateDir) : newPlace(stateDir, user);
+  const isKnown = hasEmbeddedPostgres(stateDir);
+  const place = isKnown ? rememberedPlace(stateDir) : newPlace(stateDir, user);
   try {
-    if (!existsSync(file)) await savePlace(stateDir, place);
+    if (!isKnown) await savePlace(stateDir, place);
     mkdirSync(place.folder, { recursive: true });
     // The server's user passes through here to its data; only the data is its own.
     chmodSync(place.folder, 0o711);
@@ -48,6 +49,11 @@ export async function findPlace(stateDir: string, user: OsUser | undefined): Pro
   return place;
 }
 
+/** Whether an embedded database was ever begun on this state directory, which itself need not be there. */
+export function hasEmbeddedPostgres(stateDir: string): boolean {
+  return existsSync(fileOf(stateDir));
+}
+
 export async function savePlace(stateDir: string, place: Place): Promise<void> {
   // Relative where it lies inside, so that a clone can be moved, or copied, together with its state.
   const remembered: Place = { ...place, folder: place.folder === join(stateDir, INSIDE) ? INSIDE : place.folder };
@@ -55,6 +61,10 @@ export async function savePlace(stateDir: string, place: Place): Promise<void> {
 }
 
 const INSIDE = 'postgres';
+
+/** Files of a place that say whose it is: the state directory that leads to it, and the clone that ran it last. */
+export const STATE_DIR_MARK = 'state-dir';
+export const CLONE_MARK = 'clone';
 
 function fileOf(stateDir: string): string {
   return join(stateDir, 'postgres.json');
@@ -83,10 +93,11 @@ function newPlace(stateDir: string, user: OsUser | undefined): Place {
  * end of the data: the copy is refused as long as the original is there.
  */
 function claim(stateDir: string, { folder }: Place): void {
-  const mark = join(folder, 'state-dir');
+  const mark = join(folder, STATE_DIR_MARK);
   const owner = existsSync(mark) ? readFileSync(mark, 'utf8') : stateDir;
-  if (owner !== stateDir && existsSync(fileOf(owner)) && rememberedPlace(owner).folder === folder) {
+  if (owner !== stateDir && hasEmbeddedPostgres(owner) && rememberedPlace(owner).folder === folder) {
     throw new Problem('store/state-copied', `${stateDir} is a copy: its database ${folder} belongs to ${owner}.`, { stateDir, owner, folder });
   }
   writeFileSync(mark, stateDir);
+  writeFileSync(join(folder, CLONE_MARK), fileURLToPath(new URL('../../../', import.meta.url)));
 }

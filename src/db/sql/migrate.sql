@@ -15,6 +15,9 @@ create table if not exists cairn.migration (
   constraint migration_checksum_sha256 check (octet_length(checksum) = 32)
 );
 
+-- name: isMigrated
+select to_regclass('cairn.migration') is not null as there, has_database_privilege(current_database(), 'create') as may_begin;
+
 -- name: applied
 select number, name, encode(checksum, 'hex') as checksum from cairn.migration order by number;
 

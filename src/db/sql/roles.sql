@@ -1,6 +1,9 @@
 -- name: groupNames
 select rolname from pg_roles where rolname in ('cairn_app', 'cairn_read');
 
+-- name: mayCreateRoles
+select rolsuper or rolcreaterole as may from pg_roles where rolname = current_user;
+
 -- name: power
 -- What a connection could do beyond its group: everything here must be false for an application's or a reader's login.
 -- The owner of schema cairn owns the journal, and an owner can grant itself anything back.

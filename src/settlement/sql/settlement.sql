@@ -22,14 +22,14 @@ select i.* from cairn.instruction i where i.book = $1::uuid order by i.seq;
 
 -- name: moveInstruction
 update cairn.instruction
-   set state = $3::text, attempts = $4::int4, due_ms = $5::int8, signature = coalesce($6::bytea, signature)
+   set state = $3::text, attempts = $4::int4, due_ms = $5::int8, signature = coalesce($6::bytea, signature), waits_for = $7::text
  where instruction = $1::bytea and state = $2::text;
 
 -- name: payoutsOf
-select p.* from cairn.payout p where p.instruction = $1::bytea order by p.index;
+select p.*, i.waits_for from cairn.payout p join cairn.instruction i using (instruction) where p.instruction = $1::bytea order by p.index;
 
 -- name: payoutOfPayment
-select p.* from cairn.payout p where p.payment = $1::uuid;
+select p.*, i.waits_for from cairn.payout p join cairn.instruction i using (instruction) where p.payment = $1::uuid;
 
 -- name: markPaid
 update cairn.payout set state = 'paid', tx_hash = $3::bytea, block_number = $4::int8

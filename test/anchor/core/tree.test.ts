@@ -17,7 +17,7 @@ describe('the tree over flat memory', () => {
         assert.deepEqual(tree.leaf(index), leaves[index]);
       }
     }
-  }).timeout(20_000);
+  }).timeout(120_000);
 
   it('proves any leaf of any size against the root by definition', () => {
     fc.assert(

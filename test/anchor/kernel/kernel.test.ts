@@ -12,7 +12,7 @@ describe('the keccak kernel', () => {
   it('is compiled from the source beside it', () => {
     const run = spawnSync(process.execPath, ['scripts/kernel.ts', '--check'], { encoding: 'utf8' });
     assert.equal(run.status, 0, run.stderr);
-  }).timeout(60_000);
+  }).timeout(120_000);
 
   it('hashes messages of every length from 0 to 420, three blocks and their edges, as noble does', () => {
     const messages = Array.from({ length: 421 }, (_, length) => Uint8Array.from({ length }, (__, i) => i * 31 + length));

@@ -43,4 +43,17 @@ describe('the deposits of a transaction, as an auditor reads them', () => {
     assert.deepEqual(read(['in', PAYER, 9n], ['out', PAYER, 9n], ['listed', '0x', 0n]), []);
     assert.deepEqual(read(['in', PAYER, 9n], ['out', OTHER, 9n], ['listed', '0x', 0n]), ['0: 9']);
   });
+
+  it('are not hidden by a payout of the same amount to the payer and a change of caps, whoever composes the transaction', () => {
+    const hidden: readonly Given[] = [
+      ['in', PAYER, 9n],
+      ['out', PAYER, 9n],
+      ['paid', '0x', 9n],
+      ['listed', '0x', 0n],
+    ];
+    assert.deepEqual(read(...hidden), ['0: 9']);
+    assert.deepEqual(read(hidden[0]!, ['deposited', PAYER, 9n], ...hidden.slice(1)), ['0: 9 referenced']);
+    assert.deepEqual(read(...hidden, ['in', PAYER, 9n], ['out', PAYER, 9n], ['listed', '0x', 0n]), ['0: 9'], 'only the probe that follows');
+    assert.deepEqual(read(['in', PAYER, 9n], ['in', PAYER, 9n], ['out', PAYER, 9n], ['listed', '0x', 0n]), ['0: 9'], 'the nearest one is the probe');
+  });
 });

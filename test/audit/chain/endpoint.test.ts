@@ -38,12 +38,12 @@ function nodeThatSays(toFinalized: object): Server {
   });
 }
 
-async function blockOf(server: Server, tag: FinalityTag): Promise<number> {
+async function blockOf(server: Server, tag: FinalityTag, patienceMs?: number): Promise<number> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
   try {
-    return (await withEndpoint(`http://127.0.0.1:${port}`, (provider) => finalBlockOf(provider, tag))).number;
+    return (await withEndpoint(`http://127.0.0.1:${port}`, (provider) => finalBlockOf(provider, tag), patienceMs)).number;
   } finally {
     server.closeAllConnections();
     server.close();
@@ -61,6 +61,9 @@ describe('the final block of an endpoint', () => {
       assert.rejects(blockOf(nodeThatSays(answer), 'finalized'), (error) => error instanceof Problem && error.code === 'audit/no-finality'));
     it(`is the newest for whoever asks for that, where the node ${what}`, async () => assert.equal(await blockOf(nodeThatSays(answer), 'latest'), 7));
   }
+
+  it('is not waited for much longer than answers take: an answer that was lost is a failure of the endpoint', () =>
+    assert.rejects(blockOf(createServer(), 'latest', 50), (error) => error instanceof Problem && error.code === 'audit/endpoint-failed'));
 
   it('is the one that the node calls so', async () => assert.equal(await blockOf(nodeThatSays({ result: { ...BLOCK, number: '0x5' } }), 'finalized'), 5));
 });

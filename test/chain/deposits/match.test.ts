@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { Problem, type Hex } from '#base';
 import type { ChainLog } from '#chain';
 import { DEPOSITED, matchDeposits, TOKEN_LISTED, TRANSFER } from '../../../src/chain/deposits/match.ts';
-import { addressTopic } from '../../../src/chain/reads/backwards.ts';
+import { addressTopic, topicOf } from '../../../src/chain/reads/backwards.ts';
 
 const VAULT: Hex = `0x${'aa'.repeat(20)}`;
 const TOKENS: readonly Hex[] = [`0x${'01'.repeat(20)}`, `0x${'02'.repeat(20)}`];
@@ -23,6 +23,12 @@ const deposited = (reference: Hex, token: Hex, from: Hex, amount: bigint): Part 
   data: word(amount),
 });
 const listed = (token: Hex): Part => ({ address: VAULT, topics: [TOKEN_LISTED, addressTopic(token)], data: word(0n) });
+
+const paid = (token: Hex, amount: bigint): Part => ({
+  address: VAULT,
+  topics: [topicOf('Paid(bytes32,address,uint256,uint256)'), word(1), addressTopic(token)],
+  data: word(amount),
+});
 
 /** Logs of transactions, each a list of parts, one transaction a block. */
 function mine(...transactions: readonly (readonly Part[])[]): ChainLog[] {
@@ -83,6 +89,17 @@ describe('deposits among logs', () => {
     assert.deepEqual(short(mine(none, probe)), []);
     assert.deepEqual(short(mine([arrived(usd, bob, 1n), ...probe])), [[1n, 'plain', null, 0]], 'only the probe itself');
     assert.deepEqual(short(mine([arrived(usd, ann, 1n), listed(usd)])), [[1n, 'plain', null, 0]], 'caps changed, nothing went back');
+  });
+
+  it('are not hidden by a payout of the same amount to the payer and a change of caps, whoever composes the transaction', () => {
+    const payout = [moved(usd, VAULT, ann, 5n), paid(usd, 5n)];
+    assert.deepEqual(short(mine([arrived(usd, ann, 5n), ...payout, listed(usd)])), [[5n, 'plain', null, 0]]);
+    const signed = [arrived(usd, ann, 5n), deposited(word(7), usd, ann, 5n)];
+    assert.deepEqual(short(mine([...signed, ...payout, listed(usd)])), [[5n, 'referenced', word(7), 0]]);
+    assert.deepEqual(short(mine([...payout, ...signed, listed(usd)])), [[5n, 'referenced', word(7), 2]]);
+    const probe = [arrived(usd, ann, 5n), moved(usd, VAULT, ann, 5n), listed(usd)];
+    assert.deepEqual(short(mine([arrived(usd, ann, 5n), ...payout, ...probe])), [[5n, 'plain', null, 0]], 'only the probe that follows');
+    assert.deepEqual(short(mine([arrived(usd, ann, 5n), ...probe, listed(usd)])), [[5n, 'plain', null, 0]], 'and once');
   });
 
   it('add up to what arrived, whatever is mixed into a transaction', () => {

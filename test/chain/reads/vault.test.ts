@@ -3,11 +3,22 @@ import { encodeFunctionData } from 'viem';
 import { privateKeyToAccount, privateKeyToAddress } from 'viem/accounts';
 import { ManualClock, toHex, type BookId, type Hex, type WindowId } from '#base';
 import { anchorTree, appendLeaf, commitment, EMPTY_LOG, inclusionPath, mth, NO_HEAD, peakPath, recordLeaf, type LogHead, type LogProof } from '#anchor/core';
-import { connectChain, createAnchorChain, createVaultReader, deploy, encodeCancel, encodePay, encodeRetry } from '#chain';
-import type { AnchorReader, ChainClient, Deployment, PayCall, VaultReader } from '#chain';
+import {
+  connectChain,
+  createAnchorChain,
+  createDepositScanner,
+  createVaultReader,
+  deploy,
+  encodeCancel,
+  encodePay,
+  encodeRetry,
+  SETTLEMENT_VAULT_ABI,
+} from '#chain';
+import type { AnchorReader, ChainClient, Deployment, Deposit, PayCall, VaultReader } from '#chain';
 import { instructionId, intentDigest, listHash, paymentWord, type Instruction } from '#custody/intents';
 import type { LedgerRecord } from '#ledger/core';
 import { TEST_STABLECOIN_ABI } from '../../../src/chain/abi/test-stablecoin.ts';
+import { TIMELOCK_ABI } from '../../../src/chain/abi/timelock.ts';
 import { testDatabase } from '../../support/postgres.ts';
 import { devKey, startTestChain, type TestChain } from '../anvil.ts';
 
@@ -111,9 +122,11 @@ describe('the anchored log and the vault, read', () => {
   });
   after(() => chain.stop());
 
-  it('show what one transaction may pay of a token', async () => {
-    assert.equal(await vault.capOf(token), 10n ** 12n);
-    assert.equal(await vault.capOf(`0x${'77'.repeat(20)}`), 0n);
+  it('show what one transaction and a day may pay of a token, and what today has paid', async () => {
+    const { number: blockNumber, timestampS } = await client.block(await client.finalBlock());
+    const now = { blockNumber, timestampS };
+    assert.deepEqual(await vault.allowanceOf(token), { ...now, perTransaction: 10n ** 12n, perDay: 10n ** 13n, spentToday: 0n });
+    assert.deepEqual(await vault.allowanceOf(`0x${'77'.repeat(20)}`), { ...now, perTransaction: 0n, perDay: 0n, spentToday: 0n });
   });
 
   it('show the leaves from a position upwards, in order, and which are final', async () => {
@@ -186,6 +199,45 @@ describe('the anchored log and the vault, read', () => {
     await chain.mine(FINALITY + 1);
     assert.equal((await vault.stateOf(call.id)).paid.get(1)?.txHash, again);
     assert.equal(await balance(PAYEES[1]!), 20n);
+  });
+
+  it('show a deposit though its transaction pays the same amount to the payer and changes the caps, as whoever executes a due act can compose it', async () => {
+    const call = await instruct();
+    const payer = PAYEES[3]!;
+    const { timelock, vault: to } = deployment;
+    await tokenCall('mint', [payer, 40n]);
+    await chain.request('anvil_setBalance', payer, '0xde0b6b3a7640000');
+    await chain.request('anvil_impersonateAccount', payer);
+    await send(payer, token, encodeFunctionData({ abi: TEST_STABLECOIN_ABI, functionName: 'approve', args: [timelock, 40n] }));
+    const acts = [
+      [token, encodeFunctionData({ abi: TEST_STABLECOIN_ABI, functionName: 'transferFrom', args: [payer, to, 40n] })],
+      [to, encodePay(call)],
+      [to, encodeFunctionData({ abi: SETTLEMENT_VAULT_ABI, functionName: 'setCaps', args: [token, 10n ** 12n, 10n ** 13n] })],
+    ] as const;
+    const zero: Hex = `0x${'00'.repeat(32)}`;
+    const batch = [acts.map(([target]) => target), acts.map(() => 0n), acts.map(([, data]) => data), zero, zero] as const;
+    await send(RELAYER, timelock, encodeFunctionData({ abi: TIMELOCK_ABI, functionName: 'scheduleBatch', args: [...batch, 1n] }));
+    await chain.mine();
+    await chain.request('evm_increaseTime', 2);
+    await chain.mine();
+    const hash = await send(RELAYER, timelock, encodeFunctionData({ abi: TIMELOCK_ABI, functionName: 'executeBatch', args: batch }));
+    await chain.mine(FINALITY + 1);
+    const receipt = await client.read('a receipt', (viem) => viem.getTransactionReceipt({ hash }));
+    assert.equal(receipt.status, 'success');
+    assert.equal((await vault.stateOf(call.id)).paid.get(3)?.txHash, hash);
+    const db = await testDatabase();
+    const credited: Deposit[] = [];
+    const fresh = createDepositScanner({
+      database: db.database,
+      client,
+      deployment: { ...deployment, block: { ...deployment.block, number: receipt.blockNumber } },
+    });
+    await fresh.scan(async (deposit) => void credited.push(deposit));
+    await db.close();
+    assert.deepEqual(
+      credited.map(({ from, amount, kind }) => [from, amount, kind]),
+      [[payer, 40n, 'plain']],
+    );
   });
 
   it('tell what was cancelled, and that it is not paid', async () => {

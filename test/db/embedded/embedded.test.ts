@@ -7,6 +7,7 @@ import path, { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { openDatabase, startPostgres, type EmbeddedPostgres, type PostgresEvent } from '#db';
+import { abandonedPlaces, removeAbandoned } from '../../../src/db/embedded/abandoned.ts';
 import { startProblem } from '../../../src/db/embedded/diagnose.ts';
 import { isReachable } from '../../../src/db/embedded/osUser.ts';
 import { findFreePort, findProcess } from '#supervisor';
@@ -16,7 +17,7 @@ const NOBODY = 65_534;
 
 async function until(condition: () => boolean): Promise<void> {
   for (let waited = 0; !condition(); waited += 10) {
-    ok(waited < 15_000, 'waited fifteen seconds in vain');
+    ok(waited < 60_000, 'waited a minute in vain');
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
@@ -44,7 +45,7 @@ async function startInChild(stateDir: string, uid?: number): Promise<{ pid: numb
 }
 
 describe('the embedded PostgreSQL', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let stateDir: string;
   let events: PostgresEvent[];
   let postgres: EmbeddedPostgres | undefined;
@@ -225,6 +226,16 @@ describe('the embedded PostgreSQL', function () {
     rmSync(copy, { recursive: true });
     await start();
     deepStrictEqual(await ask('select 1 as one'), [{ one: 1 }]);
+    const { folder } = placeOf();
+    const ofOurs = () => abandonedPlaces().find((place) => place.folder === folder);
+    strictEqual(ofOurs(), undefined, 'its state folder is there');
+    await postgres!.stop();
+    postgres = undefined;
+    rmSync(stateDir, { recursive: true });
+    const left = ofOurs();
+    deepStrictEqual([left?.stateDir, left?.clone], [stateDir, fileURLToPath(new URL('../../../', import.meta.url))]);
+    strictEqual(removeAbandoned(left!), true);
+    strictEqual(existsSync(folder), false);
   });
 
   it('says so where the file with its password is damaged', async () => {

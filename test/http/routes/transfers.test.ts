@@ -116,7 +116,7 @@ describe('transfers over HTTP', () => {
   });
 
   it('takes 8,000 in one call, all answered in order, and not one more', async function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     const before = await balanceOf(api, alice, to);
     const items = Array.from({ length: 8_000 }, (_, n) => move(String(1 + (n % 3))));
     const { status, body } = await batch(items);

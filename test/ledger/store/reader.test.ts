@@ -52,7 +52,7 @@ describe('a reader of a book', () => {
   const ACCOUNTS = ['A', 'B', 'L', 'O', 'M', 'X', 'Y', 'C'].map((name) => idOf<'account'>(name));
 
   it('knows every balance after every record, and at every time', async function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     await fc.assert(
       fc.asyncProperty(anyRequests(20, 25), (requests) =>
         played(requests, async (book, records) => {

@@ -8,6 +8,7 @@ import { H, u16 } from '../../primitives/hash.ts';
 import type { EpochId, KeyId } from '../../primitives/ids.ts';
 import { HASH_BYTES } from '../../primitives/parameters.ts';
 import type { PartyId } from '../../primitives/parties.ts';
+import { drawn } from '../../primitives/scalars.ts';
 import { decodeRecord, encodeRecord, type Epoch, type KeyRecord } from '../epoch.ts';
 import { openBase, sealBase } from './hpke.ts';
 
@@ -40,7 +41,7 @@ export function sealBackup(record: KeyRecord, policyHash: Uint8Array, recoveryKe
   const encoded = encodeRecord(record);
   const plaintext = concat(policyHash, encoded);
   try {
-    const { enc, ciphertext } = sealBase(recoveryKey, INFO, aadOf(header), plaintext, random(32));
+    const { enc, ciphertext } = sealBase(recoveryKey, INFO, aadOf(header), plaintext, drawn(32, random));
     return concat(header, enc, ciphertext);
   } catch (cause) {
     throw new Problem('mpc/bad-parameters', 'The recovery key is no X25519 public key.', {}, cause);

@@ -5,10 +5,11 @@ import { equal } from '../../primitives/constantTime.ts';
 import { HASH_BYTES } from '../../primitives/parameters.ts';
 import { allParties, lagrange, type PartyId } from '../../primitives/parties.ts';
 import { commitments as inExponent, evaluate, randomPolynomial, type Polynomial } from '../../primitives/polynomials.ts';
-import { mod } from '../../primitives/scalars.ts';
+import { drawn, mod } from '../../primitives/scalars.ts';
 import { commitmentMessage, commitmentTo, echoOf, openingMessage, openingOf, readCommitments, shareMessage, type Dealing, type Opening } from '../dealing.ts';
 import { chainCodeHash, secretScalar, type Epoch, type KeyRecord } from '../epoch.ts';
 import {
+  anchorHash,
   checkEchoes,
   checkFacts,
   checkInboxes,
@@ -66,13 +67,11 @@ export function anchorOf({ keyId, epochId, n, t, publicKey, publicShares, chainC
 /** mpc/bad-parameters where the facts are none, are of another epoch than the record's, or do not name this party as a dealer. */
 export function dealerBegin(facts: ReshareFacts, record: KeyRecord, random: RandomBytes): Sent<DealerBegun> {
   checkFacts(facts);
-  const { keyId, epochId, chainCodeHash } = facts.anchor;
-  const own = anchorOf(record);
-  if (!equal(own.keyId, keyId) || !equal(own.epochId, epochId) || !equal(own.chainCodeHash, chainCodeHash))
+  if (!equal(anchorHash(facts.anchor), anchorHash(anchorOf(record))))
     throw new Problem('mpc/bad-parameters', 'The anchor is not of the epoch that this party holds.');
   if (!facts.dealers.includes(record.id)) throw new Problem('mpc/bad-parameters', `Party ${record.id} is not among the dealers.`);
   if (facts.epoch <= record.epoch) throw new Problem('mpc/bad-parameters', `Epoch ${facts.epoch} does not come after epoch ${record.epoch}.`);
-  const nonce = random(HASH_BYTES);
+  const nonce = drawn(HASH_BYTES, random);
   return sent(
     { facts, record, nonce },
     'The commitment of this reshare',
@@ -87,7 +86,7 @@ export function dealerCommit(state: Once<DealerBegun>, nonces: Inboxes, random: 
     const dealing = dealingOf(facts, seat({ record }), nonce, nonces);
     const a = mod(lagrange(record.id, facts.dealers) * secretScalar(record)); // a_i = lambda_i x_i
     const g = randomPolynomial(facts.next.t, random, a);
-    const opening = openingOf(inExponent(g), [random(SALT_BYTES)]); // B_{i,k}
+    const opening = openingOf(inExponent(g), [drawn(SALT_BYTES, random)]); // B_{i,k}
     const commitment = commitmentTo(dealing, record.id, opening);
     return sent({ facts, record, dealing, g, opening, commitment }, 'The opening of this reshare', commitmentMessage(dealing, record.id, commitment));
   });

@@ -4,7 +4,7 @@ import { abort, attempt, Once, type Aborted } from '../../primitives/abort.ts';
 import { equal } from '../../primitives/constantTime.ts';
 import { HASH_BYTES } from '../../primitives/parameters.ts';
 import { partyId, type PartyId } from '../../primitives/parties.ts';
-import { mod, scalarBytes } from '../../primitives/scalars.ts';
+import { drawn, mod, scalarBytes } from '../../primitives/scalars.ts';
 import { checkShare, echoOf, readCommitments, readShares, type Dealing, type Opening } from '../dealing.ts';
 import { chainCodeHash, recordOf, type KeyRecord } from '../epoch.ts';
 import { checkEchoes, checkFacts, checkInboxes, dealingOf, epochDealt, proposalOf, readDealt, type Inboxes, type ReshareFacts, type Seat } from './reshare.ts';
@@ -40,7 +40,7 @@ const seat = ({ own }: { readonly own: PartyId }): Seat => ({ role: 'receiver', 
 export function receiverBegin(facts: ReshareFacts, own: PartyId, random: RandomBytes): Sent<ReceiverBegun> {
   checkFacts(facts);
   partyId(own, facts.next.n);
-  const nonce = random(HASH_BYTES);
+  const nonce = drawn(HASH_BYTES, random);
   return sent({ facts, own, nonce }, 'The beginning of this reshare', frame({ kind: 'reshare/receiver-nonce', sid: proposalOf(facts), from: own }, nonce));
 }
 

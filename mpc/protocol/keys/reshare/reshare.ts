@@ -66,10 +66,14 @@ export function checkFacts({ anchor, dealers, next, epoch }: ReshareFacts): void
     throw new Problem('mpc/bad-parameters', 'The anchor contradicts itself: its public shares are not those of its public key.');
 }
 
+/** Of the whole anchor: ctx has key id, epoch, n, t and X in it. */
+export function anchorHash(anchor: Anchor): Uint8Array {
+  return H('reshare-anchor/v1', context(anchor), list(anchor.publicShares, POINT_BYTES), anchor.chainCodeHash);
+}
+
 /** Everything in sid but the nonces. The whole anchor is in it, so that parties with different ones part before anybody could be blamed. */
 function agreed({ anchor, dealers, next, epoch }: ReshareFacts): Uint8Array[] {
-  const anchorHash = H('reshare-anchor/v1', context(anchor), list(anchor.publicShares, POINT_BYTES), anchor.chainCodeHash);
-  return [anchorHash, partiesPart(dealers), u16(next.n), u16(next.t), list(next.identities, HASH_BYTES), u32(epoch)];
+  return [anchorHash(anchor), partiesPart(dealers), u16(next.n), u16(next.t), list(next.identities, HASH_BYTES), u32(epoch)];
 }
 
 export function proposalOf(facts: ReshareFacts): Uint8Array {

@@ -4,13 +4,16 @@ import { abort } from '../../primitives/abort.ts';
 import { equal } from '../../primitives/constantTime.ts';
 import { HASH_BYTES } from '../../primitives/parameters.ts';
 import { allParties, type PartyId } from '../../primitives/parties.ts';
-import { decodeEpoch, doneDigest, encodeEpoch, type Epoch } from '../epoch.ts';
+import { doneDigest, encodeEpoch, readEpoch, type Epoch } from '../epoch.ts';
 import { frame, unframe } from '../rounds.ts';
 
 /** Of Ed25519 (RFC 8032), and of ECDSA over P-256 as r || s. */
 const SIGNATURE_BYTES = 64;
 
-/** Whether `signature` is by party `party`, whose identity in that epoch is `identity`, over the 32 bytes of `digest`. A party that was restored under a new identity is the caller's to know. */
+/**
+ * Whether `signature` is by party `party`, whose identity in that epoch is `identity`, over the 32 bytes of `digest`. Both are the bundle's word until its signatures hold: a party that was restored under a new
+ * identity is the caller's to know by its old identity, never by `party` alone, or whoever puts the old one into its own place signs for it.
+ */
 export type Verify = (party: PartyId, identity: Uint8Array, digest: Uint8Array, signature: Uint8Array) => boolean;
 
 export type Signatures = ReadonlyMap<PartyId, Uint8Array>;
@@ -44,15 +47,17 @@ export function encodeBundle({ epoch, signatures }: Bundle): Uint8Array {
   return concat(encodeEpoch(epoch), ...allParties(epoch.n).map((party) => signatures.get(party)!));
 }
 
-/** The bundle that these bytes spell, or null; whether the signatures are good is not looked at here. */
+/** The bundle that these bytes spell, or null. Whether the signatures are good is not looked at here, nor, before that is known, any arithmetic of its points: it may be anybody's invention. */
 export function decodeBundle(bytes: Uint8Array): Bundle | null {
   const n = bytes.length < 3 ? 0 : (bytes[1]! << 8) | bytes[2]!;
   const split = bytes.length - n * SIGNATURE_BYTES;
-  const epoch = n === 0 || split <= 0 ? null : decodeEpoch(bytes.subarray(0, split));
+  const epoch = n === 0 || split <= 0 ? null : readEpoch(bytes.subarray(0, split));
   if (!epoch) return null;
   return {
     epoch,
-    signatures: new Map(allParties(n).map((party) => [party, bytes.slice(split + (party - 1) * SIGNATURE_BYTES, split + party * SIGNATURE_BYTES)])),
+    signatures: new Map(
+      allParties(n).map((party) => [party, Uint8Array.from(bytes.subarray(split + (party - 1) * SIGNATURE_BYTES, split + party * SIGNATURE_BYTES))]),
+    ),
   };
 }
 

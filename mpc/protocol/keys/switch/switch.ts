@@ -53,6 +53,8 @@ export interface Epochs {
   readonly erasing: readonly EpochId[];
   /** The epoch with which this party left. */
   readonly left: Bundle | null;
+  /** The highest number of all that were ever stored or watched here, of dropped attempts too. */
+  readonly highest: number;
 }
 
 export type Duty =
@@ -70,7 +72,10 @@ export interface Turn {
   readonly duties: readonly Duty[];
 }
 
-export const NO_EPOCHS: Epochs = { active: null, waiting: [], erasing: [], left: null };
+export const NO_EPOCHS: Epochs = { active: null, waiting: [], erasing: [], left: null, highest: 0 };
+
+/** How far above what this party has seen a number may be. */
+const MAX_STEP = 2 ** 16;
 
 const WRITE: Duty = { kind: 'write' };
 
@@ -94,13 +99,34 @@ export function nextNumber({ active, waiting, left }: Epochs): number {
   return 1 + Math.max(0, active?.epoch.epoch ?? 0, left?.epoch.epoch ?? 0, ...waiting.filter(({ confirmed }) => confirmed).map(({ epoch }) => epoch.epoch));
 }
 
+/**
+ * mpc/epoch-not-next unless the epoch is of the key of everything that this party counts on: what is active, what it left with, and what it has confirmed. Asked before a confirmation too, because two key
+ * generations that run side by side make two keys under one key id: were both confirmed, the second one's bundle could be held back until the first is funded, and would then erase it.
+ */
+function checkKey({ active, waiting, left }: Epochs, epoch: Epoch): void {
+  const counted = [active, left, ...waiting.filter(({ confirmed }) => confirmed)].flatMap((held) => held?.epoch ?? []);
+  const isSame = counted.every(
+    ({ keyId, publicKey, chainCode }) => equal(keyId, epoch.keyId) && equal(publicKey, epoch.publicKey) && equal(chainCode, epoch.chainCode),
+  );
+  if (!isSame) throw new Problem('mpc/epoch-not-next', 'It is an epoch of another key.');
+}
+
+/**
+ * The number that the next attempt may have at most; whoever agrees on numbers refuses a higher one, which only a liar names. There are 2^32, and an epoch near the end would be the last: no refresh would follow
+ * it, and no reshare that puts out who named it. It is counted from what was ever stored here, because an honest party asks for one above what it has confirmed, and confirmed only what every other honest party
+ * of its signer sets had stored and signed under.
+ */
+export function lastNumber(state: Epochs): number {
+  return Math.max(nextNumber(state), state.highest + 1) + MAX_STEP;
+}
+
 function checkNext(state: Epochs, epoch: Epoch): void {
-  const before = state.active?.epoch ?? state.left?.epoch;
-  const same = !before || (equal(before.keyId, epoch.keyId) && equal(before.publicKey, epoch.publicKey) && equal(before.chainCode, epoch.chainCode));
-  if (!same) throw new Problem('mpc/epoch-not-next', 'It is an epoch of another key.');
+  const before = state.active ?? state.left;
+  checkKey(state, epoch);
   if (epoch.origin === 'refresh' && !state.active) throw new Problem('mpc/epoch-not-next', 'There is no epoch here that was refreshed.');
   if ((epoch.origin === 'dkg' || epoch.origin === 'import') && before) throw new Problem('mpc/epoch-not-next', 'The key is here already.');
   if (epoch.epoch < nextNumber(state)) throw new Problem('mpc/epoch-not-next', `Its number is ${epoch.epoch}, which has to be ${nextNumber(state)} or more.`);
+  if (before && epoch.epoch > lastNumber(state)) throw new Problem('mpc/epoch-not-next', `Its number is ${epoch.epoch}, far above every number here.`);
   if (state.waiting.some((waiting) => equal(waiting.epoch.epochId, epoch.epochId))) throw new Problem('mpc/epoch-not-next', 'It waits here already.');
 }
 
@@ -109,17 +135,17 @@ export function prepared(state: Epochs, epoch: Epoch, own: PartyId, signerSets: 
   checkNext(state, epoch);
   partyId(own, epoch.n);
   const untested = signerSets.filter((S) => S.includes(own)).map((S) => signerSet(S, epoch, own));
-  return { kind: 'turn', state: { ...state, waiting: [...state.waiting, { epoch, own, confirmed: false, untested, signatures: new Map() }] }, duties: [WRITE] };
+  return { kind: 'turn', state: wait(state, { epoch, own, confirmed: false, untested, signatures: new Map() }), duties: [WRITE] };
 }
 
 /** This party is not in the epoch: it erases its own share as soon as all who are have confirmed. The epoch is from dealerFinish or an operator, not from a bundle: who the new parties are is not theirs to say. */
 export function watched(state: Epochs, epoch: Epoch): Turn {
   checkNext(state, epoch);
-  return {
-    kind: 'turn',
-    state: { ...state, waiting: [...state.waiting, { epoch, own: null, confirmed: false, untested: [], signatures: new Map() }] },
-    duties: [WRITE],
-  };
+  return { kind: 'turn', state: wait(state, { epoch, own: null, confirmed: false, untested: [], signatures: new Map() }), duties: [WRITE] };
+}
+
+function wait(state: Epochs, waiting: Waiting): Epochs {
+  return { ...state, waiting: [...state.waiting, waiting], highest: Math.max(state.highest, waiting.epoch.epoch) };
 }
 
 /** S has made a valid test signature over testDigest(epoch, S) under the waiting epoch. */
@@ -131,13 +157,14 @@ export function tested(state: Epochs, epochId: EpochId, S: readonly PartyId[]): 
 
 /**
  * This party confirms, by its signature over doneDigest(epoch). From the write on neither the new epoch nor the old one is dropped here. Asking again gives the same answer.
- * mpc/epoch-unknown, mpc/epoch-not-tested.
+ * mpc/epoch-unknown, mpc/epoch-not-tested, mpc/epoch-not-next.
  */
 export function confirm(state: Epochs, epochId: EpochId, signature: Uint8Array, verify: Verify): Turn {
   const waiting = find(state, epochId);
   const { epoch, own, untested } = waiting;
   if (own === null) throw new Problem('mpc/epoch-unknown', 'This party is not in the epoch, so it has nothing to confirm.');
   if (untested.length > 0) throw new Problem('mpc/epoch-not-tested', `These signer sets have not signed: ${untested.map((S) => S.join('+')).join(', ')}.`);
+  checkKey(state, epoch);
   assert(isSigned(epoch, own, signature, verify), 'a party confirms with its own signature');
   if (waiting.confirmed) return { kind: 'turn', state, duties: [confirmationDuty(waiting)] };
   const confirmed: Waiting = { ...waiting, confirmed: true, signatures: new Map([...waiting.signatures, [own, signature]]) };
@@ -218,7 +245,8 @@ function settle(state: Epochs, { epoch, own, confirmed, signatures }: Waiting): 
   const erasing = [...state.erasing, ...outranked.map(({ epochId }) => epochId)];
   const waiting = state.waiting.filter((held) => outranks(held.epoch, epoch));
   const bundle: Bundle = { epoch, signatures };
-  const next: Epochs = own === null ? { active: null, waiting, erasing, left: bundle } : { active: { epoch, own, signatures }, waiting, erasing, left: null };
+  const next: Epochs =
+    own === null ? { ...state, active: null, waiting, erasing, left: bundle } : { ...state, active: { epoch, own, signatures }, waiting, erasing, left: null };
   return { kind: 'turn', state: next, duties: [bundleDuty(bundle, 'all'), ...erasing.map(eraseDuty)] };
 }
 

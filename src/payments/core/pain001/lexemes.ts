@@ -46,14 +46,27 @@ const MAX_LEXEMES = 2_500_000;
 /** Characters of one tag: room for a dozen namespaces, not for a million attributes. */
 const MAX_TAG = 8_192;
 
-/** Throws `payments/malformed-xml` at the first place that is no lexeme of XML, `payments/file-too-large` where there are too many. */
+/** What may stand beside the document element (XML 1.0 production 27, Misc): white space, comments, processing instructions. CDATA and references may not. */
+const OUTSIDE = /^(?:[ \t\r\n]+$|<!--|<\?)/;
+
+/** How many elements are open after this lexeme; -1 where it may not stand outside of every element, or closes none. */
+function depthAfter(lexeme: string, depth: number): number {
+  if (lexeme.startsWith('</')) return depth - 1;
+  const isTag = lexeme.startsWith('<') && !lexeme.startsWith('<!') && !lexeme.startsWith('<?');
+  if (isTag) return lexeme.endsWith('/>') ? depth : depth + 1;
+  return depth > 0 || OUTSIDE.test(lexeme) ? depth : -1;
+}
+
+/** Throws `payments/malformed-xml` at the first place that is no lexeme of XML or stands where it may not, `payments/file-too-large` where there are too many. */
 export function requireLexemes(text: string): void {
   let at = /^<\?xml[ \t\r\n?]/.test(text) ? matchAt(DECLARATION, text, 0) : 0;
   if (at < 0) throw new Problem('payments/malformed-xml', 'The XML declaration is malformed.', { offset: 0 });
+  let depth = 0;
   for (let count = 0; at < text.length; count++) {
     if (count === MAX_LEXEMES) throw new Problem('payments/file-too-large', `The file has more than ${MAX_LEXEMES} tags and texts.`, { limit: MAX_LEXEMES });
     const end = lexemeEnd(text, at);
-    if (end < 0) {
+    if (end >= 0) depth = depthAfter(text.slice(at, end), depth);
+    if (end < 0 || depth < 0) {
       const line = text.slice(0, at).split('\n').length;
       throw new Problem('payments/malformed-xml', `Line ${line}: "${text.slice(at, at + 30)}" is not XML.`, { offset: at, line });
     }

@@ -1,6 +1,7 @@
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
 import { assert, Problem } from '#base';
 import { requireLexemes } from './lexemes.ts';
+import { OUTERMOST, scopeOf, type Scope } from './namespaces.ts';
 
 /** An element with its namespace resolved and its character references replaced. */
 export interface XmlElement {
@@ -74,23 +75,15 @@ function textOf(nodes: readonly RawNode[]): string {
   return parts.join('').replaceAll(/^[ \t\r\n]+|[ \t\r\n]+$/g, '');
 }
 
-function scopeOf(attributes: Readonly<Record<string, string>>, outer: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
-  const declared = Object.entries(attributes).filter(([name]) => name === 'xmlns' || name.startsWith('xmlns:'));
-  return declared.length === 0 ? outer : new Map([...outer, ...declared.map(([name, uri]) => [name.slice(6), decodeReferences(uri)] as const)]);
-}
-
-function build(node: RawNode, outer: ReadonlyMap<string, string>, path: string): XmlElement {
+function build(node: RawNode, outer: Scope, path: string): XmlElement {
   const qualified = nameOf(node);
   const raw = (node[ATTRIBUTES] ?? {}) as Readonly<Record<string, string>>;
-  const scope = scopeOf(raw, outer);
+  const all = new Map(Object.entries(raw).map(([name, value]) => [name, decodeReferences(value)]));
+  const scope = scopeOf(all, outer);
   const colon = qualified.indexOf(':');
   const namespace = scope.get(colon < 0 ? '' : qualified.slice(0, colon));
   if (namespace === undefined) throw malformed(`The prefix of <${qualified.slice(0, 60)}> is not declared.`);
-  const attributes = new Map(
-    Object.entries(raw)
-      .filter(([name]) => !name.includes(':') && name !== 'xmlns')
-      .map(([name, value]) => [name, decodeReferences(value)]),
-  );
+  const attributes = new Map([...all].filter(([name]) => !name.includes(':') && name !== 'xmlns'));
   const nodes = node[qualified] as readonly RawNode[];
   const text = textOf(nodes);
   const elements = nodes.filter(isElement);
@@ -98,7 +91,7 @@ function build(node: RawNode, outer: ReadonlyMap<string, string>, path: string):
   return { name: qualified.slice(colon + 1), namespace, path, attributes, children: buildChildren(elements, scope, path), text };
 }
 
-function buildChildren(elements: readonly RawNode[], scope: ReadonlyMap<string, string>, path: string): readonly XmlElement[] {
+function buildChildren(elements: readonly RawNode[], scope: Scope, path: string): readonly XmlElement[] {
   const totals = new Map<string, number>();
   for (const element of elements) totals.set(nameOf(element), (totals.get(nameOf(element)) ?? 0) + 1);
   const seen = new Map<string, number>();
@@ -128,12 +121,7 @@ export function parseXml(text: string): XmlElement {
   if (roots.length !== 1) throw malformed(`The file has ${roots.length} document elements instead of one.`);
   const root = roots[0];
   assert(root, 'a document element');
-  // The prefix xml is bound by definition (Namespaces in XML section 3); an element without any namespace has the empty one.
-  const scope = new Map([
-    ['xml', 'http://www.w3.org/XML/1998/namespace'],
-    ['', ''],
-  ]);
-  return build(root, scope, '');
+  return build(root, OUTERMOST, '');
 }
 
 function parseNodes(text: string): readonly RawNode[] {

@@ -20,7 +20,20 @@ import { mod, q, scalarBytes, scalarOf } from '../../../../mpc/protocol/primitiv
 import { partyId } from '../../../../mpc/protocol/primitives/parties.ts';
 import { pointBytes, pointOf, timesG } from '../../../../mpc/protocol/primitives/points.ts';
 import { H, list } from '../../../../mpc/protocol/primitives/hash.ts';
-import { honest, isAbort, recordsOf, runDkg, drawing, interpolated, sent, subsets, type Endings, type Hand, type Passing } from '../support/ceremony.ts';
+import {
+  honest,
+  isAbort,
+  recordsOf,
+  runDkg,
+  runRefresh,
+  drawing,
+  interpolated,
+  sent,
+  subsets,
+  type Endings,
+  type Hand,
+  type Passing,
+} from '../support/ceremony.ts';
 import { random } from '../support/dealer.ts';
 import { assertVerdict, body, changesOf, changing, HEADER, LENGTHS, recording, type Field, type Verdict } from '../support/tampering.ts';
 
@@ -252,6 +265,38 @@ describe('distributed key generation', () => {
       assert.equal(ending.abort.problem.code, 'mpc/echo-differs');
       assert.equal(ending.abort.culprit, null);
       assert.equal(ending.abort.effect, 'keep-evidence');
+    }
+  });
+
+  it('runs on a source of randomness that hands out one and the same buffer again: what was drawn before is not drawn over', () => {
+    const reused = new Map<string, Uint8Array>();
+    const source =
+      (id: PartyId): RandomBytes =>
+      (length) => {
+        const buffer = reused.get(`${id} ${length}`) ?? new Uint8Array(length);
+        reused.set(`${id} ${length}`, buffer);
+        buffer.set(random(length));
+        return buffer;
+      };
+    const opened: Uint8Array[] = [];
+    const hand: Hand = ({ kind, from, bytes }) => {
+      if (kind === 'dkg/opening' && from === '1') opened.push(bytes.slice(-96));
+      return bytes;
+    };
+    const records = recordsOf(runDkg(2, 3, { hand, randomOf: source }));
+    const [rho, cc, salt] = [0, 32, 64].map((at) => Buffer.from(opened[0]!.slice(at, at + 32)).toString('hex'));
+    assert.equal(new Set([rho, cc, salt]).size, 3);
+    assert.deepEqual(interpolated(recordsOf(runRefresh(records, { randomOf: source })), [P(1), P(2)]), records[0]!.publicKey);
+  });
+
+  it('makes neither a key nor a share of zero', () => {
+    for (const drawn of [
+      [3n, 1n, 4n, 1n, q - 7n, 1n],
+      [3n, 1n, 4n, 1n, 5n, q - 14n],
+    ]) {
+      // The constant, the slope; then the sum of the constants is 0, or that and the sum of the slopes is.
+      const endings = runDkg(2, 3, { randomOf: (id) => drawing(...drawn.slice(2 * id - 2, 2 * id)) });
+      for (const party of ['1', '2', '3']) assertVerdict(endings, party, NOBODY('mpc/key-differs'), 'zero');
     }
   });
 

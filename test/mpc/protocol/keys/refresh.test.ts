@@ -106,6 +106,14 @@ describe('refresh', () => {
     for (const party of ['1', '2']) assertVerdict(runRefresh(records, { hand: moved }), party, BY_3('mpc/bad-share'), 'constant');
   });
 
+  it('gives nobody a share of zero, which would be no secret', () => {
+    const two = recordsOf(runDkg(2, 3));
+    // f_1(1) + f_2(1) + f_3(1) = -x_1: the slopes sum to it.
+    const slopes = [5n, 7n, q - ((scalarOf(two[0]!.share)! + 12n) % q)];
+    const endings = runRefresh(two, { randomOf: (id) => drawing(slopes[id - 1]!) });
+    for (const party of ['1', '2', '3']) assertVerdict(endings, party, NOBODY('mpc/key-differs'), 'x_1 = 0');
+  });
+
   it('refuses a share s + q', () => {
     const two = recordsOf(runDkg(2, 3));
     // f_3(X) = 5 X, so f_3(1) = 5.
@@ -120,6 +128,10 @@ describe('refresh', () => {
   it('notices that the own share is damaged, and refuses an epoch that does not come next', () => {
     const damaged = { ...records[0]!, share: uintBytes(scalarOf(records[0]!.share)! + 1n, 32) };
     assertVerdict(runRefresh([damaged, records[1]!, records[2]!]), '1', NOBODY('mpc/key-differs'), 'damaged share');
+    // What it has stored of another party is damaged: its own share would fit, and the new public shares not be those of X.
+    const [first, second, third] = records[0]!.publicShares;
+    const misled = { ...records[0]!, publicShares: [first!, third!, second!] };
+    assertVerdict(runRefresh([misled, records[1]!, records[2]!]), '1', NOBODY('mpc/key-differs'), 'damaged public share');
     for (const next of [0, 1, 1.5, 2 ** 32]) assert.throws(() => refreshBegin(records[0]!, next, random), /mpc\/bad-parameters/);
   });
 });

@@ -64,7 +64,10 @@ describe('the set-up of a pair, by the letter', function () {
     const ctx = id32<Context>(random(32));
     const [a, b] = [beginSetup({ ctx, own: P1, peer: P2, generation: 3 }, random), beginSetup({ ctx, own: P2, peer: P1, generation: 3 }, random)];
     const [ea, eb] = [must(exchangeSetup(a.next, b.bytes, random)), must(exchangeSetup(b.next, a.bytes, random))];
-    const [oa, ob] = [must(openSetup(ea.next, eb.bytes)), must(openSetup(eb.next, ea.bytes))];
+    // What was heard may be overwritten as soon as a step is done with it, also where it is a Buffer, whose slice() is no copy.
+    const heard = Buffer.from(eb.bytes);
+    const [oa, ob] = [must(openSetup(ea.next, heard)), must(openSetup(eb.next, ea.bytes))];
+    heard.fill(0);
     const { secrets } = must(finishSetup(oa.next, ob.bytes)).pair;
     const sid = sha256('setup-sid/v1', ctx, two(1), two(2), uintBytes(3, 4), a.bytes, b.bytes);
     const [vA, vB] = [oa.bytes.slice(0, 32), ob.bytes.slice(0, 32)];

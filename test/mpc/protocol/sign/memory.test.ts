@@ -4,10 +4,12 @@ import { inspect } from 'node:util';
 import { acceptSigning, decodePair, encodePair, signRound1, signRound2, signRound3, type PartyId, type SigningStep } from '#mpc/protocol';
 import { decodeRound1, decodeRound2 } from '../../../../mpc/protocol/sign/messages.ts';
 import { choose } from '../../../../mpc/protocol/ot/baseOt.ts';
+import { wordsOf } from '../../../../mpc/protocol/ot/columns.ts';
 import { bob1 } from '../../../../mpc/protocol/ot/rvole.ts';
 import { id32, pairId, type PairId, type SetupSessionId } from '../../../../mpc/protocol/primitives/ids.ts';
 import { lagrange, partyId } from '../../../../mpc/protocol/primitives/parties.ts';
 import { timesGBytes } from '../../../../mpc/protocol/primitives/points.ts';
+import { Reader } from '../../../../mpc/protocol/primitives/wire.ts';
 import { bigEndian, drawn, mod, q, randomScalar, scalarBytes } from '../../../../mpc/protocol/primitives/scalars.ts';
 import { dealPair, dealKey, dealParties, digestOf, random } from '../support/dealer.ts';
 import * as reference from '../support/reference.ts';
@@ -82,15 +84,24 @@ describe('the memory of a signer', function () {
     for (const ending of runSession({ signers, digest: digestOf('stored') }).values()) assert.equal(ending?.kind, 'signed');
     const bytes = pooled(encodePair(parties[0]!.pairs.values().next().value!));
     const pair = decodePair(bytes);
-    const delta = pair.secrets.delta.slice();
+    const { zeroSeed, delta } = parties[0]!.pairs.values().next().value!.secrets;
     bytes.fill(0);
-    assert.deepEqual(pair.secrets.delta, delta);
+    assert.deepEqual([pair.secrets.zeroSeed, pair.secrets.delta], [zeroSeed, delta]);
+  });
+
+  it('keeps nothing that the owner of a message can change afterwards', () => {
+    const bytes = pooled(new Uint8Array(48).fill(7));
+    const read = new Reader(bytes, 48, partyId(1, 2), 'The message');
+    const field = read.bytes(32);
+    bytes.fill(0);
+    assert.deepEqual(field, new Uint8Array(32).fill(7));
   });
 
   it('takes its choice bits from what was drawn, whatever kind of bytes that is, and never from fewer bytes than it asked for', () => {
     const [bob] = dealPair(...(dealKey(2, 2).keys as [ReturnType<typeof dealKey>['keys'][0], ReturnType<typeof dealKey>['keys'][0]]));
     const x = random(68);
     assert.deepEqual(bob1(id32<PairId>(new Uint8Array(32)), bob.secrets, () => pooled(x)).state.beta, x.slice(0, 52));
+    assert.deepEqual(wordsOf(pooled(x)), wordsOf(x));
     const short: RandomBytes = (length) => random(length - 1);
     const direction = { sid: id32<SetupSessionId>(random(32)), alice: partyId(1, 2), bob: partyId(2, 2) };
     const { parties } = dealParties(2, 2);

@@ -209,7 +209,11 @@ describe('reshare', () => {
     assert.throws(() => receiverBegin(agreed, P(4), random), /mpc\/bad-parameters/);
     assert.throws(() => dealerBegin(agreed, old[1]!, random), /mpc\/bad-parameters/);
     assert.throws(() => dealerBegin({ ...agreed, epoch: 1 }, old[0]!, random), /mpc\/bad-parameters/);
-    assert.throws(() => dealerBegin(agreed, recordsOf(runDkg(2, 3))[0]!, random), /mpc\/bad-parameters/);
+    const another = recordsOf(runDkg(2, 3))[0]!;
+    assert.throws(() => dealerBegin(agreed, another, random), /mpc\/bad-parameters/);
+    // It agrees with itself, and is not what this dealer holds: whoever deals honestly would be said to have cheated.
+    const { publicKey, publicShares } = another;
+    assert.throws(() => dealerBegin({ ...agreed, anchor: { ...agreed.anchor, publicKey, publicShares } }, old[0]!, random), /mpc\/bad-parameters/);
   });
 });
 

@@ -62,6 +62,16 @@ describe('the switch of epochs, in every order of losses, delays, lies and crash
     assertAlive(run({ attempts }, hanging(), HANGS), 500);
   }).timeout(120_000);
 
+  it('T-12 so do two refreshes side by side that took the same number, of which the third party confirms either, both or neither', () => {
+    const same = refreshed(2);
+    const attempts = [START, { name: 'A', epoch: A, seats: TWO }, { name: 'B', epoch: same, seats: TWO }];
+    const both = [1, 2].map((own) => {
+      const stored = prepared(prepared(active(own), A, P(own), []).state, same, P(own), []).state;
+      return [own, confirm(stored, A.epochId, signatureOf(A.identities[own - 1]!, A), verify).state];
+    });
+    assertAlive(run({ attempts }, Object.fromEntries(both), HANGS), 500);
+  }).timeout(120_000);
+
   it('T-12 so does a reshare that puts the withholding party out while its refresh still hangs', () => {
     const R = reshared([e.identities[0]!, e.identities[1]!, random(32)], 3);
     const attempts = [START, { name: 'A', epoch: A, seats: TWO }, { name: 'R', epoch: R, seats: { 1: P(1), 2: P(2) } }];

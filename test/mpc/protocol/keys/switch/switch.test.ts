@@ -3,10 +3,13 @@ import {
   anchorOf,
   allParties,
   confirm,
+  decodeRecord,
   doneDigest,
   drop,
+  encodeRecord,
   erased,
   gathered,
+  lastNumber,
   NO_EPOCHS,
   nextNumber,
   prepared,
@@ -20,6 +23,7 @@ import {
   type Epochs,
   type PartyId,
   type Turn,
+  type Verify,
 } from '#mpc/protocol';
 import { concat } from '#base';
 import { confirmationMessage, encodeBundle } from '../../../../../mpc/protocol/keys/switch/confirmation.ts';
@@ -60,6 +64,10 @@ function bundle(epoch: Epoch): Uint8Array {
 function turn(outcome: ReturnType<typeof received>): Turn {
   assert.ok(outcome.kind === 'turn', outcome.kind === 'abort' ? outcome.abort.problem.message : '');
   return outcome;
+}
+
+function bundleOf({ active: held }: Epochs): Uint8Array {
+  return encodeBundle({ epoch: held!.epoch, signatures: held!.signatures! });
 }
 
 const kinds = (duties: readonly Duty[]): string[] => duties.map(({ kind }) => kind);
@@ -167,6 +175,71 @@ describe('the switch of epochs', () => {
     assert.throws(() => prepared(NO_EPOCHS, A, P(1), []), /mpc\/epoch-not-next/);
     assert.throws(() => prepared(state, B, P(4), []), /mpc\/bad-parameters/);
     assert.equal(prepared(NO_EPOCHS, e, P(1), []).state.waiting.length, 1);
+  });
+
+  it('lets nobody use up the numbers: near 2^32 none is left for a refresh, nor for the reshare that would put out who named it', () => {
+    for (const far of [lastNumber(active(e, 1)) + 1, 2 ** 32 - 1]) {
+      assert.throws(() => prepared(active(e, 1), refreshed(far), P(1), []), /mpc\/epoch-not-next/);
+      assert.throws(() => watched(active(e, 1), { ...A, epoch: far }), /mpc\/epoch-not-next/);
+    }
+    // The highest number that is taken, which one honest party confirms and another drops, stands in nobody's way: the first asks for one more, and the second knows why.
+    const last = refreshed(lastNumber(active(e, 1)));
+    const one = confirm(waitingFor(last, 1), last.epochId, signature(last, 1), verify).state;
+    const two = drop(waitingFor(last, 2), last.epochId).state;
+    assert.equal(nextNumber(one), last.epoch + 1);
+    const next = refreshed(last.epoch + 1);
+    for (const [state, own] of [
+      [one, 1],
+      [two, 2],
+    ] as const)
+      assert.equal(prepared(state, next, P(own), []).state.waiting.at(-1)!.epoch, next);
+    // Who joins knows of no number but the operators'.
+    assert.equal(prepared(NO_EPOCHS, { ...A, origin: 'reshare', epoch: 10 ** 6 }, P(1), []).state.waiting.length, 1);
+  });
+
+  it('confirms one key under one key id: a second key generation that ran beside the first never takes its place', () => {
+    // Both generations have the number 1, so whichever of them came later would erase the other, funded as it may be by then.
+    const [one, two] = [1, 2].map(() => publicPart(recordsOf(runDkg(2, 3))[0]!)).map((epoch) => ({ ...epoch, keyId: e.keyId })) as [Epoch, Epoch];
+    for (const [first, second] of [
+      [one, two],
+      [two, one],
+    ] as const) {
+      const both = prepared(prepared(NO_EPOCHS, first, P(1), []).state, second, P(1), []).state;
+      let state = confirm(both, first.epochId, signature(first, 1), verify).state;
+      assert.throws(() => confirm(state, second.epochId, signature(second, 1), verify), /mpc\/epoch-not-next/);
+      for (const from of [2, 3]) state = turn(received(state, P(from), confirmation(first, from), verify)).state;
+      assert.equal(state.active!.epoch, first);
+      if (state.waiting.length > 0) assert.throws(() => confirm(state, second.epochId, signature(second, 1), verify), /mpc\/epoch-not-next/);
+    }
+    const confirmed = confirm(prepared(NO_EPOCHS, one, P(1), []).state, one.epochId, signature(one, 1), verify).state;
+    assert.throws(() => prepared(confirmed, { ...two, epoch: 2 }, P(1), []), /mpc\/epoch-not-next/);
+  });
+
+  it('asks who signed a bundle before any arithmetic on its points: one of 128 of 255 parties that nobody signed would stop this party for half a minute', () => {
+    const asked: PartyId[] = [];
+    const nobody: Verify = (party) => {
+      asked.push(party);
+      return false;
+    };
+    // Its public shares are not those of its public key, which takes the arithmetic to find out.
+    const forged = encodeBundle({ epoch: { ...A, epoch: 9, publicShares: A.publicShares.toReversed() }, signatures: allSigned(A) });
+    const outcome = gathered(active(e, 1), forged, nobody);
+    assert.ok(outcome.kind === 'abort');
+    assert.equal(outcome.abort.problem.code, 'mpc/malformed-message');
+    assert.deepEqual(asked, [1]);
+  });
+
+  it('keeps what it read, also from a Node Buffer that is written over afterwards', () => {
+    const state = confirm(waitingFor(A), A.epochId, signature(A, 1), verify).state;
+    const passed = Buffer.from(bundle(A));
+    const promoted = turn(gathered(state, passed, verify)).state;
+    const stored = Buffer.from(encodeRecord(old[0]!));
+    const record = decodeRecord(stored)!;
+    for (const bytes of [passed, stored]) bytes.fill(0);
+    assert.equal(turn(gathered(confirm(waitingFor(A), A.epochId, signature(A, 1), verify).state, bundleOf(promoted), verify)).state.active!.epoch, A);
+    assert.deepEqual(record.share, old[0]!.share);
+    assert.deepEqual(record.chainCode, old[0]!.chainCode);
+    assert.deepEqual(record.identities, old[0]!.identities);
   });
 
   it('sends again what was sent, and finishes erasing, after a start at any time', () => {
