@@ -23,8 +23,8 @@ export interface Parts {
   readonly desk: Desk;
   readonly book: NodeBook | undefined;
   readonly nowMs: () => number;
-  /** A call that was refused before anything came of it. */
-  readonly onRefused: (caller: Caller, method: string, problem: Problem) => void;
+  /** A call was refused: in the log, and where no session came of it in the audit log too, durably, before the refusal is told. */
+  readonly onRefused: (caller: Caller, method: string, problem: Problem) => Promise<void>;
 }
 
 interface Route {
@@ -85,7 +85,7 @@ export function answerOf(parts: Parts): Answer {
       if (!route.parts.includes(caller.part)) throw new Problem('wire/not-allowed', `A ${caller.part} may not call ${method}.`, { part: caller.part, method });
       return await route.answer(parts, payload, caller);
     } catch (error) {
-      if (error instanceof Problem && (caller.part !== 'peer' || error.code === 'wire/not-allowed')) parts.onRefused(caller, method, error);
+      if (error instanceof Problem && (caller.part !== 'peer' || error.code === 'wire/not-allowed')) await parts.onRefused(caller, method, error);
       throw error;
     }
   };

@@ -187,13 +187,13 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
   const named = new Map([...config.coordinators, ...config.operators].map((key) => [fingerprintOf(publicKeyInfo(keyBytes(key))), key]));
   const desk = new Desk({ group, audit, store, ring, ceremonies, heads, keys: named, clock, random, onLine: (ceremony, text) => log.info({ ceremony }, text) });
 
-  const onRefused = (caller: Caller, method: string, problem: Problem): void => {
+  const onRefused = async (caller: Caller, method: string, problem: Problem): Promise<void> => {
     metrics.failures.inc({ code: problem.code });
     log.warn({ caller, method, code: problem.code, facts: problem.facts }, problem.detail);
     // What became a session stands in the audit log by itself.
     if (!REFUSED_EARLY.has(problem.code)) return;
     const data = { part: caller.part, fingerprint: caller.fingerprint, method, code: problem.code, reason: problem.detail };
-    audit.append({ kind: 'refused', atMs: clock.nowMs(), data }).catch((failure: unknown) => onFatal(failure as Problem));
+    await audit.append({ kind: 'refused', atMs: clock.nowMs(), data }).catch((failure: unknown) => onFatal(failure as Problem));
   };
   const parts: Parts = { group, store, ring, signer, conversations, rendezvous, epochs, ceremonies, heads, desk, book, nowMs: () => clock.nowMs(), onRefused };
   const listener = await listen({

@@ -102,7 +102,7 @@ export class Signer {
         void this.#note({ kind: 'asked', atMs: clock.nowMs(), data: asked });
         const verdict = await judge.judge(request, requester);
         if (!verdict.accepted) {
-          void this.#note({ kind: 'refused', atMs: clock.nowMs(), data: { requestId: request.requestId, rule: verdict.rule, reason: verdict.reason } });
+          await this.#note({ kind: 'refused', atMs: clock.nowMs(), data: { requestId: request.requestId, rule: verdict.rule, reason: verdict.reason } });
           this.#options.onEvent({ kind: 'refused', rule: verdict.rule, reason: verdict.reason });
           const code = verdict.retry === 'never' ? 'session/refused' : 'session/not-yet';
           throw new Problem(code, verdict.reason, { rule: verdict.rule, party: key.record.id });

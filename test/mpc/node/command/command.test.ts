@@ -25,7 +25,10 @@ function problem(code: ProblemCode) {
 async function said(...args: readonly string[]): Promise<string> {
   const write = process.stdout.write.bind(process.stdout);
   let text = '';
-  process.stdout.write = ((piece: string) => ((text += piece), true)) as typeof process.stdout.write;
+  process.stdout.write = (piece: string | Uint8Array): boolean => {
+    text += String(piece);
+    return true;
+  };
   try {
     assert.equal(await nodeCommand(args), 0);
   } finally {

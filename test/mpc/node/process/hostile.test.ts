@@ -273,4 +273,93 @@ describe('a hostile coordinator', function () {
     const audit = await readFile(join(trio.seats[2]!.folder, 'audit.log'), 'utf8');
     for (const trace of ['"rule":"contract"', '"code":"custody/bad-intent"', '"code":"wire/not-allowed"']) assert.ok(audit.includes(trace), trace);
   });
+
+  describe('that has captured a node as well', () => {
+    let peer: Link;
+
+    before(async () => {
+      await nodes.pop()!.close();
+      peer = trio.linkAs(trio.seats[2]!.identity, 1, 'peer');
+    });
+
+    /** The two others still sign together, and neither has poisoned anybody nor ended. */
+    async function demandTwoUnharmed(): Promise<void> {
+      const intent = anchor();
+      const payload = request(intent, [1, 2]);
+      for (const answer of await Promise.all([answerTo(to[1]!, payload), answerTo(to[2]!, payload)]))
+        assert.ok(isSignatureBy(address, intentDigest(intent), answer), answer);
+      assert.equal(lines.filter((line) => line.startsWith('fatal')).length, 0);
+      const status = JSON.parse(Buffer.from(await trio.link(1, 'operator').call('node/status', utf8('{}'), PATIENCE)).toString()) as {
+        poisonings: unknown[];
+        keys: { status: string }[];
+      };
+      assert.deepEqual([status.poisonings, status.keys.map((key) => key.status)], [[], ['ACTIVE']]);
+    }
+
+    it('has no say in what coordinators and operators ask for', async () => {
+      for (const method of ['sign/ask', 'keys/list', 'book/next', 'book/absorb', 'node/status', 'node/backups', 'policy/change', 'ceremony/begin'])
+        await assert.rejects(peer.call(method, utf8('{}'), PATIENCE), (error: unknown) => error instanceof Problem && error.code === 'wire/not-allowed', method); // prettier-ignore
+      await demandTwoUnharmed();
+    });
+
+    it('sends anything to every call of the peers: it is refused or changes nothing', async () => {
+      const { keyId, epochId } = await keyFacts();
+      const bodies: readonly Uint8Array[] = [
+        new Uint8Array(),
+        randomBytes(1),
+        randomBytes(31),
+        randomBytes(33),
+        randomBytes(68),
+        randomBytes(70_000),
+        concat(fromHex(keyId), randomBytes(129)),
+        concat(fromHex(keyId), randomBytes(600)),
+        utf8('null'),
+        utf8('{}'),
+        utf8('[]'),
+        utf8(JSON.stringify({ keyId, epochId, signers: [1, 2], requestId: freshHash() })),
+        utf8(JSON.stringify({ keyId, epochId, signers: [3], requestId: freshHash() })),
+        utf8(JSON.stringify({ keyId, epochId: freshHash(), signers: [1, 3], requestId: freshHash() })),
+        utf8(JSON.stringify({ keyId, epochId, signers: ['1', null], requestId: 7 })),
+        utf8(JSON.stringify({ node: 'party-3', storeId: `0x${'00'.repeat(16)}`, heads: { store: { seq: 1, hash: freshHash() }, audit: { seq: 1, hash: freshHash() } }, atMs: 1, signature: `0x${'00'.repeat(64)}` })), // prettier-ignore
+      ];
+      for (const method of [
+        'talk/say',
+        'talk/end',
+        'ceremony/meet',
+        'epoch/confirmed',
+        'epoch/bundle',
+        'heads/tell',
+        'heads/remembered',
+        'heads/bodies',
+        'test/ask',
+        'store/memory',
+      ]) {
+        for (const body of bodies) {
+          await peer.call(method, body, PATIENCE).catch((error: unknown) => {
+            // A refusal with a code; what a bug of ours would answer is wire/failed.
+            assert.ok(error instanceof Problem && error.code !== 'wire/failed', `${method} with ${body.length} bytes: ${String(error)}`);
+          });
+        }
+      }
+      await demandTwoUnharmed();
+    });
+
+    it('floods conversations that nobody holds, and the others go on', async () => {
+      await Promise.all(
+        Array.from({ length: 1_000 }, () => peer.call('talk/say', concat(fromHex(freshHash()), Uint8Array.of(1), randomBytes(8_848)), PATIENCE)),
+      );
+      await demandTwoUnharmed();
+    });
+
+    it('is named for the session that it is missing from, and for nothing else', async () => {
+      assert.ok(['wire/unreachable', 'session/timed-out'].includes(await answerTo(to[1]!, request(anchor(), [1, 3]))));
+      await demandTwoUnharmed();
+    });
+
+    async function keyFacts(): Promise<{ readonly keyId: Hex; readonly epochId: Hex }> {
+      const audit = await readFile(join(trio.seats[0]!.folder, 'audit.log'), 'utf8');
+      const made = audit.split('\n').find((line) => line.includes('"kind":"ceremony"'))!;
+      return (JSON.parse(made) as { data: { keyId: Hex; epochId: Hex } }).data;
+    }
+  });
 });
