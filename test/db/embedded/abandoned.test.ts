@@ -50,7 +50,10 @@ describe('the databases that deleted clones left', () => {
 
   it('are none of those of another user, who may not even look into them', () => {
     const folder = place('0123456789abcdef');
-    if (process.getuid?.() !== 0) return void console.log('left out: databases of another user, because only root can make them');
+    if (process.getuid?.() !== 0) {
+      console.log('left out: databases of another user, because only root can make them');
+      return;
+    }
     for (const each of [root, folder]) chownSync(each, 65_534, 65_534);
     deepStrictEqual(found(), []);
     chownSync(root, 0, 0);
