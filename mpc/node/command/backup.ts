@@ -51,7 +51,7 @@ export async function restoreCommand({ folder, file, recoveryFile, random, tell 
   const secret = (await read(recoveryFile)).trim();
   if (!isHex(secret, 32)) throw new Problem('mpc/bad-backup', `${recoveryFile} holds no recovery secret.`);
   const own = await openIdentity(folder, await providerOf(config));
-  const formerly = new Set<Hex>((config.formerly ?? []) as Hex[]);
+  const formerly = new Set<Hex>(config.formerly);
   // Confirmations play no part while a share comes back.
   const store = await NodeStore.open({
     folder,
