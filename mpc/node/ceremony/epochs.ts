@@ -190,7 +190,6 @@ function stateOf(store: NodeStore, own: PartyId, keyId: string): Epochs {
   const waiting = records.filter(({ status, confirmed }) => status === 'PENDING' && confirmed !== undefined);
   return {
     ...NO_EPOCHS,
-    highest: Math.max(0, ...store.epochs.filter((record) => record.keyId === keyId).map(({ epoch }) => epoch)),
     active: active ? { epoch: epochDataOf(active).epoch, own, signatures: bundle ?? null } : null,
     waiting: waiting.map((record) => ({
       epoch: epochDataOf(record).epoch,

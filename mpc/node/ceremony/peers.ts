@@ -1,6 +1,6 @@
 import type { PartyId, Verify } from '#mpc/protocol';
 import { createPublicKey, sign, verify } from 'node:crypto';
-import type { CallPatience, Fingerprint, Identity, Link } from '../wire/wire.ts';
+import { fingerprintOf, type CallPatience, type Fingerprint, type Identity, type Link } from '../wire/wire.ts';
 
 /** Another node, as this node's operator wrote it down. */
 export interface Peer {
@@ -8,8 +8,6 @@ export interface Peer {
   readonly fingerprint: Fingerprint;
   /** SubjectPublicKeyInfo, 44 bytes. */
   readonly publicKey: Uint8Array;
-  /** Identities that it had before it was made anew. */
-  readonly formerly: readonly Fingerprint[];
   readonly link: Link;
 }
 
@@ -17,7 +15,6 @@ export interface Peer {
 export interface Group {
   readonly own: PartyId;
   readonly identity: Identity;
-  readonly formerly: readonly Fingerprint[];
   readonly peers: ReadonlyMap<PartyId, Peer>;
   readonly threshold: number;
 }
@@ -46,15 +43,14 @@ export function signDigest(identity: Identity, digest: Uint8Array): Uint8Array {
 }
 
 /**
- * Whether a signature over a digest is by the key that the epoch names for a party: a pinned one, or the pinned one of a party whose operators named that identity as its former one, because it was restored under a new one
- * (digest 11.3). Never by the party's number: who is which party is the epoch's own word until its signatures hold.
+ * Whether a signature over a digest is by the key that the epoch names for a party, or by the one that this node's operator has pinned for it since: a party that was restored from its backup has a new identity, and is
+ * believed under it by whoever pinned it (digest 11.3).
  */
-export function verifierOf({ identity, formerly, peers }: Group): Verify {
-  const keys = new Map<string, Uint8Array>();
-  for (const known of [{ fingerprint: identity.fingerprint, formerly, publicKey: identity.publicKey }, ...peers.values()])
-    for (const fingerprint of [known.fingerprint, ...known.formerly]) keys.set(fingerprint, known.publicKey);
-  return (_party, named, digest, signature) => {
-    const publicKey = keys.get(Buffer.from(named).toString('hex'));
+export function verifierOf({ own, identity, peers }: Group): Verify {
+  const keys = [identity.publicKey, ...[...peers.values()].map(({ publicKey }) => publicKey)];
+  const byFingerprint = new Map<string, Uint8Array>(keys.map((key) => [fingerprintOf(key), key]));
+  return (party, named, digest, signature) => {
+    const publicKey = byFingerprint.get(Buffer.from(named).toString('hex')) ?? (party === own ? identity.publicKey : peers.get(party)?.publicKey);
     return publicKey !== undefined && verify(null, digest, createPublicKey({ key: Buffer.from(publicKey), format: 'der', type: 'spki' }), signature);
   };
 }

@@ -1,12 +1,12 @@
 import { open } from 'node:fs/promises';
 import { fromHex, isHex, Problem, systemClock, toHex, type Hex, type RandomBytes } from '#base';
 import { deriveKeyPair, encodeRecord, openBackup, partyId, type KeyId } from '#mpc/protocol';
-import { nodeName, openIdentity } from '../process/process.ts';
+import { nodeName } from '../process/process.ts';
 import { epochDataToJson } from '../session/session.ts';
 import { NodeStore } from '../store/store.ts';
 import { ROLES, type Role } from '#custody/intents';
 import { openDesk } from './desk.ts';
-import { providerOf, read, readConfig, writeConfig } from './folder.ts';
+import { providerOf, read, readConfig } from './folder.ts';
 
 interface BackupFile {
   readonly format: 'cairn-node-backup/1';
@@ -50,8 +50,6 @@ export async function restoreCommand({ folder, file, recoveryFile, random, tell 
   if (party !== config.party) throw new Problem('mpc/bad-backup', `The backup is of party ${party}, and this node is party ${config.party}.`);
   const secret = (await read(recoveryFile)).trim();
   if (!isHex(secret, 32)) throw new Problem('mpc/bad-backup', `${recoveryFile} holds no recovery secret.`);
-  const own = await openIdentity(folder, await providerOf(config));
-  const formerly = new Set<Hex>(config.formerly);
   // Confirmations play no part while a share comes back.
   const store = await NodeStore.open({
     folder,
@@ -69,14 +67,11 @@ export async function restoreCommand({ folder, file, recoveryFile, random, tell 
       const data = epochDataToJson({ role, epoch: record });
       await store.putRestored({ keyId, epochId: toHex(record.epochId), epoch: record.epoch, parties, data, share }, systemClock.nowMs());
       share.fill(0);
-      const named = toHex(record.identities[party - 1]!);
-      if (named !== `0x${own.fingerprint}`) formerly.add(named);
       tell(`${role}, epoch ${record.epoch}: restored. It signs after cairn node refresh ${role} at all nodes.`);
     }
   } finally {
     await store.close();
   }
-  if (formerly.size > 0) await writeConfig(folder, { ...config, formerly: [...formerly] });
   return 0;
 }
 

@@ -75,11 +75,7 @@ export async function namePeer(folder: string, text: string): Promise<string[]> 
   if (!party || !endpoint || !identity) throw new Problem('cli/bad-arguments', `"${text.slice(0, 120)}" is no peer: PARTY=HOST:PORT=KEY.`);
   const [host, port] = endpointOf(endpoint);
   const config = await readConfig(folder, 'partial');
-  const before = config.peers.find((peer) => peer.party === Number(party));
-  // A party that was made anew: the epochs from before name the identity that it had then.
-  const formerly = [...(before?.formerly ?? []), ...(before && before.identity !== identity ? [fingerprintHex(before.identity)] : [])];
-  const named = { party: Number(party), host, port, identity: identity as Hex, ...(formerly.length > 0 ? { formerly } : {}) };
-  const peers = [...config.peers.filter((peer) => peer !== before), named];
+  const peers = [...config.peers.filter((peer) => peer.party !== Number(party)), { party: Number(party), host, port, identity: identity as Hex }];
   const next = { ...config, peers: peers.sort((a, b) => a.party - b.party) };
   parsePartialConfig(JSON.stringify(next));
   await writeConfig(folder, next);
@@ -93,10 +89,6 @@ export async function nameCoordinator(folder: string, key: string): Promise<void
   const next = { ...config, coordinators: [...new Set([...config.coordinators, key as Hex])] };
   parsePartialConfig(JSON.stringify(next));
   await writeConfig(folder, next);
-}
-
-function fingerprintHex(key: string): Hex {
-  return `0x${fingerprintOf(publicKeyInfo(fromHex(key as Hex)))}`;
 }
 
 function endpointOf(text: string): readonly [host: string, port: number] {

@@ -50,13 +50,8 @@ const members = z.strictObject({
   listen: z.strictObject({ host, port }),
   /** Of /healthz and /metrics, plain HTTP: a loopback address. */
   health: z.strictObject({ host: z.enum(['127.0.0.1', '::1', 'localhost']), port }),
-  /**
-   * The other parties. `identity` is what `cairn node init` printed there, compared by voice; `formerly`, the fingerprints of the identities that it had before it was made anew: the epochs from before still
-   * name them.
-   */
-  peers: z.array(z.strictObject({ party, host, port: z.int().min(1).max(65_535), identity: key, formerly: z.array(key).optional() })),
-  /** The same of this node. */
-  formerly: z.array(key).optional(),
+  /** The other parties. `identity` is what `cairn node init` printed there, compared by voice. */
+  peers: z.array(z.strictObject({ party, host, port: z.int().min(1).max(65_535), identity: key })),
   coordinators: z.array(key),
   operators: z.array(key),
   /** X25519, to which backups of this node's shares are sealed; null: there are none. */

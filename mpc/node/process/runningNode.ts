@@ -245,18 +245,17 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
 function groupOf(config: NodeConfig, identity: Identity, connect: (options: LinkOptions) => Link): Group {
   const n = config.peers.length + 1;
   const peers = new Map<PartyId, Peer>();
-  for (const { party, host, port, identity: key, formerly } of config.peers) {
-    const id = partyId(party, n);
+  for (const { party, host, port, identity: key } of config.peers) {
     const publicKey = publicKeyInfo(keyBytes(key));
     const fingerprint = fingerprintOf(publicKey);
-    const link = connect({ identity, part: 'peer', host, port, fingerprint, limits: WIRE_LIMITS });
-    peers.set(id, { id, fingerprint, publicKey, formerly: fingerprintsOf(formerly), link });
+    peers.set(partyId(party, n), {
+      id: partyId(party, n),
+      fingerprint,
+      publicKey,
+      link: connect({ identity, part: 'peer', host, port, fingerprint, limits: WIRE_LIMITS }),
+    });
   }
-  return { own: partyId(config.party, n), identity, formerly: fingerprintsOf(config.formerly), peers, threshold: config.threshold };
-}
-
-function fingerprintsOf(formerly: readonly string[] | undefined): Fingerprint[] {
-  return (formerly ?? []).map((fingerprint) => fingerprint.slice(2) as Fingerprint);
+  return { own: partyId(config.party, n), identity, peers, threshold: config.threshold };
 }
 
 function pinsOf({ coordinators, operators }: NodeConfig, { identity, peers }: Group) {
