@@ -155,14 +155,16 @@ export class Signer {
     let sid: Hex | undefined;
     const session: PairSession = { sid: () => sid, signal: conversation.signal, end: (problem) => conversation.end(problem) };
     let seat: { leave(): void } | undefined;
+    let slot: Slot | undefined;
     try {
       this.#options.demandReady(peers);
       store.demandUsable(key.ref, peers, purpose.kind === 'intent' ? 'sign' : 'test');
       const { policyHash, noted } = await purpose.decide();
       seat = key.pairs.enter(peers, session);
       const { digest, path, requestId } = purpose;
-      const { slot, acceptance } = acceptSigning({ key: key.record, signers: S, path, digest, requestId }, policyHash, this.#options.random);
-      const signed = await this.#rounds({ key, peers, purpose, conversation, session, slot, acceptance, noted, setSid: (value) => (sid = value) });
+      const { slot: drawn, acceptance } = acceptSigning({ key: key.record, signers: S, path, digest, requestId }, policyHash, this.#options.random);
+      slot = drawn;
+      const signed = await this.#rounds({ key, peers, purpose, conversation, session, slot: drawn, acceptance, noted, setSid: (value) => (sid = value) });
       conversation.end();
       this.#options.onEvent({ kind: 'signed', sid: sid!, signers: S, purpose: purpose.kind, tookMs: clock.nowMs() - startedMs });
       void this.#note({ kind: 'signed', atMs: clock.nowMs(), data: { sid: sid!, digest: toHex(digest), purpose: purpose.kind } });
@@ -174,6 +176,8 @@ export class Signer {
       throw this.#failed(error, { key, S, peers, conversation });
     } finally {
       seat?.leave();
+      // N_i was for this session, whatever became of it.
+      slot?.nonce.fill(0);
     }
   }
 
