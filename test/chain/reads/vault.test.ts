@@ -204,10 +204,12 @@ describe('the anchored log and the vault, read', () => {
   it('show a deposit though its transaction pays the same amount to the payer and changes the caps, as whoever executes a due act can compose it', async () => {
     const call = await instruct();
     const payer = PAYEES[3]!;
-    const { timelock, vault: to } = deployment;
+    const { timelock, safe, vault: to } = deployment;
     await tokenCall('mint', [payer, 40n]);
-    await chain.request('anvil_setBalance', payer, '0xde0b6b3a7640000');
-    await chain.request('anvil_impersonateAccount', payer);
+    for (const account of [payer, safe]) {
+      await chain.request('anvil_setBalance', account, '0xde0b6b3a7640000');
+      await chain.request('anvil_impersonateAccount', account);
+    }
     await send(payer, token, encodeFunctionData({ abi: TEST_STABLECOIN_ABI, functionName: 'approve', args: [timelock, 40n] }));
     const acts = [
       [token, encodeFunctionData({ abi: TEST_STABLECOIN_ABI, functionName: 'transferFrom', args: [payer, to, 40n] })],
@@ -216,7 +218,7 @@ describe('the anchored log and the vault, read', () => {
     ] as const;
     const zero: Hex = `0x${'00'.repeat(32)}`;
     const batch = [acts.map(([target]) => target), acts.map(() => 0n), acts.map(([, data]) => data), zero, zero] as const;
-    await send(RELAYER, timelock, encodeFunctionData({ abi: TIMELOCK_ABI, functionName: 'scheduleBatch', args: [...batch, 1n] }));
+    await send(safe, timelock, encodeFunctionData({ abi: TIMELOCK_ABI, functionName: 'scheduleBatch', args: [...batch, 1n] }));
     await chain.mine();
     await chain.request('evm_increaseTime', 2);
     await chain.mine();
