@@ -40,12 +40,17 @@ export async function startTestChain(...args: string[]): Promise<TestChain> {
     });
   });
   const rpcUrl = `http://127.0.0.1:${port}`;
+  let miners = 0;
   const node = createTestClient({ mode: 'anvil', transport: http(rpcUrl, { retryCount: 0 }) });
   return {
     rpcUrl,
     node,
     mine: (blocks = 1) => node.mine({ blocks }),
-    reorg: async (depth) => void (await node.request({ method: 'anvil_reorg' as never, params: [depth, []] as never })),
+    reorg: async (depth) => {
+      // By another miner: an empty block in the place of an empty one would otherwise be the very same block wherever it has the same second.
+      await node.setCoinbase({ address: `0x${(++miners).toString(16).padStart(40, '0')}` });
+      await node.request({ method: 'anvil_reorg' as never, params: [depth, []] as never });
+    },
     request: (method, ...params) => node.request({ method: method as never, params: params as never }),
     stop: () => {
       process.off('exit', ending);
