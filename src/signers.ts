@@ -116,7 +116,7 @@ function onceARefusal(tell: (event: ThresholdEvent) => void): (event: ThresholdE
 function tellOf(event: ThresholdEvent, step: (text: string) => void, warn: (text: string) => void): void {
   switch (event.kind) {
     case 'waiting':
-      return warn(`${event.reachable.length} signer nodes can be reached and ${event.needed} must sign: everything waits for them, and nothing is lost`);
+      return warn(`too few signer nodes can be reached, and ${event.needed} must sign: everything waits for them, and nothing is lost`);
     case 'going-on':
       return step('enough signer nodes are back: it goes on');
     case 'feed-refused':

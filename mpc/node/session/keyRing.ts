@@ -36,8 +36,9 @@ export function epochDataOf({ data }: Pick<EpochRecord, 'data'>): EpochData {
   const { role, epoch: hex } = data as { readonly role: Role; readonly epoch: Hex };
   const epoch = isHex(hex) ? decodeEpoch(fromHex(hex)) : null;
   assert(epoch && ROLES.includes(role), 'the store gives back the epoch that was put into it');
-  READ.set(data as object, { role, epoch });
-  return { role, epoch };
+  const read: EpochData = { role, epoch };
+  READ.set(data as object, read);
+  return read;
 }
 
 /** One epoch of one key with everything that signs with it. One object an epoch: its pairs and their queues are shared by all sessions. */

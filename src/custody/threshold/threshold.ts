@@ -189,20 +189,24 @@ class SignerNodes implements ThresholdCustody {
   async #round(role: Role, intent: Intent, digest: Uint8Array): Promise<Outcome> {
     const { threshold, nodes } = this.#options;
     const tried = new Set<string>();
+    let areAbsent = true;
     for (;;) {
       const up = nodes.map(({ id }) => id).filter((id) => !this.#isDown(id));
       const signers = signerSets(up, threshold, this.#turn).find((set) => !tried.has(set.join()));
       if (!signers) {
-        this.#tellWaiting(up);
+        // Also where those who were not there count as up again by now: nobody was found who could sign.
+        if (up.length < threshold || areAbsent) this.#tellWaiting(up);
         return { status: 'pending' };
       }
       tried.add(signers.join());
       const outcome = await this.#attempt(signers, role, intent, digest);
-      if (outcome.status !== 'pending') return outcome;
+      if (!(outcome instanceof Problem)) return outcome;
+      areAbsent &&= ABSENCES.has(outcome.code);
     }
   }
 
-  async #attempt(signers: readonly number[], role: Role, intent: Intent, digest: Uint8Array): Promise<Outcome> {
+  /** An answer, or why there is none. */
+  async #attempt(signers: readonly number[], role: Role, intent: Intent, digest: Uint8Array): Promise<Outcome | Problem> {
     const absent = (await Promise.all(signers.map((id) => this.#bring(id)))).find((problem) => problem !== undefined);
     if (absent) return this.#failed(signers, absent);
     // A fresh id for every attempt: what a node has started once it starts no second time.
@@ -222,10 +226,10 @@ class SignerNodes implements ThresholdCustody {
     }
   }
 
-  #failed(signers: readonly number[], problem: Problem): Outcome {
+  #failed(signers: readonly number[], problem: Problem): Problem {
     this.#turn++;
     this.#options.onEvent({ kind: 'attempt-failed', signers, problem });
-    return { status: 'pending' };
+    return problem;
   }
 
   /** Why the node is not there, where it is not: then nobody waits for it a second time. */
@@ -264,7 +268,7 @@ class SignerNodes implements ThresholdCustody {
 
   #tellWaiting(reachable: readonly number[]): void {
     const { threshold, onEvent } = this.#options;
-    if (reachable.length >= threshold || this.#isWaiting) return;
+    if (this.#isWaiting) return;
     this.#isWaiting = true;
     onEvent({ kind: 'waiting', reachable, needed: threshold });
   }

@@ -270,8 +270,10 @@ describe('a hostile coordinator', function () {
     await answerTo(to[3]!, request(anchor({ anchor: `0x${'cc'.repeat(20)}`, leaf }), [1, 3]));
     assert.ok(lines.some((line) => line.includes('Refused: ') && line.includes('"rule":"contract"')));
     await answerTo(to[3]!, utf8(JSON.stringify({ requestId: freshHash(), signers: [1, 3], path: [], intent: { kind: 'digest', digest: freshHash() } })));
-    const audit = await readFile(join(trio.seats[2]!.folder, 'audit.log'), 'utf8');
-    for (const trace of ['"rule":"contract"', '"code":"custody/bad-intent"', '"code":"wire/not-allowed"']) assert.ok(audit.includes(trace), trace);
+    // No answer waits for these lines to be on the disk.
+    const audit = (): Promise<string> => readFile(join(trio.seats[2]!.folder, 'audit.log'), 'utf8');
+    for (const trace of ['"rule":"contract"', '"code":"custody/bad-intent"', '"code":"wire/not-allowed"'])
+      while (!(await audit()).includes(trace)) await new Promise((resolve) => setTimeout(resolve, 20));
   });
 
   describe('that has captured a node as well', () => {
