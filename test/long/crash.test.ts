@@ -44,7 +44,7 @@ const POINTS_PER_CASE = 6;
 /** Runs that may end with a problem of ours, apart from those that were killed. */
 const FAILURES = 2;
 const RUN_LIMIT_MS = 120_000;
-const AT_ONCE = 2;
+const AT_ONCE = 3;
 
 interface Outcome {
   readonly facts: JobFacts;
