@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -86,10 +86,17 @@ function run(stateDir: string, ...args: readonly string[]): Promise<Run> {
   return new Promise((resolve) => child.once('close', (code, signal) => (clearTimeout(late), resolve({ code, signal, out, err }))));
 }
 
-/** Copied with owners and modes: PostgreSQL takes no data but its own user's. */
+/**
+ * Copied with owners and modes: PostgreSQL takes no data but its own user's. The copies forget their ports. All would prefer the same ones, and while one's chain or database is dead another's would answer
+ * in its place: the same contracts and the same password, with another story behind them.
+ */
 function copyOf(prepared: string, name: string): string {
   const stateDir = join(prepared, '..', name);
   execFileSync('cp', ['-a', prepared, stateDir]);
+  for (const file of ['chain/chain.json', 'postgres/postgres.json']) {
+    const path = join(stateDir, file);
+    writeFileSync(path, JSON.stringify({ ...(JSON.parse(readFileSync(path, 'utf8')) as object), port: 0 }));
+  }
   return stateDir;
 }
 
