@@ -28,7 +28,6 @@ import {
   markBooked,
   rotateMerchantKey,
   unbookedAuthorisations,
-  walletOwner,
   type Authorisation,
   type AuthorisationKind,
   type Merchant,
@@ -98,9 +97,8 @@ export async function registerWallet(deps: DirectoryDependencies, json: unknown)
   await requireMerchant(deps, merchant);
   if (await findAuthorisation(deps.database.pool, digestOf(deps, signed))) return;
   const verified = verifyWallet(signed, verificationContext(deps, merchant));
-  const owner = await walletOwner(deps.database.pool, wallet);
-  if (owner !== undefined) throw walletTaken(wallet);
   try {
+    // Whose the wallet is, its own row says, in the transaction that writes the message: looked up before, it could be the row that this same message just wrote for another caller.
     await inTransaction(deps.database.pool, async (client) => {
       if (await recordAuthorisation(client, deps, signed, verified)) await insertWallet(client, wallet, merchant, verified.digest);
     });

@@ -44,10 +44,11 @@ describe('the directory of merchants, wallets and payees', () => {
     const key = await sign(OTHER_KEY, 'MerchantKey', { merchant, key: addressOfKey(OTHER_KEY), nonce: 1n, expiry: EXPIRY });
     const payee = await sign(KEY, 'Payee', payeeMessage());
     const purse = await wallet();
+    const callers = Array.from({ length: 24 });
     for (let again = 0; again < 2; again++) {
-      await Promise.all([1, 2, 3].map(() => registerMerchant(trade.directory, 'Harbor', key)));
-      await Promise.all([1, 2, 3].map(() => registerWallet(trade.directory, purse)));
-      await Promise.all([1, 2, 3].map(() => addPayee(trade.directory, payee, false)));
+      await Promise.all(callers.map(() => registerMerchant(trade.directory, 'Harbor', key)));
+      await Promise.all(callers.map(() => registerWallet(trade.directory, purse)));
+      await Promise.all(callers.map(() => addPayee(trade.directory, payee, false)));
     }
     assert.equal(await bookAuthorisations(trade.directory), 0);
     // The key with its two accounts, the wallet, the payee.
