@@ -13,50 +13,38 @@ grant usage to cairn_read
 table book_00000000000070008000000000000000.account
   no integer not null
   id uuid not null
-  seq bigint not null
   asset bigint not null
   code integer not null
-  flags smallint not null
   owner uuid not null
-  overdraft numeric(39,0) not null
+  constraint account_asset_is_given CHECK (((asset >= 1) AND (asset <= '4294967295'::bigint)))
+  constraint account_code_is_given CHECK (((code >= 1) AND (code <= 65535)))
+  constraint account_id_is_given CHECK ((id <> ALL (ARRAY['00000000-0000-0000-0000-000000000000'::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid])))
+  constraint account_once UNIQUE (id)
+  constraint account_pkey PRIMARY KEY (no)
+  CREATE INDEX account_of_owner ON book_00000000000070008000000000000000.account USING btree (owner, id)
+  grant insert, select to cairn_app
+  grant select to cairn_read
+
+table book_00000000000070008000000000000000.account_history
+  seq bigint not null
+  account integer not null
+  flags smallint not null
   debits_pending numeric(39,0) not null
   debits_posted numeric(39,0) not null
   credits_pending numeric(39,0) not null
   credits_posted numeric(39,0) not null
-  with (fillfactor=50)
-  constraint account_asset_is_given CHECK (((asset >= 1) AND (asset <= '4294967295'::bigint)))
-  constraint account_code_is_given CHECK (((code >= 1) AND (code <= 65535)))
+  overdraft numeric(39,0) not null
+  earlier integer[]
   constraint account_credits_fit CHECK (((credits_pending + credits_posted) <= '340282366920938463463374607431768211455'::numeric))
   constraint account_credits_within_debits CHECK (((((flags)::integer & 4) = 0) OR ((credits_pending + credits_posted) <= (debits_posted + overdraft))))
   constraint account_debits_fit CHECK (((debits_pending + debits_posted) <= '340282366920938463463374607431768211455'::numeric))
   constraint account_debits_within_credits CHECK (((((flags)::integer & 2) = 0) OR ((debits_pending + debits_posted) <= (credits_posted + overdraft))))
   constraint account_flags_are_known CHECK (((flags >= 0) AND (flags <= 15)))
   constraint account_has_one_limit CHECK ((((flags)::integer & 6) <> 6))
-  constraint account_id_is_given CHECK ((id <> ALL (ARRAY['00000000-0000-0000-0000-000000000000'::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid])))
-  constraint account_once UNIQUE (id)
+  constraint account_history_once PRIMARY KEY (account, seq)
   constraint account_overdraft_needs_a_limit CHECK ((((overdraft >= (0)::numeric) AND (overdraft <= '340282366920938463463374607431768211455'::numeric)) AND ((overdraft = (0)::numeric) OR (((flags)::integer & 6) <> 0))))
   constraint account_pending_is_never_negative CHECK (((debits_pending >= (0)::numeric) AND (credits_pending >= (0)::numeric)))
-  constraint account_pkey PRIMARY KEY (no)
   constraint account_posted_is_never_negative CHECK (((debits_posted >= (0)::numeric) AND (credits_posted >= (0)::numeric)))
-  CREATE INDEX account_of_owner ON book_00000000000070008000000000000000.account USING btree (owner, id)
-  grant insert, select to cairn_app
-  grant select to cairn_read
-  grant update (credits_pending) to cairn_app
-  grant update (credits_posted) to cairn_app
-  grant update (debits_pending) to cairn_app
-  grant update (debits_posted) to cairn_app
-  grant update (flags) to cairn_app
-  grant update (seq) to cairn_app
-
-table book_00000000000070008000000000000000.account_history
-  seq bigint not null
-  account integer not null
-  debits_pending numeric(39,0) not null
-  debits_posted numeric(39,0) not null
-  credits_pending numeric(39,0) not null
-  credits_posted numeric(39,0) not null
-  earlier integer[]
-  constraint account_history_once PRIMARY KEY (account, seq)
   grant insert, select to cairn_app
   grant select to cairn_read
 
@@ -673,34 +661,17 @@ begin
   );
   insert into head default values;
 
-  -- `no` is the account's short name in the tables beside it: 12 bytes less than its id, five times a transfer. Half of each page is left free, so that a
-  -- new balance stays on the page of the old one and touches no index.
+  -- `no` is the account's short name in the tables beside it: 12 bytes less than its id, five times a transfer. Its balances are in its history.
   create table account (
     no int4 primary key,
     id uuid not null constraint account_once unique,
-    seq int8 not null,
     asset int8 not null,
     code int4 not null,
-    flags int2 not null,
     owner uuid not null,
-    overdraft numeric(39, 0) not null,
-    debits_pending numeric(39, 0) not null,
-    debits_posted numeric(39, 0) not null,
-    credits_pending numeric(39, 0) not null,
-    credits_posted numeric(39, 0) not null,
     constraint account_id_is_given check (id not in ('00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff')),
     constraint account_asset_is_given check (asset between 1 and 4294967295),
-    constraint account_code_is_given check (code between 1 and 65535),
-    constraint account_flags_are_known check (flags between 0 and 15),
-    constraint account_has_one_limit check (flags & 6 <> 6),
-    constraint account_overdraft_needs_a_limit check (overdraft between 0 and 340282366920938463463374607431768211455 and (overdraft = 0 or flags & 6 <> 0)),
-    constraint account_pending_is_never_negative check (debits_pending >= 0 and credits_pending >= 0),
-    constraint account_posted_is_never_negative check (debits_posted >= 0 and credits_posted >= 0),
-    constraint account_debits_fit check (debits_pending + debits_posted <= 340282366920938463463374607431768211455),
-    constraint account_credits_fit check (credits_pending + credits_posted <= 340282366920938463463374607431768211455),
-    constraint account_debits_within_credits check (flags & 2 = 0 or debits_pending + debits_posted <= credits_posted + overdraft),
-    constraint account_credits_within_debits check (flags & 4 = 0 or credits_pending + credits_posted <= debits_posted + overdraft)
-  ) with (fillfactor = 50);
+    constraint account_code_is_given check (code between 1 and 65535)
+  );
   create index account_of_owner on account (owner, id);
 
   -- Every record, once, for ever. A transfer (kind 3) has its columns; any other kind its body. A refusal (kind 4) stands under the id it refuses, so that
@@ -741,16 +712,28 @@ begin
   );
   create unique index journal_key_once on journal (key) where key is not null;
 
-  -- An account after each batch that touched it: `seq` is the last record of the batch that did, `earlier` how far before it the others stand.
+  -- An account after each batch that touched it, the last one as it is now: `seq` is the last record of the batch that did, `earlier` how far before it the
+  -- others stand. Appended to and never changed: an account that is touched costs one row, and no row of it is ever dead.
   create table account_history (
     seq int8 not null,
     account int4 not null,
+    flags int2 not null,
     debits_pending numeric(39, 0) not null,
     debits_posted numeric(39, 0) not null,
     credits_pending numeric(39, 0) not null,
     credits_posted numeric(39, 0) not null,
+    overdraft numeric(39, 0) not null,
     earlier int4[],
-    constraint account_history_once primary key (account, seq)
+    constraint account_history_once primary key (account, seq),
+    constraint account_flags_are_known check (flags between 0 and 15),
+    constraint account_has_one_limit check (flags & 6 <> 6),
+    constraint account_overdraft_needs_a_limit check (overdraft between 0 and 340282366920938463463374607431768211455 and (overdraft = 0 or flags & 6 <> 0)),
+    constraint account_pending_is_never_negative check (debits_pending >= 0 and credits_pending >= 0),
+    constraint account_posted_is_never_negative check (debits_posted >= 0 and credits_posted >= 0),
+    constraint account_debits_fit check (debits_pending + debits_posted <= 340282366920938463463374607431768211455),
+    constraint account_credits_fit check (credits_pending + credits_posted <= 340282366920938463463374607431768211455),
+    constraint account_debits_within_credits check (flags & 2 = 0 or debits_pending + debits_posted <= credits_posted + overdraft),
+    constraint account_credits_within_debits check (flags & 4 = 0 or credits_pending + credits_posted <= debits_posted + overdraft)
   );
 
   -- Every pending transfer and what became of it.
@@ -791,11 +774,10 @@ begin
     fields jsonb
   );
 
-  -- The journal is appended to and never changed; balances and holds move, nothing else of them does.
+  -- The journal and the balances are appended to and never changed; the head and the holds move, nothing else of them does.
   execute format('grant select on all tables in schema %I to cairn_app, cairn_read', name);
   grant insert on journal, account, account_history, pending, evidence to cairn_app;
   grant update (seq, now_ms, epoch) on head to cairn_app;
-  grant update (seq, flags, debits_pending, debits_posted, credits_pending, credits_posted) on account to cairn_app;
   grant update (captured, status, closed_by, window_seq, release_seq) on pending to cairn_app;
 
   insert into cairn.book (id, schema_name) values (book, name);

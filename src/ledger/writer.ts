@@ -2,12 +2,15 @@ import { assert, isUuid, Problem, type BookId, type Clock, type TransferId } fro
 import type { Database } from '#db';
 import { decide, Draft, type Command, type LedgerRecord, type Result } from '#ledger/core';
 import { isConnectionLoss, takeBook } from './store/lease.ts';
-import { BookStore } from './store/store.ts';
+import type { Batch } from './store/batch.ts';
+import { BookStore, type AppendOutcome } from './store/store.ts';
 
 /** The most commands in one request, and in one batch. */
 export const MAX_BATCH = 8_192;
 /** The most commands that may wait: past it requests are refused at once instead of answered too late. */
 const MAX_WAITING = 200_000;
+/** So many commands are worth a batch of their own, decided while the one before it is being written; fewer had better share one. */
+const WORTH_A_BATCH = 64;
 
 export interface WriterOptions {
   readonly database: Database;
@@ -25,9 +28,23 @@ interface Request {
   readonly reject: (error: unknown) => void;
 }
 
+/** Requests that were decided, and the statement that makes it so; none where they write nothing. */
+interface Prepared {
+  readonly requests: readonly Request[];
+  readonly results: Result[][];
+  readonly batch: Batch | null;
+}
+
+/** A batch on its way to the journal. */
+interface Flight extends Prepared {
+  readonly batch: Batch;
+  readonly landed: Promise<{ readonly outcome: AppendOutcome } | { readonly error: unknown }>;
+}
+
 /**
  * The one writer of a book: requests are gathered while a batch is in flight, decided in order by the pure core, and appended in
- * one durable transaction; then each caller gets its own results.
+ * one durable transaction; then each caller gets its own results. The next batch is decided on top of the one in flight, and sent once that one is durable: the
+ * database and this process work at the same time, and nobody is answered on the strength of what may yet be lost.
  */
 export class Writer {
   readonly #options: WriterOptions;
@@ -72,20 +89,32 @@ export class Writer {
   }
 
   async #run(): Promise<void> {
-    while (this.#queue.length > 0) {
-      // Callers that were just answered get the chance to ask again, so that they share the next batch.
-      await new Promise((resolve) => setImmediate(resolve));
-      const requests = this.#gather();
-      await this.#answer(requests);
-    }
+    let flight: Flight | null = null;
+    while (this.#queue.length > 0 || flight) flight = await this.#turn(flight);
     this.#running = null;
   }
 
-  #gather(): Request[] {
+  /** Decides the next batch while one is in flight, answers for that one, and gives what is in flight then. */
+  async #turn(flight: Flight | null): Promise<Flight | null> {
+    // Callers that were just answered get the chance to ask again, so that they share the next batch.
+    await new Promise((resolve) => setImmediate(resolve));
+    const requests = this.#gather(flight !== null);
+    const next = requests.length === 0 ? null : await this.#prepareFor(requests, flight?.batch ?? null);
+    const sound = flight === null || (await this.#land(flight));
+    if (sound && next) return this.#launch(next);
+    // What was decided on top of a batch that is not there, or could not be decided, is decided anew.
+    if (requests.length > 0) await this.#answer(requests);
+    return null;
+  }
+
+  /** While a batch is in flight only what is worth another one; else everything, or the half of it, so that the other half is decided meanwhile. */
+  #gather(isFlying: boolean): Request[] {
+    if (isFlying && this.#waiting < WORTH_A_BATCH) return [];
+    const most = isFlying || this.#waiting < 2 * WORTH_A_BATCH ? MAX_BATCH : Math.min(MAX_BATCH, Math.ceil(this.#waiting / 2));
     let commands = 0;
     let count = 0;
     for (const request of this.#queue) {
-      if (count > 0 && commands + request.commands.length > MAX_BATCH) break;
+      if (count > 0 && commands + request.commands.length > most) break;
       commands += request.commands.length;
       count += 1;
     }
@@ -93,11 +122,51 @@ export class Writer {
     return this.#queue.splice(0, count);
   }
 
-  /** Resolves or rejects every request; never throws. */
-  async #answer(requests: readonly Request[]): Promise<void> {
+  /** Null where it fails: whoever decides them alone finds out why. */
+  async #prepareFor(requests: readonly Request[], below: Batch | null): Promise<Prepared | null> {
+    if (this.#over && this.#over.code !== 'ledger/closed') return null;
     try {
-      const results = await this.#book(requests.map((request) => request.commands));
-      for (const [i, request] of requests.entries()) request.resolve(results[i]!);
+      const commands = requests.map((request) => request.commands);
+      return { requests, ...(await this.#prepare(commands, below)) };
+    } catch {
+      return null;
+    }
+  }
+
+  #launch(prepared: Prepared): Flight | null {
+    const { batch } = prepared;
+    if (!batch) {
+      resolveAll(prepared);
+      return null;
+    }
+    const landed = this.#store.append(batch).then(
+      (outcome) => ({ outcome }),
+      (error: unknown) => ({ error }),
+    );
+    return { ...prepared, batch, landed };
+  }
+
+  /** Answers the requests of a flight, whatever came of it; says whether its batch was appended as it was decided. Never throws. */
+  async #land(flight: Flight): Promise<boolean> {
+    const landing = await flight.landed;
+    if ('outcome' in landing && landing.outcome === 'appended') {
+      resolveAll(flight);
+      return true;
+    }
+    const sent = { records: flight.batch.draft.records, results: flight.results };
+    const broken = 'error' in landing && isConnectionLoss(landing.error) ? landing.error : null;
+    await this.#answer(flight.requests, broken ? { sent, broken } : undefined);
+    return false;
+  }
+
+  /** Resolves or rejects every request; never throws. */
+  async #answer(requests: readonly Request[], attempt: Attempt = { sent: null, broken: null }): Promise<void> {
+    try {
+      const results = await this.#book(
+        requests.map((request) => request.commands),
+        attempt,
+      );
+      resolveAll({ requests, results });
     } catch (error) {
       if (this.#over || error instanceof Problem || requests.length === 1) {
         for (const request of requests) request.reject(this.#over ?? error);
@@ -109,41 +178,55 @@ export class Writer {
   }
 
   /** Books a batch of requests, over lost connections if need be. */
-  async #book(requests: readonly (readonly Command[])[]): Promise<Result[][]> {
+  async #book(requests: readonly (readonly Command[])[], attempt: Attempt): Promise<Result[][]> {
     if (this.#over && this.#over.code !== 'ledger/closed') throw this.#over;
-    const attempt: Attempt = { sent: null };
     for (;;) {
+      if (attempt.broken) {
+        const done = await this.#recover(attempt.broken, attempt);
+        if (done) return done;
+        attempt.sent = null;
+        attempt.broken = null;
+      }
       try {
         return await this.#attempt(requests, attempt);
       } catch (error) {
         if (!isConnectionLoss(error)) throw error;
-        const done = await this.#recover(error, attempt);
-        if (done) return done;
+        attempt.broken = error;
       }
     }
   }
 
   async #attempt(requests: readonly (readonly Command[])[], attempt: Attempt): Promise<Result[][]> {
     const store = this.#store;
+    for (;;) {
+      const { results, batch } = await this.#prepare(requests, null);
+      if (!batch) return results;
+      attempt.sent = { records: batch.draft.records, results };
+      const outcome = await store.append(batch);
+      attempt.sent = null;
+      if (outcome === 'appended') return results;
+      // What looks like another writer may be our own: a hold that was booked before and is closed by now is not there to be changed.
+      const known = await store.lookUp(unfiledIds(store, requests.flat()));
+      if (outcome === 'fenced' && !known) throw this.#giveUp(new Problem('ledger/fenced', `Another process took book ${this.#options.bookId} over.`));
+      assert(known, 'an id of the batch is in the journal and not found there');
+    }
+  }
+
+  /** Decides on top of what is durable, or of a batch that is on its way there. */
+  async #prepare(requests: readonly (readonly Command[])[], below: Batch | null): Promise<Omit<Prepared, 'requests'>> {
+    const store = this.#store;
     const commands = requests.flat();
     const absent = new Set<TransferId>();
     await store.load(commands);
     for (;;) {
-      const draft = new Draft(store.state, Math.max(this.#options.clock.nowMs(), store.state.nowMs));
+      const nowMs = Math.max(this.#options.clock.nowMs(), store.state.nowMs, below?.draft.nowMs ?? 0);
+      const draft = new Draft(store.state, nowMs, below?.draft ?? null);
       const results = requests.map((request) => decide(draft, request));
       // A refusal is believed once it is known that the id was not booked before: `exists` goes before nearly every other answer.
       const doubtful = unknownIds(store, commands, results.flat(), absent);
       if (await store.lookUp(doubtful)) continue;
       for (const id of doubtful) absent.add(id);
-      if (draft.records.length === 0) return results;
-      attempt.sent = { records: draft.records, results };
-      const outcome = await store.append(draft);
-      attempt.sent = null;
-      if (outcome === 'appended') return results;
-      // What looks like another writer may be our own: a hold that was booked before and is closed by now is not there to be changed.
-      const known = await store.lookUp(unfiledIds(store, commands));
-      if (outcome === 'fenced' && !known) throw this.#giveUp(new Problem('ledger/fenced', `Another process took book ${this.#options.bookId} over.`));
-      assert(known, 'an id of the batch is in the journal and not found there');
+      return { results, batch: draft.records.length === 0 ? null : store.batch(draft, below) };
     }
   }
 
@@ -151,7 +234,7 @@ export class Writer {
    * Takes the book again after the connection broke, and looks into the journal for the batch that was on the way: where it is
    * there, these are its results; else it has to be decided again.
    */
-  async #recover(cause: Problem, { sent }: Attempt): Promise<Result[][] | null> {
+  async #recover(cause: Problem, { sent }: Pick<Attempt, 'sent'>): Promise<Result[][] | null> {
     const { database, bookId, recoverMs } = this.#options;
     await this.#store.lease.release();
     try {
@@ -178,6 +261,12 @@ export class Writer {
 interface Attempt {
   /** The batch whose fate is not known yet. */
   sent: { readonly records: readonly LedgerRecord[]; readonly results: Result[][] } | null;
+  /** How the connection was lost that it went by. */
+  broken: Problem | null;
+}
+
+function resolveAll({ requests, results }: Omit<Prepared, 'batch'>): void {
+  for (const [i, request] of requests.entries()) request.resolve(results[i]!);
 }
 
 /** The ids of the batch that are taken to be new. */

@@ -171,7 +171,7 @@ describe('the writer of a book', () => {
 
   for (const [what, statement] of [
     ['the journal went on', 'update book.head set seq = seq + 1'],
-    ['an account changed', 'update book.account set seq = seq + 1000000'],
+    ['another writer took the book', 'update book.head set epoch = epoch + 1'],
   ] as const) {
     it(`is fenced when ${what} without it`, async () => {
       await book.submit([transfer('V1')]);
@@ -205,6 +205,57 @@ describe('the writer of a book', () => {
     const records = await assertSound(book);
     const booked = records.flatMap((record) => (record.kind === 'transfer' ? [record.id] : []));
     assert.deepEqual([...booked].sort(), [...asked].sort());
+  });
+
+  it('sends no batch that is refused where nobody else writes, however many callers there are', async () => {
+    const refused = async () =>
+      (await db.owner.query<{ n: string }>('select xact_rollback as n from pg_stat_database where datname = current_database()')).rows[0]!.n;
+    const before = await refused();
+    // Each caller settles a hold of the one before, which may be in the batch that is still in flight.
+    const caller = async (n: number): Promise<void> => {
+      for (let turn = 0; turn < 6; turn++) {
+        const [hold] = await book.submit([transfer(`F${n}/${turn}`, { flags: PENDING })]);
+        assert.equal(hold!.code, 'created');
+        const [post] = await book.submit([transfer(`P${n}/${turn}`, { pendingId: idOf(`F${n}/${turn}`), flags: POST_PENDING })]);
+        assert.equal(post!.code, 'created');
+      }
+    };
+    await Promise.all(Array.from({ length: 300 }, (_, n) => caller(n)));
+    const many = [0, 1, 2, 3].map((part) => Array.from({ length: 200 }, (_, n) => transfer(`N${part}/${n}`)));
+    await Promise.all(many.map((commands) => book.submit(commands)));
+    await assertSound(book);
+    // A connection tells what it did when it ends.
+    await book.close();
+    assert.equal(await refused(), before);
+  });
+
+  it('decides a batch on top of the one in flight, and anew where that one did not become what was decided', async function () {
+    this.timeout(120_000);
+    await fc.assert(
+      fc.asyncProperty(fc.array(anyRequests(60, 120), { minLength: 3, maxLength: 3 }), fc.boolean(), async ([before, again, more], isBroken) => {
+        await book.close();
+        bookId = newBookId();
+        const clock = new ManualClock(1_000_000);
+        book = await open(clock);
+        await book.submit(OPENING);
+        const asked = before!.map(({ commands }) => commands);
+        const first = await Promise.all(asked.map((commands) => book.submit(commands)));
+        // A writer that remembers nothing takes the old ids for new ones until the journal refuses its batch, with the next one decided already.
+        await book.close();
+        book = await open(clock);
+        const mixed = [...again!, ...asked.flatMap((commands, i) => [{ commands, waitMs: 0 }, more![i % more!.length]!])];
+        const answers = mixed.map(({ commands }) => book.submit(commands));
+        if (isBroken) await breakConnections();
+        await Promise.all(answers);
+        const records = await assertSound(book);
+        for (const result of first.flat()) if (result.code === 'created') assert.deepEqual(records[Number(result.record.seq) - 1], result.record);
+        assert.deepEqual(
+          (await Promise.all(answers)).flat().flatMap((result) => (result.code === 'created' ? [records[Number(result.record.seq) - 1]] : [])),
+          (await Promise.all(answers)).flat().flatMap((result) => (result.code === 'created' ? [result.record] : [])),
+        );
+      }),
+      { numRuns: 12 },
+    );
   });
 
   it('holds the rules over whatever is asked by many callers at once', async function () {

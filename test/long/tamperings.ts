@@ -164,11 +164,20 @@ export const TAMPERINGS: readonly Tampering[] = [
         `insert into b.journal (seq, now_ms, kind, id, debit, credit, asset, amount, code, flags)
          select $1, (select now_ms from b.head), 3, gen_random_uuid(), d.no, c.no, d.asset, 5, 99, 0
            from b.account d join b.account c on c.asset = d.asset and c.code = 20 and c.no <> d.no
-          where d.code = 20 and d.credits_posted > d.debits_posted + d.debits_pending + 5 limit 1`,
+           cross join lateral (select * from b.account_history l where l.account = d.no order by l.seq desc limit 1) as h
+          where d.code = 20 and h.credits_posted > h.debits_posted + h.debits_pending + 5 limit 1`,
         [seq],
       );
-      await db.one(`update b.account set debits_posted = debits_posted + 5, seq = $1 where no = (select debit from b.journal where seq = $1)`, [seq]);
-      await db.one(`update b.account set credits_posted = credits_posted + 5, seq = $1 where no = (select credit from b.journal where seq = $1)`, [seq]);
+      // Each of the two accounts as it was, and five more on its side.
+      await db.one(
+        `insert into b.account_history (seq, account, flags, debits_pending, debits_posted, credits_pending, credits_posted, overdraft)
+         select j.seq, a.no, h.flags, h.debits_pending, h.debits_posted + case a.no when j.debit then 5 else 0 end,
+                h.credits_pending, h.credits_posted + case a.no when j.credit then 5 else 0 end, h.overdraft
+           from b.journal j join b.account a on a.no in (j.debit, j.credit)
+          cross join lateral (select * from b.account_history l where l.account = a.no order by l.seq desc limit 1) as h
+          where j.seq = $1`,
+        [seq],
+      );
       return seq;
     },
   },
@@ -180,7 +189,11 @@ export const TAMPERINGS: readonly Tampering[] = [
     tamper: async (db) =>
       BigInt(
         await db.one<string>(
-          `update b.account set credits_posted = credits_posted + 1000000 where no = (select no from b.account where code = 20 and debits_posted > 0 limit 1) returning seq`,
+          `update b.account_history set credits_posted = credits_posted + 1000000
+            where (account, seq) = (
+              select h.account, max(h.seq) from b.account_history h join b.account a on a.no = h.account where a.code = 20 group by h.account having max(h.debits_posted) > 0 limit 1
+            )
+           returning seq`,
         ),
       ),
   },

@@ -18,8 +18,10 @@ select j.seq, j.kind, j.now_ms, j.id, j.pending_id, j.reference, d.id as debit, 
  order by j.seq;
 
 -- name: accounts
-select a.no, a.id, a.seq, a.asset, a.code, a.flags, a.owner, a.overdraft, a.debits_pending, a.debits_posted, a.credits_pending, a.credits_posted
+-- As after the last batch that touched it.
+select a.no, a.id, h.seq, a.asset, a.code, h.flags, a.owner, h.overdraft, h.debits_pending, h.debits_posted, h.credits_pending, h.credits_posted
   from book.account a
+  cross join lateral (select * from book.account_history l where l.account = a.no order by l.seq desc limit 1) as h
  where a.no > $1::int4
  order by a.no
  limit $2::int4;

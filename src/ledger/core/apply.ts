@@ -30,7 +30,7 @@ export function apply(state: State, commands: readonly Command[], nowMs: TimeMs)
 
 /** As `apply`, on a draft that other requests of the same batch share. A chain never reaches into the next request. */
 export function decide(draft: Draft, commands: readonly Command[]): Result[] {
-  assert(draft.nowMs >= draft.base.nowMs, `time went back from ${draft.base.nowMs} to ${draft.nowMs}`);
+  assert(draft.nowMs >= draft.after.nowMs, `time went back from ${draft.after.nowMs} to ${draft.nowMs}`);
   const results: Result[] = [];
   while (results.length < commands.length) {
     const first = results.length;

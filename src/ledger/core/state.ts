@@ -31,13 +31,17 @@ export interface Changes {
 }
 
 /**
- * A batch being decided on top of a state that it does not touch. Everything written is remembered in order, so that a
- * linked chain is taken back whole.
+ * A batch being decided on top of a state that it does not touch, and of the batch before it where that one is decided and not yet durable. Everything
+ * written is remembered in order, so that a linked chain is taken back whole.
  */
 export class Draft {
   readonly base: State;
   readonly nowMs: TimeMs;
+  /** The last record before the first of this batch, and its time. */
+  readonly after: { readonly seq: Seq; readonly nowMs: TimeMs };
   readonly records: LedgerRecord[] = [];
+  /** The batch before this one; none once that one is in the base. */
+  #below: Draft | null;
   readonly #accounts = new Map<AccountId, Account>();
   readonly #holds = new Map<TransferId, Hold>();
   readonly #transfers = new Map<TransferId, TransferRecord>();
@@ -47,45 +51,61 @@ export class Draft {
   /** While a chain is open: how to take back each write, last first. */
   #undo: (() => void)[] | null = null;
 
-  constructor(base: State, nowMs: TimeMs) {
+  constructor(base: State, nowMs: TimeMs, below: Draft | null = null) {
     this.base = base;
     this.nowMs = nowMs;
+    this.#below = below;
+    this.after = below && below.records.length > 0 ? { seq: below.nextSeq - 1n, nowMs: below.nowMs } : { seq: base.seq, nowMs: base.nowMs };
   }
 
   get nextSeq(): Seq {
-    return this.base.seq + BigInt(this.records.length + 1);
+    return this.after.seq + BigInt(this.records.length + 1);
   }
 
   account(id: AccountId): Account | undefined {
-    return this.#accounts.get(id) ?? this.base.accounts.get(id);
+    return this.#accounts.get(id) ?? this.accountBefore(id);
+  }
+
+  /** As it was before this batch. */
+  accountBefore(id: AccountId): Account | undefined {
+    return this.#below?.account(id) ?? this.base.accounts.get(id);
   }
 
   hold(id: TransferId): Hold | undefined {
-    return this.#holds.get(id) ?? this.base.holds.get(id);
+    return this.#holds.get(id) ?? this.holdBefore(id);
+  }
+
+  holdBefore(id: TransferId): Hold | undefined {
+    return this.#below?.hold(id) ?? this.base.holds.get(id);
   }
 
   transfer(id: TransferId): TransferRecord | undefined {
-    return this.#transfers.get(id) ?? this.base.transfers.get(id);
+    return this.#transfers.get(id) ?? this.#below?.transfer(id) ?? this.base.transfers.get(id);
   }
 
   refusal(id: TransferId): RefusalRecord | undefined {
-    return this.#refusals.get(id) ?? this.base.refusals.get(id);
+    return this.#refusals.get(id) ?? this.#below?.refusal(id) ?? this.base.refusals.get(id);
   }
 
   keyed(key: string): LedgerRecord | undefined {
-    return this.#keyed.get(key) ?? this.base.keyed.get(key);
+    return this.#keyed.get(key) ?? this.#below?.keyed(key) ?? this.base.keyed.get(key);
   }
 
   hasAsset(asset: AssetNo): boolean {
-    return this.#assets.has(asset) || this.base.assets.has(asset);
+    return this.#assets.has(asset) || (this.#below?.hasAsset(asset) ?? false) || this.base.assets.has(asset);
   }
 
   /** Every hold that is open, in the order they were taken. */
   openHolds(): Hold[] {
-    const open: Hold[] = [];
-    for (const hold of this.base.holds.values()) if (!this.#holds.has(hold.id) && hold.status === 'open') open.push(hold);
+    const open = this.#heldBefore().filter((hold) => !this.#holds.has(hold.id) && hold.status === 'open');
     for (const hold of this.#holds.values()) if (hold.status === 'open') open.push(hold);
     return open.sort((a, b) => (a.seq < b.seq ? -1 : 1));
+  }
+
+  #heldBefore(): Hold[] {
+    const base = [...this.base.holds.values()];
+    const below = this.#below;
+    return below ? [...base.filter((hold) => !below.#holds.has(hold.id)), ...below.#holds.values()] : base;
   }
 
   putAccount(account: Account): void {
@@ -124,8 +144,9 @@ export class Draft {
     return { accounts: this.#accounts, holds: this.#holds, keyed: this.#keyed };
   }
 
-  /** Makes the base what the draft decided. */
+  /** Makes the base what the draft decided. The batch before it has been committed by now. */
   commit(): void {
+    this.#below = null;
     for (const [id, account] of this.#accounts) this.base.accounts.set(id, account);
     for (const [id, hold] of this.#holds) this.base.holds.set(id, hold);
     for (const [id, transfer] of this.#transfers) this.base.transfers.set(id, transfer);

@@ -10,6 +10,12 @@ select pg_try_advisory_lock(hashtextextended('cairn.book ' || $1::uuid, 0)) as l
 -- name: unlock
 select pg_advisory_unlock(hashtextextended('cairn.book ' || $1::uuid, 0));
 
+-- name: settings
+-- For the writer's session. Durable, whatever the server's default is. And every join by an index: the planner knows neither how long the arrays of a batch are nor that what they
+-- name is there, and otherwise reads a whole table for a few hundred rows of it; compiling a statement of a few milliseconds takes longer than it saves.
+select set_config('synchronous_commit', 'on', false), set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false),
+       set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false);
+
 -- name: take
 -- Whoever took the book before is fenced from here on.
 update book.head set epoch = epoch + 1 returning seq, now_ms, epoch;
@@ -21,9 +27,10 @@ select seq, now_ms, epoch from book.head;
 select coalesce(max(no), 0) as no from book.account;
 
 -- name: accounts
-select no, id, seq, asset, code, flags, owner, overdraft, debits_pending, debits_posted, credits_pending, credits_posted
-  from book.account
- where id = any ($1::uuid[]);
+select a.no, a.id, h.seq, a.asset, a.code, h.flags, a.owner, h.overdraft, h.debits_pending, h.debits_posted, h.credits_pending, h.credits_posted
+  from book.account a
+  cross join lateral (select * from book.account_history l where l.account = a.no order by l.seq desc limit 1) as h
+ where a.id = any ($1::uuid[]);
 
 -- name: holds
 select p.id, p.seq, d.id as debit, c.id as credit, p.asset, p.amount, p.code, p.reference, p.settles, p.expires_ms, p.captured, p.status, p.closed_by,

@@ -4,11 +4,10 @@
 select schema_name from cairn.book where id = $1::uuid;
 
 -- name: accountsOf
-select no, id, seq, asset, code, flags, owner, overdraft, debits_pending, debits_posted, credits_pending, credits_posted
-  from book.account
- where owner = $1::uuid and id > $2::uuid
- order by id
- limit $3::int4;
+select a.no, a.id, h.seq, a.asset, a.code, h.flags, a.owner, h.overdraft, h.debits_pending, h.debits_posted, h.credits_pending, h.credits_posted
+  from (select * from book.account o where o.owner = $1::uuid and o.id > $2::uuid order by o.id limit $3::int4) as a
+  cross join lateral (select * from book.account_history l where l.account = a.no order by l.seq desc limit 1) as h
+ order by a.id;
 
 -- name: records
 select j.seq, j.kind, j.now_ms, j.id, j.pending_id, j.reference, d.id as debit, c.id as credit, j.asset, j.amount, j.code, j.flags, j.timeout_s,

@@ -7,46 +7,57 @@ import { bodyJson, earlierLiteral } from './rows.ts';
 export type AccountNos = ReadonlyMap<AccountId, number>;
 
 export interface Batch {
-  /** The parameters of `append`, $1 to $67. */
+  readonly draft: Draft;
+  /** The statement: transfers between known accounts, which nearly every batch is, or everything that a batch can bring. */
+  readonly statement: 'appendTransfers' | 'append';
   readonly params: readonly unknown[];
   /** The numbers given to the accounts that the batch opens. */
   readonly opened: AccountNos;
+  /** The last number given when this batch is appended. */
+  readonly lastNo: number;
 }
 
-/** A decided draft as the parameters of one statement. `nos` knows every account of the book's part that is loaded; new ones count on from `lastNo`. */
-export function batchOf(draft: Draft, epoch: bigint, nos: AccountNos, lastNo: number): Batch {
+/** The numbers that are known when a batch is put together: those of the loaded part of the book and those that the batch before it gives. */
+export interface Numbering {
+  noOf(id: AccountId): number | undefined;
+  readonly lastNo: number;
+}
+
+/** A decided draft as the parameters of one statement; new accounts count on from `lastNo`. */
+export function batchOf(draft: Draft, epoch: bigint, numbering: Numbering): Batch {
   const changes = draft.changes();
   const accounts = [...changes.accounts.values()];
-  const isNew = (account: Account): boolean => !draft.base.accounts.has(account.id);
-  const opened = new Map(accounts.filter(isNew).map((account, i) => [account.id, lastNo + 1 + i]));
+  const created = accounts.filter((account) => draft.accountBefore(account.id) === undefined);
+  const opened = new Map(created.map((account, i) => [account.id, numbering.lastNo + 1 + i]));
   const noOf = (id: AccountId): number => {
-    const no = opened.get(id) ?? nos.get(id);
+    const no = numbering.noOf(id) ?? opened.get(id);
     assert(no !== undefined, `account ${id} is used but not loaded`);
     return no;
   };
+  const about = { draft, opened, lastNo: numbering.lastNo + opened.size };
+  const head = [int8(draft.after.seq), int8(epoch), int8(draft.nextSeq - 1n), int8(draft.nowMs)];
+  const transfers = draft.records.filter(isTransfer);
+  const shared = [...head, ...transferColumns(transfers, noOf), ...touchedColumns(draft, accounts, noOf)];
+  const isPlain = transfers.length === draft.records.length && opened.size === 0 && changes.holds.size === 0;
+  if (isPlain && transfers.every((transfer) => transfer.subject === undefined)) return { ...about, statement: 'appendTransfers', params: shared };
+
   const holds = [...changes.holds.values()];
-  const held = holds.filter((hold) => !draft.base.holds.has(hold.id));
-  const settled = holds.filter((hold) => draft.base.holds.has(hold.id));
+  const held = holds.filter((hold) => draft.holdBefore(hold.id) === undefined);
+  const settled = holds.filter((hold) => draft.holdBefore(hold.id) !== undefined);
   const keys = new Map([...changes.keyed].map(([key, record]) => [record.seq, key]));
-  const rows = 1 + accounts.length - opened.size + settled.length;
   const params = [
-    int8(draft.base.seq),
-    int8(epoch),
-    int8(draft.base.seq + BigInt(draft.records.length)),
-    int8(draft.nowMs),
-    ...transferColumns(draft.records.filter(isTransfer), noOf),
+    ...shared,
     ...otherColumns(
       draft.records.filter((record) => record.kind !== 'transfer'),
       keys,
     ),
     ...evidenceColumns(draft.records.filter((record) => record.subject !== undefined)),
-    ...openedColumns(accounts.filter(isNew), noOf),
-    ...touchedColumns(draft, accounts, noOf),
+    ...openedColumns(created, noOf),
     ...heldColumns(held, noOf),
     ...settledColumns(settled),
-    int8(rows),
+    int8(1 + settled.length),
   ];
-  return { params, opened };
+  return { ...about, statement: 'append', params };
 }
 
 function int8(value: bigint | number): string {
@@ -96,15 +107,6 @@ function evidenceColumns(records: readonly LedgerRecord[]): Buffer[] {
   ];
 }
 
-function balanceColumns(accounts: readonly Account[]): Buffer[] {
-  return [
-    numerics(accounts.map((a) => a.debitsPending)),
-    numerics(accounts.map((a) => a.debitsPosted)),
-    numerics(accounts.map((a) => a.creditsPending)),
-    numerics(accounts.map((a) => a.creditsPosted)),
-  ];
-}
-
 function openedColumns(accounts: readonly Account[], noOf: (id: AccountId) => number): Buffer[] {
   return [
     int4s(accounts.map((a) => noOf(a.id))),
@@ -112,21 +114,20 @@ function openedColumns(accounts: readonly Account[], noOf: (id: AccountId) => nu
     int8s(accounts.map((a) => a.asset)),
     int4s(accounts.map((a) => a.code)),
     uuids(accounts.map((a) => a.owner)),
-    numerics(accounts.map((a) => a.overdraft)),
-    int8s(accounts.map((a) => a.seq)),
-    int2s(accounts.map((a) => a.flags)),
-    ...balanceColumns(accounts),
   ];
 }
 
 function touchedColumns(draft: Draft, accounts: readonly Account[], noOf: (id: AccountId) => number): Buffer[] {
   const touches = touchesOf(draft);
   return [
-    int4s(accounts.map((a) => noOf(a.id))),
-    int8s(accounts.map((a) => draft.base.accounts.get(a.id)?.seq ?? 0n)),
     int8s(accounts.map((a) => a.seq)),
+    int4s(accounts.map((a) => noOf(a.id))),
     int2s(accounts.map((a) => a.flags)),
-    ...balanceColumns(accounts),
+    numerics(accounts.map((a) => a.debitsPending)),
+    numerics(accounts.map((a) => a.debitsPosted)),
+    numerics(accounts.map((a) => a.creditsPending)),
+    numerics(accounts.map((a) => a.creditsPosted)),
+    numerics(accounts.map((a) => a.overdraft)),
     texts(accounts.map((a) => earlierLiteral(touches.get(a.id) ?? []))),
   ];
 }

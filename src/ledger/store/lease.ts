@@ -59,7 +59,7 @@ async function tryToTake(database: Database, book: BookId): Promise<Lease | null
       return null;
     }
     await query(client, sql.create, [book]);
-    await client.query('set synchronous_commit = on');
+    await query(client, sql.settings);
     const [head] = await query<{ seq: bigint; now_ms: bigint; epoch: bigint }>(client, sql.take);
     assert(head, `book ${book} has no head`);
     let released = false;

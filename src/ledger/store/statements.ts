@@ -2,11 +2,12 @@ import { uuidBytes, type BookId } from '#base';
 import { loadSql, type NamedStatement } from '#db';
 
 const files = {
-  append: loadSql(new URL('../sql/append.sql', import.meta.url), ['append']),
+  append: loadSql(new URL('../sql/append.sql', import.meta.url), ['appendTransfers', 'append']),
   load: loadSql(new URL('../sql/load.sql', import.meta.url), [
     'create',
     'lock',
     'unlock',
+    'settings',
     'take',
     'head',
     'lastAccountNo',

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { AccountId, AssetNo, BookId, TransferId } from '#base';
 import { query, violatedConstraint } from '#db';
 import { emptyState, needs, type Command, type Draft, type LedgerRecord, type State } from '#ledger/core';
-import { batchOf } from './batch.ts';
+import { batchOf, type Batch } from './batch.ts';
 import type { Lease } from './lease.ts';
 import { accountOf, holdOf, recordOf, type AccountRow, type HoldRow, type RecordRow } from './rows.ts';
 import { statementsOf } from './statements.ts';
@@ -73,11 +73,16 @@ export class BookStore {
     return isDeepStrictEqual(rows.map(recordOf), records);
   }
 
-  /** Appends what the draft decided and makes it the state. Any other failure than the two named is thrown, and leaves the state as it was. */
-  async append(draft: Draft): Promise<AppendOutcome> {
-    const { params, opened } = batchOf(draft, this.lease.epoch, this.#nos, this.#lastNo);
+  /** What the draft decided, put into a statement; on top of `below`, which is on its way, where there is one. Sends nothing. */
+  batch(draft: Draft, below: Batch | null): Batch {
+    const noOf = (id: AccountId): number | undefined => this.#nos.get(id) ?? below?.opened.get(id);
+    return batchOf(draft, this.lease.epoch, { noOf, lastNo: below?.lastNo ?? this.#lastNo });
+  }
+
+  /** Appends a batch and makes it the state. Any other failure than the two named is thrown, and leaves the state as it was. */
+  async append({ statement, params, draft, opened, lastNo }: Batch): Promise<AppendOutcome> {
     try {
-      await query(this.lease.client, this.#sql.append, params);
+      await query(this.lease.client, this.#sql[statement], params);
     } catch (error) {
       const constraint = violatedConstraint(error) ?? 'none';
       if (DUPLICATES.has(constraint)) return 'duplicate';
@@ -85,7 +90,7 @@ export class BookStore {
       throw error;
     }
     for (const [id, no] of opened) this.#nos.set(id, no);
-    this.#lastNo += opened.size;
+    this.#lastNo = lastNo;
     draft.commit();
     this.#forget();
     return 'appended';
