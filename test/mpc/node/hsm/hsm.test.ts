@@ -4,7 +4,7 @@ import { chmodSync, copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { canonicalJson } from '#anchor/core';
-import { utf8, type Hex } from '#base';
+import { utf8 } from '#base';
 import { NodeStore, rewrapHeader, type KeyProvider, type WrappedKey } from '#mpc/node';
 import { demandTries, refusalOf } from '../../../../mpc/node/hsm/cryptoki.ts';
 import { hsmProvider, readPin } from '../../../../mpc/node/hsm/hsm.ts';
@@ -231,7 +231,7 @@ if (SOFTHSM === undefined) console.log('left out: a key in a PKCS#11 token, beca
         {},
       ];
       for (const one of forged) await rejects(provider().unwrap(one, CONTEXT), { code: 'node/wrong-key' }, canonicalJson(one));
-      await rejects(provider().unwrap({ ...wrapped, keyId: flipped(wrapped['keyId']) as Hex }, CONTEXT), { code: 'node/hsm-key-missing' });
+      await rejects(provider().unwrap({ ...wrapped, keyId: flipped(wrapped['keyId']) }, CONTEXT), { code: 'node/hsm-key-missing' });
       await rejects(provider().unwrap(wrapped, utf8('a store of another node')), { code: 'node/wrong-key' });
     });
   });
