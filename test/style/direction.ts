@@ -108,6 +108,8 @@ export const ROWS: Readonly<Record<string, Row>> = {
     doors: [...CORES, '#custody/requests', '#feed/core', '#governance/core', '#mpc/protocol', '#supervisor'],
     packages: [...NOBLE, '@noble/secp256k1', 'viem', 'zod', 'pino', 'prom-client'],
   },
+  // The one who calls into C: a vendor's PKCS#11 module, when a node is told to.
+  'mpc/node/hsm': { doors: ['#base', '#anchor/core'], packages: ['koffi'] },
   // The policy decides by what it is given; the rest of a node keeps it, with everything else that must outlive the process.
   'mpc/node/policy': { doors: ['#base', '#anchor/core', '#custody/intents'], packages: [...NOBLE, 'zod'], pure: true },
   // What signer nodes replay: sealed records with what it takes to judge them again, in a format that both sides share.
@@ -127,6 +129,7 @@ export const KEPT: Readonly<Record<string, readonly string[]>> = {
   '@safe-global/protocol-kit': ['src/governance/'],
   '@safe-global/safe-smart-account': ['src/chain/deploy/'],
   ethers: ['src/audit/'],
+  koffi: ['mpc/node/hsm/'],
   pg: ['src/db/', 'scripts/bench/'],
   express: ['src/http/'],
 };

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assert, systemClock, toHex, utf8, type BookId, type Hex, type MerchantId, type RandomBytes } from '#base';
-import { providerOf, readConfig, writeConfig } from '../command/folder.ts';
+import { readConfig, writeConfig } from '../command/folder.ts';
+import { providerOf } from '../command/provider.ts';
 import { readIfPresent, writeDurably } from '../files/files.ts';
 import { parsePolicy, proposalId } from '../policy/policy.ts';
 import { nodeName, type NodeConfig } from '../process/process.ts';

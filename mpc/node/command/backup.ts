@@ -8,7 +8,8 @@ import { epochDataOf, epochDataToJson } from '../session/session.ts';
 import { NodeStore } from '../store/store.ts';
 import { ROLES, type Role } from '#custody/intents';
 import { openDesk } from './desk.ts';
-import { providerOf, read, readConfig } from './folder.ts';
+import { read, readConfig } from './folder.ts';
+import { providerOf } from './provider.ts';
 
 interface BackupFile {
   readonly format: 'cairn-node-backup/1';

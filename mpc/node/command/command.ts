@@ -8,6 +8,8 @@ import { holdCeremony, openDesk } from './desk.ts';
 import { initNode, nameCoordinator, namePeer } from './init.ts';
 import { merchantCommand } from './merchant.ts';
 import { policyCommand } from './policy.ts';
+import { PROVIDER_HELP, PROVIDER_OPTIONS, providerNamed } from './provider.ts';
+import { rekeyNode } from './rekey.ts';
 import { runCommand } from './run.ts';
 import { tellStatus } from './status.ts';
 
@@ -34,7 +36,7 @@ function tell(line: string): void {
 const COMMANDS: Readonly<Record<string, Command>> = {
   init: {
     summary: 'make the folder of a new node',
-    help: `cairn node init --folder DIR --party N --listen HOST:PORT --policy FILE (--key-file FILE | --passphrase-file FILE)
+    help: `cairn node init --folder DIR --party N --listen HOST:PORT --policy FILE (--key-file FILE | --passphrase-file FILE | --hsm-module FILE ...)
 
   Makes a store with its first policy, the node's identity on the network, the key of its operator, and node.json. Prints the fingerprint
   to be read aloud to the other operators, and what they type to name this node as their peer. Nothing that exists is overwritten.
@@ -45,9 +47,7 @@ ${FOLDER_HELP}
   --listen HOST:PORT      where its peers and the coordinator reach it
   --health PORT           of /healthz and /metrics on 127.0.0.1; 9464 unless told
   --policy FILE           what it may sign (docs/custody.md)
-  --key-file FILE         32 bytes in hexadecimal, for its owner alone, that open the store
-  --passphrase-file FILE  or a passphrase of 16 characters or more; "-" reads it from standard input, also at every start
-  --recovery FILE         draws a recovery key, writes its secret to FILE (take it off this machine), and seals a backup of every share to it
+${PROVIDER_HELP}  --recovery FILE         draws a recovery key, writes its secret to FILE (take it off this machine), and seals a backup of every share to it
 `,
     options: {
       ...FOLDER,
@@ -56,24 +56,20 @@ ${FOLDER_HELP}
       listen: { type: 'string' },
       health: { type: 'string' },
       policy: { type: 'string' },
-      'key-file': { type: 'string' },
-      'passphrase-file': { type: 'string' },
+      ...PROVIDER_OPTIONS,
       recovery: { type: 'string' },
     },
     words: [0, 0],
     run: async (values) => {
-      const [keyFile, passphraseFile] = [values['key-file'], values['passphrase-file']];
-      if ((keyFile === undefined) === (passphraseFile === undefined))
-        throw new Problem('cli/bad-arguments', 'Name --key-file or --passphrase-file, one of them.');
+      const party = whole(values, 'party');
       await initNode({
         folder: needed(values, 'folder'),
-        party: whole(values, 'party'),
+        party,
         threshold: values['threshold'] === undefined ? 2 : whole(values, 'threshold'),
         listen: needed(values, 'listen'),
         healthPort: values['health'] === undefined ? 9_464 : whole(values, 'health'),
         policyFile: needed(values, 'policy'),
-        provider:
-          keyFile === undefined ? { kind: 'passphrase', file: needed(values, 'passphrase-file') } : { kind: 'key-file', path: needed(values, 'key-file') },
+        provider: providerNamed(values, party),
         recoveryFile: values['recovery'] as string | undefined,
         clock: systemClock,
         random,
@@ -81,6 +77,20 @@ ${FOLDER_HELP}
       });
       return 0;
     },
+  },
+  rekey: {
+    summary: 'let another passphrase, key file or token open the store',
+    help: `cairn node rekey --folder DIR (--key-file FILE | --passphrase-file FILE | --hsm-module FILE ...)
+
+  The store is opened by what opened it until now, and from then on by what is named here, and node.json says so. No share is touched, and
+  the node keeps its identity. It must not run. Dying half-way does no harm: type it again. Copies of the folder that were made before still
+  open by the old key: destroy them, or hold cairn node refresh, after which the shares in them are worth nothing.
+
+${FOLDER_HELP}
+${PROVIDER_HELP}`,
+    options: { ...FOLDER, ...PROVIDER_OPTIONS },
+    words: [0, 0],
+    run: async (values) => rekeyNode(needed(values, 'folder'), (party) => providerNamed(values, party), random, tell),
   },
   peer: {
     summary: 'name a peer, or the coordinator, before the first ceremony',

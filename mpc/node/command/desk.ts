@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Problem } from '#base';
 import { openIdentity, type NodeConfig } from '../process/process.ts';
 import { openLink, WIRE_LIMITS, type Link } from '../wire/wire.ts';
-import { operatorIdentity, providerOf, readConfig } from './folder.ts';
+import { operatorIdentity, readConfig } from './folder.ts';
+import { providerOf } from './provider.ts';
 
 const PATIENCE = { timeoutMs: 15_000, resendForMs: 0 };
 const POLL_MS = 200;

@@ -1,10 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fromHex, isHex, Problem, toHex, unreadable, utf8, type RandomBytes } from '#base';
 import { writeDurably } from '../files/files.ts';
 import { parseNodeConfig, parsePartialConfig, type NodeConfig } from '../process/process.ts';
-import { keyFileProvider, passphraseProvider, type KeyProvider } from '../store/store.ts';
 import { identityOf, IDENTITY_SEED_BYTES, type Identity } from '../wire/wire.ts';
 
 /** node.json of the folder. `partial`: while its peers are being named one after the other. */
@@ -25,14 +23,6 @@ export async function read(path: string): Promise<string> {
   return readFile(path, 'utf8').catch((cause: unknown) => {
     throw unreadable(path, cause);
   });
-}
-
-/** Whoever opens the store, as node.json says. */
-export async function providerOf({ provider }: Pick<NodeConfig, 'provider'>): Promise<KeyProvider> {
-  if (provider.kind === 'key-file') return keyFileProvider(provider.path);
-  if (provider.file !== '-') return passphraseProvider((await read(provider.file)).replace(/\r?\n$/, ''));
-  for await (const line of createInterface({ input: process.stdin })) return passphraseProvider(line);
-  throw new Problem('node/wrong-key', 'The passphrase was to come from standard input, and nothing came.');
 }
 
 /** The key by which the operator's own commands speak to the node: it opens no share and signs no order, but begins ceremonies. */

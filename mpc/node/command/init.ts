@@ -7,7 +7,8 @@ import { createIdentity, nodeName, parsePartialConfig, type NodeConfig } from '.
 import { NodeStore } from '../store/store.ts';
 import { fingerprintOf, publicKeyInfo, rawPublicKey } from '../wire/wire.ts';
 import { drawRecovery } from './backup.ts';
-import { aloud, createOperator, providerOf, read, readConfig, writeConfig } from './folder.ts';
+import { aloud, createOperator, read, readConfig, writeConfig } from './folder.ts';
+import { providerOf } from './provider.ts';
 
 export interface InitOptions {
   readonly folder: string;

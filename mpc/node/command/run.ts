@@ -1,7 +1,8 @@
 import { pino } from 'pino';
 import { Problem, systemClock, type RandomBytes } from '#base';
 import { startNode } from '../process/process.ts';
-import { providerOf, readConfig } from './folder.ts';
+import { readConfig } from './folder.ts';
+import { providerOf } from './provider.ts';
 
 /** Exit code of a node that may not be started again by a machine: its disk failed, or is an older one than its peers remember. */
 export const OLD_OR_BROKEN_DISK = 3;

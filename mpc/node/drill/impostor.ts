@@ -1,6 +1,7 @@
 import { concat, fromHex, Problem, toHex, type Hex, type RandomBytes } from '#base';
 import { acceptSigning, signRound1, type KeyRecord, type Pair, type PartyId, type Slot } from '#mpc/protocol';
-import { providerOf, readConfig } from '../command/folder.ts';
+import { readConfig } from '../command/folder.ts';
+import { providerOf } from '../command/provider.ts';
 import { nodeName } from '../process/process.ts';
 import { END, KeyRing, SAY, type Key } from '../session/session.ts';
 import { NodeStore } from '../store/store.ts';

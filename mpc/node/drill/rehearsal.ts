@@ -13,7 +13,8 @@ import { requestToJson } from '#custody/requests';
 import { findFreePort } from '#supervisor';
 import { initNode, nameCoordinator, namePeer } from '../command/init.ts';
 import { holdCeremony, openDesk, type NodeDesk } from '../command/desk.ts';
-import { providerOf, readConfig } from '../command/folder.ts';
+import { readConfig } from '../command/folder.ts';
+import { providerOf } from '../command/provider.ts';
 import { openIdentity, startNode, type RunningNode } from '../process/process.ts';
 import { fingerprintOf, identityOf, openLink, publicKeyInfo, rawPublicKey, WIRE_LIMITS, type Identity, type Link, type Part } from '../wire/wire.ts';
 

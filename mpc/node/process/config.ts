@@ -42,10 +42,17 @@ const members = z.strictObject({
   party,
   /** How many must sign. */
   threshold: z.int().min(2),
-  /** Who opens the store: a file of 32 bytes, or a passphrase from a file ("-": the first line of standard input). */
+  /** Who opens the store: a file of 32 bytes, a passphrase from a file ("-": asked for, or the first line of standard input), or a key inside a PKCS#11 token, whose PIN comes as a passphrase does. */
   provider: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('key-file'), path: z.string().min(1) }),
     z.strictObject({ kind: z.literal('passphrase'), file: z.string().min(1) }),
+    z.strictObject({
+      kind: z.literal('pkcs11'),
+      module: z.string().startsWith('/'),
+      token: z.string().min(1),
+      key: z.string().min(1),
+      pinFile: z.string().min(1),
+    }),
   ]),
   listen: z.strictObject({ host, port }),
   /** Of /healthz and /metrics, plain HTTP: a loopback address. */

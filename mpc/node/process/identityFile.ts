@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { fromHex, isHex, Problem, toHex, utf8, type Hex, type RandomBytes } from '#base';
 import { readIfPresent, writeDurably } from '../files/files.ts';
-import type { KeyProvider, WrappedKey } from '../store/store.ts';
+import { unwrapMoved, type KeyProvider, type WrappedKey } from '../store/store.ts';
 import { identityOf, IDENTITY_SEED_BYTES, rawPublicKey, type Identity } from '../wire/wire.ts';
 
 /** The node's own key on the network, wrapped by the same provider that opens its store. */
@@ -40,6 +40,18 @@ export async function openIdentity(folder: string, provider: KeyProvider): Promi
   if (Buffer.compare(rawPublicKey(identity), fromHex(file.publicKey)) !== 0)
     throw new Problem('node/store-tampered', `${pathIn(folder)} names another key than it holds.`, { file: 'identity.json' });
   return identity;
+}
+
+/** Wraps the identity anew, so that `to` opens it. Does nothing where it does already: a change that was killed half-way is begun again. */
+export async function rewrapIdentity(folder: string, from: KeyProvider, to: KeyProvider, random: RandomBytes): Promise<void> {
+  const bytes = await readIfPresent(pathIn(folder));
+  if (!bytes) throw new Problem('node/store-absent', `There is no ${pathIn(folder)}.`, { folder });
+  const file = parse(bytes);
+  const seed = await unwrapMoved(file.wrapped, CONTEXT, from, CONTEXT, to);
+  if (!seed) return;
+  const wrapped = await to.wrap(seed, CONTEXT, random);
+  seed.fill(0);
+  await writeDurably(pathIn(folder), utf8(`${JSON.stringify({ ...file, wrapped })}\n`));
 }
 
 function parse(bytes: Buffer): IdentityFile {

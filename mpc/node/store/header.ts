@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { canonicalJson, parseCanonicalJson } from '#anchor/core';
 import { isHex, Problem, toHex, utf8, type Hex, type RandomBytes } from '#base';
 import { lockFolder, readIfPresent, writeDurably } from '../files/files.ts';
-import type { KeyProvider, WrappedKey } from './keyProvider.ts';
+import { unwrapMoved, type KeyProvider, type WrappedKey } from './keyProvider.ts';
 import { KEY_BYTES } from './seal.ts';
 
 const FORMAT = 'cairn-node-store/1';
@@ -38,12 +38,16 @@ export async function createHeader(folder: string, node: string, provider: KeyPr
   return { storeId, storeKey };
 }
 
-/** Wraps the store's key anew: another passphrase, a stronger cost, another kind of provider. The old header is overwritten, old copies of it stay what they are. Not while the node runs: node/folder-locked. */
+/**
+ * Wraps the store's key anew: another passphrase, a stronger cost, another kind of provider. The old header is overwritten, old copies of it stay what they are. Does nothing where `from` no longer opens it
+ * and `to` does: a change that was killed half-way is begun again. Not while the node runs: node/folder-locked.
+ */
 export async function rewrapHeader(folder: string, from: KeyProvider, to: KeyProvider, random: RandomBytes): Promise<void> {
   const lock = await lockFolder(folder);
   try {
     const header = await readHeader(folder);
-    const storeKey = await from.unwrap(header.wrapped, contextOf(header));
+    const storeKey = await unwrapMoved(header.wrapped, contextOf({ ...header, provider: from.kind }), from, contextOf({ ...header, provider: to.kind }), to);
+    if (!storeKey) return;
     await writeHeader(folder, { ...header, provider: to.kind }, storeKey, to, random);
     storeKey.fill(0);
   } finally {

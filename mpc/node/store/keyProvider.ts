@@ -10,7 +10,7 @@ export type WrappedKey = Readonly<Record<string, string | number>>;
 
 /**
  * Whoever keeps the key that opens a store. The store has a random key of its own, which the provider wraps, so that a passphrase can be changed without touching a share, and so that a provider whose key never
- * leaves its device fits: with PKCS#11, `wrap` is C_Encrypt with CKM_AES_GCM under a non-extractable key of the token, `context` its associated data, and `unwrap` C_Decrypt.
+ * leaves its device fits: with PKCS#11 (../hsm/hsm.ts) what wraps is derived from a key that stays in the token, with `context` in the derivation.
  */
 export interface KeyProvider {
   /** Stands in the header: another kind of provider does not open the store. */
@@ -98,6 +98,25 @@ export function keyFileProvider(path: string): KeyProvider {
       return opened;
     },
   };
+}
+
+/** What `from` opens, or undefined where it opens it no longer because `to` does already. Otherwise what `from` says. */
+export async function unwrapMoved(
+  wrapped: WrappedKey,
+  fromContext: Uint8Array,
+  from: KeyProvider,
+  toContext: Uint8Array,
+  to: KeyProvider,
+): Promise<Uint8Array | undefined> {
+  try {
+    return await from.unwrap(wrapped, fromContext);
+  } catch (refusal) {
+    const opened = await to.unwrap(wrapped, toContext).catch(() => {
+      throw refusal;
+    });
+    opened.fill(0);
+    return undefined;
+  }
 }
 
 function demandReasonable({ memoryKiB, passes, lanes }: Argon2Cost): void {

@@ -2,7 +2,7 @@
 export type { Confirmation, EpochMade, EpochRef, FileRef, PairMade, Poisoned, Released } from './events.ts';
 export { rewrapHeader } from './header.ts';
 export { storeTag } from './journal.ts';
-export { keyFileProvider, passphraseProvider, type Argon2Cost, type KeyProvider, type WrappedKey } from './keyProvider.ts';
+export { keyFileProvider, passphraseProvider, unwrapMoved, type Argon2Cost, type KeyProvider, type WrappedKey } from './keyProvider.ts';
 export { CRASHES_THAT_POISON, type Suspicion } from './marks.ts';
 export { NodeStore } from './nodeStore.ts';
 export type { EpochRecord, EpochStatus, PairRecord, PairStatus } from './state.ts';

@@ -56,7 +56,7 @@ export const MPC_NODE_PROBLEMS = {
     status: 403,
     title: 'The key does not open the store',
     retry: 'never',
-    howToSolve: 'Give the passphrase or the key file that this store was made with. If you did, its header was changed.',
+    howToSolve: 'Give the passphrase, the key file or the token that this store was made with. If you did, its header was changed.',
   },
   'node/weak-kdf': {
     status: 500,
@@ -76,6 +76,65 @@ export const MPC_NODE_PROBLEMS = {
     title: 'The key file cannot be used',
     retry: 'never',
     howToSolve: 'It holds 32 bytes as 0x and 64 hexadecimal digits, and belongs to its owner alone (chmod 600).',
+  },
+  'node/bad-pin-file': {
+    status: 500,
+    title: 'The file of the PIN cannot be used',
+    retry: 'never',
+    howToSolve: 'Its first line is the PIN of the token’s user, and it belongs to its owner alone (chmod 600).',
+  },
+  'node/hsm-module': {
+    status: 500,
+    title: 'The PKCS#11 module cannot be loaded',
+    retry: 'never',
+    howToSolve:
+      'Name the vendor’s module for this processor by its absolute path (SoftHSM: /usr/lib/softhsm/libsofthsm2.so), readable for the node’s user, and install what it depends on (ldd shows it).',
+  },
+  'node/hsm-token-missing': {
+    status: 503,
+    title: 'The token is not there',
+    retry: 'later',
+    howToSolve:
+      'Plug it in, start its service, or give the node’s user access to it; `pkcs11-tool --module MODULE --list-slots` run as that user shows what the module sees. A node that runs goes on without its token and needs it at the next start. Without the token and without a copy of its key, restore the node from its backup.',
+  },
+  'node/hsm-ambiguous': {
+    status: 409,
+    title: 'Several tokens, or several keys of the token, have the name',
+    retry: 'never',
+    howToSolve:
+      'Name the token by its serial number in node.json, which the facts list; delete or rename the keys that are not meant, after you have a copy of each.',
+  },
+  'node/hsm-wrong-pin': {
+    status: 403,
+    title: 'The token refuses the PIN',
+    retry: 'never',
+    howToSolve: 'Correct the file of the PIN before you start the node again: it tries once a start, and after a few wrong ones the token locks itself.',
+  },
+  'node/hsm-pin-locked': {
+    status: 403,
+    title: 'The token takes no PIN now',
+    retry: 'never',
+    howToSolve: 'Log in once with the vendor’s own tool, or let the token’s security officer set the user’s PIN anew, then correct the file of the PIN.',
+  },
+  'node/hsm-key-missing': {
+    status: 404,
+    title: 'The token has no such key',
+    retry: 'never',
+    howToSolve:
+      'Bring back the token’s own backup: the header names the key by its CKA_ID. Where the key is gone for good, so is this store: make the node anew and restore its shares from its backup (cairn node restore).',
+  },
+  'node/hsm-key-unfit': {
+    status: 409,
+    title: 'The key on the token is not one that a store may depend on',
+    retry: 'never',
+    howToSolve:
+      'Name another label, under which the node makes its own key, or make one that is sensitive, not extractable, has an id, and signs by CKM_SHA256_HMAC (CKK_GENERIC_SECRET or CKK_SHA256_HMAC, 32 bytes).',
+  },
+  'node/hsm-failed': {
+    status: 503,
+    title: 'The device refused a call',
+    retry: 'later',
+    howToSolve: 'The facts have the call and the return value as PKCS#11 numbers it; the device’s own log says more. Nothing was changed.',
   },
   'node/unknown-key': {
     status: 404,

@@ -11,7 +11,8 @@ import { rehearsalPolicy } from '#mpc/node/drill';
 import { findFreePort } from '#supervisor';
 import { merchantCommand } from '../../../../mpc/node/command/merchant.ts';
 import { policyCommand } from '../../../../mpc/node/command/policy.ts';
-import { providerOf, readConfig } from '../../../../mpc/node/command/folder.ts';
+import { readConfig } from '../../../../mpc/node/command/folder.ts';
+import { providerOf } from '../../../../mpc/node/command/provider.ts';
 import { startNode, type RunningNode } from '../../../../mpc/node/process/process.ts';
 
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
@@ -67,7 +68,7 @@ describe('cairn node', () => {
 
   it('tells what it can do, for each command too', async () => {
     const help = await said('--help');
-    for (const name of ['init', 'peer', 'run', 'ceremony', 'refresh', 'approve', 'policy', 'merchant', 'status', 'backup', 'restore', 'drill']) {
+    for (const name of ['init', 'rekey', 'peer', 'run', 'ceremony', 'refresh', 'approve', 'policy', 'merchant', 'status', 'backup', 'restore', 'drill']) {
       assert.match(help, new RegExp(`cairn node ${name} `));
       assert.match(await said(name, '--help'), new RegExp(`^cairn node ${name}`));
     }
