@@ -2,7 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Problem, toHex, utf8, type BookId, type Clock, type ProblemCode, type RandomBytes } from '#base';
-import { intentFromJson, type GovernanceIntent } from '#custody/intents';
+import { addressOf, intentFromJson, type GovernanceIntent } from '#custody/intents';
 import { doneDigest, partyId, testDigest, type Effect, type PartyId } from '#mpc/protocol';
 import { AuditLog } from '../audit/audit.ts';
 import { openNodeBook, readMerchants, readRateBands, type NodeBook } from '../book/book.ts';
@@ -121,14 +121,13 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
   await audit.append({ kind: 'started', atMs: clock.nowMs(), data: { fingerprint: identity.fingerprint } });
   const heads = await PeerHeads.open({ folder, group, store, audit, clock, onAlarm: alarm });
   closing.push(() => heads.settle());
-  const book = config.book ? await openBook(folder, config.book, store) : undefined;
-  if (book) closing.push(() => book.close());
-  else log.warn('This node has no book: it signs anchors of the local chain only, whatever they hold. A rehearsal, and never more.');
-
   const ring = new KeyRing(store, async (key, peer, abort, sid) => {
     await poison({ store, audit, clock }, key, peer, abort, sid);
     key.wipe(peer);
   });
+  const book = config.book ? await openBook(folder, config.book, store, ring) : undefined;
+  if (book) closing.push(() => book.close());
+  else log.warn('This node has no book: it signs anchors of the local chain only, whatever they hold. A rehearsal, and never more.');
   const { decisionMs = SIGNING_TIMEOUTS.decisionMs, roundMs = SIGNING_TIMEOUTS.roundMs } = config.timeouts;
   const { ceremonyMs = CEREMONY_TIMEOUTS.gatheringMs, ceremonyRoundMs = CEREMONY_TIMEOUTS.roundMs } = config.timeouts;
   const conversations = new Conversations(async (peer, method, payload) => {
@@ -310,7 +309,7 @@ async function openStore({ folder, config, provider, random }: NodeOptions, grou
 }
 
 /** The book with the node's own memory of what it signed, looked up when it matters: what it did not agree to, it cancels. */
-async function openBook(folder: string, book: NonNullable<NodeConfig['book']>, store: NodeStore): Promise<NodeBook> {
+async function openBook(folder: string, book: NonNullable<NodeConfig['book']>, store: NodeStore, ring: KeyRing): Promise<NodeBook> {
   let agreed: readonly GovernanceIntent[] = [];
   const { registration, merchantsFile, ratesFile, chain, maxAheadMs } = book;
   const { needed, ...rest } = chain;
@@ -320,6 +319,10 @@ async function openBook(folder: string, book: NonNullable<NodeConfig['book']>, s
   const opened = await openNodeBook({
     folder: join(folder, 'book'),
     agreed: () => agreed,
+    addressOf: (role) => {
+      const record = ring.epochs().findLast(({ status, data }) => status === 'ACTIVE' && epochDataOf({ data }).role === role);
+      return record && addressOf(epochDataOf(record).epoch.publicKey);
+    },
     registration: { ...registration, chainId: BigInt(registration.chainId), book: registration.book as BookId, fromBlock: BigInt(registration.fromBlock) },
     merchants: () => merchants,
     rates: () => rates,

@@ -55,6 +55,7 @@ export async function platformNode(): Promise<PlatformNode> {
       merchants: () => merchants,
       rates: () => null,
       agreed: () => [],
+      addressOf: () => undefined,
       chain: { urls: [chain.rpcUrl], finality: { kind: 'depth', blocks: FINALITY }, maxBehindBlocks: 3, maxBehindMs: null, timeoutMs: 20_000 },
       maxAheadMs: 5_000,
       ...more,
