@@ -103,7 +103,7 @@ async function permit(folders: Folders, party: number, appointment: Appointment,
 
 function allowed({ chainId, anchor, vault, timelock, safe, tokens }: Appointment) {
   return {
-    kinds: ['anchor', 'cancel', 'governance', 'instruction', 'timelockCancel'],
+    kinds: ['anchor', 'authorisation', 'cancel', 'governance', 'instruction', 'timelockCancel'],
     chains: [
       {
         chainId: `${chainId}`,
