@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Problem, toHex, utf8, type BookId, type Clock, type ProblemCode, type RandomBytes } from '#base';
@@ -42,6 +42,7 @@ import { createMetrics, serveHealth } from './health.ts';
 import { openIdentity } from './identityFile.ts';
 import { createJudge } from './judges.ts';
 import { nodeName, PeerHeads } from './peerHeads.ts';
+import { RegisteredFile } from './registered.ts';
 import { answerOf, TEST, type Parts } from './routes.ts';
 
 export interface NodeOptions {
@@ -70,6 +71,9 @@ const RESEND_FOR_MS = 2_000;
 const ASK_PEERS_EVERY_MS = 500;
 const RESUME_EVERY_MS = 5_000;
 const POLICY_EVERY_MS = 1_000;
+const REGISTERED_EVERY_MS = 1_000;
+/** What a file says now, whenever it is asked. */
+type Follow = <T>(name: 'merchants' | 'rates', path: string, parse: (text: string) => T) => Promise<() => T>;
 /** Bundles that everybody should have by now go round so many times less often. */
 const REMIND_EVERY = 24;
 /** Refusals that no session was begun for. */
@@ -125,7 +129,22 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
     await poison({ store, audit, clock }, key, peer, abort, sid);
     key.wipe(peer);
   });
-  const book = config.book ? await openBook(folder, config.book, store, ring) : undefined;
+  const followed: { readonly name: 'merchants' | 'rates'; readonly file: RegisteredFile<unknown> }[] = [];
+  const following: Follow = async (name, path, parse) => {
+    const file = await RegisteredFile.open({
+      name,
+      path,
+      parse,
+      onTaken: async (hash) => {
+        await audit.append({ kind: 'registered', atMs: clock.nowMs(), data: { file: name, hash } });
+        log.info({ file: name, hash }, 'What the operators registered is in use.');
+      },
+      onRefused: alarm,
+    });
+    followed.push({ name, file });
+    return () => file.value;
+  };
+  const book = config.book ? await openBook(folder, config.book, { store, ring, following }) : undefined;
   if (book) closing.push(() => book.close());
   else log.warn('This node has no book: it signs anchors of the local chain only, whatever they hold. A rehearsal, and never more.');
   const { decisionMs = SIGNING_TIMEOUTS.decisionMs, roundMs = SIGNING_TIMEOUTS.roundMs } = config.timeouts;
@@ -234,6 +253,11 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
       log.info({ proposal, version: store.policy.inForce.version }, 'A policy took effect.');
     }
   });
+  for (const { name, file } of followed)
+    every(REGISTERED_EVERY_MS, ending.signal, async () => {
+      await file.look().catch((failure: unknown) => onFatal(failure as Problem));
+      metrics.registryRefused.set({ file: name }, file.isInUse ? 0 : 1);
+    });
   let turns = 0;
   every(RESUME_EVERY_MS, ending.signal, async () => {
     if (!heads.isReady()) return;
@@ -309,12 +333,16 @@ async function openStore({ folder, config, provider, random }: NodeOptions, grou
 }
 
 /** The book with the node's own memory of what it signed, looked up when it matters: what it did not agree to, it cancels. */
-async function openBook(folder: string, book: NonNullable<NodeConfig['book']>, store: NodeStore, ring: KeyRing): Promise<NodeBook> {
+async function openBook(
+  folder: string,
+  book: NonNullable<NodeConfig['book']>,
+  { store, ring, following }: { readonly store: NodeStore; readonly ring: KeyRing; readonly following: Follow },
+): Promise<NodeBook> {
   let agreed: readonly GovernanceIntent[] = [];
   const { registration, merchantsFile, ratesFile, chain, maxAheadMs } = book;
   const { needed, ...rest } = chain;
-  const merchants = readMerchants(await readFile(merchantsFile, 'utf8'));
-  const rates = ratesFile === null ? null : readRateBands(await readFile(ratesFile, 'utf8'));
+  const merchants = await following('merchants', merchantsFile, readMerchants);
+  const rates = ratesFile === null ? () => null : await following('rates', ratesFile, readRateBands);
   await mkdir(join(folder, 'book'), { recursive: true, mode: 0o700 });
   const opened = await openNodeBook({
     folder: join(folder, 'book'),
@@ -324,8 +352,8 @@ async function openBook(folder: string, book: NonNullable<NodeConfig['book']>, s
       return record && addressOf(epochDataOf(record).epoch.publicKey);
     },
     registration: { ...registration, chainId: BigInt(registration.chainId), book: registration.book as BookId, fromBlock: BigInt(registration.fromBlock) },
-    merchants: () => merchants,
-    rates: () => rates,
+    merchants,
+    rates,
     chain: { ...rest, ...(needed === undefined ? {} : { needed }) },
     maxAheadMs,
   });
