@@ -8,6 +8,7 @@ import {
   createAnchorChain,
   createDepositScanner,
   createOutbox,
+  createStrayReader,
   createVaultReader,
   deploy,
   encodePay,
@@ -34,6 +35,7 @@ import type { CoordinatorDependencies, PaymentProgress } from '#payments';
 import {
   liquidityReference,
   rebuildPayout,
+  createSweeper,
   openChart,
   publishTariff,
   instructionOf,
@@ -41,6 +43,7 @@ import {
   type DepositRules,
   type PayoutProgress,
   type SettlementDependencies,
+  type SweepProgress,
 } from '#settlement';
 import { leaveGovernance, whoGoverns } from './govern.ts';
 import { closeWindowIfNeeded, passOver, startRun, type PassReport } from './pass.ts';
@@ -56,6 +59,7 @@ export type PlatformEvent =
   | { readonly kind: 'fault'; readonly part: string; readonly error: unknown }
   | { readonly kind: 'payment'; readonly progress: PaymentProgress }
   | { readonly kind: 'payout'; readonly progress: PayoutProgress }
+  | { readonly kind: 'sweep'; readonly progress: SweepProgress }
   | { readonly kind: 'transaction'; readonly progress: OutboxProgress }
   | { readonly kind: 'deposit'; readonly credited: CreditedDeposit };
 
@@ -308,6 +312,18 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
   };
   // The log grew between asking and mining: the same payment, proven against the log as it stands.
   outbox.rebuildWith('pay', async ({ id }, failure) => rebuildPayout(settlement, id, failure));
+  const sweeper = createSweeper({
+    chainId: client.chainId,
+    vaultAddress: deployment.vault,
+    least: new Map([...assetOf].map(([token, asset]) => [token, wholeOf(assets.get(asset)!)])),
+    custody,
+    outbox,
+    stray: createStrayReader({ client, deployment }),
+    clock,
+    retryAfterMs: policy.retryAfterMs,
+    report: (progress) => onEvent({ kind: 'sweep', progress }),
+  });
+  outbox.rebuildWith('sweep', async () => sweeper.rebuild());
   const rules: DepositRules = {
     book: bookId,
     assetOf,
@@ -333,7 +349,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     areOperatorsRehearsed: operators.areRehearsal,
     processes: { postgres: postgres && (() => postgres.pid()), chain: local && (() => local.pid()), signers: () => signers.pids() },
   };
-  const run = startRun({ ...platform, sealer, anchorer, coordinator, settlement, rules, windowEveryMs: policy.windowEveryMs, onEvent });
+  const run = startRun({ ...platform, sealer, anchorer, coordinator, settlement, sweeper, rules, windowEveryMs: policy.windowEveryMs, onEvent });
   return {
     ...platform,
     pass: () => passOver(run),
@@ -343,6 +359,11 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     greatestUnanchoredAgeMs: () => greatestUnanchoredAgeMs({ database, clock }, [book]),
     close,
   };
+}
+
+/** One whole unit, in minor ones. */
+function wholeOf({ decimals }: Asset): bigint {
+  return 10n ** BigInt(decimals);
 }
 
 /** What the vault pays at most of a token, in minor units: ten millions a transaction, a hundred millions a day. */

@@ -3,7 +3,7 @@ import { GREATEST_UNANCHORED_AGE_MS, greatestUnanchoredAgeMs, type Anchorer, typ
 import type { LocalChain } from '#chain';
 import { bookAuthorisations } from '#identity';
 import { advancePayments, countByState, projectRecords, type CoordinatorDependencies } from '#payments';
-import { closeWindow, creditDeposit, tickSettlement, type DepositRules, type SettlementDependencies } from '#settlement';
+import { closeWindow, creditDeposit, tickSettlement, type DepositRules, type SettlementDependencies, type Sweeper } from '#settlement';
 import type { Platform, PlatformEvent } from './main.ts';
 
 /** What a pass moves: the parts that main wired. */
@@ -12,6 +12,7 @@ export interface Parts extends Omit<Platform, 'pass' | 'faults' | 'closeWindow' 
   readonly anchorer: Anchorer;
   readonly coordinator: CoordinatorDependencies;
   readonly settlement: SettlementDependencies;
+  readonly sweeper: Sweeper;
   readonly rules: DepositRules;
   readonly windowEveryMs: TimeMs;
   readonly onEvent: (event: PlatformEvent) => void;
@@ -46,6 +47,7 @@ export function startRun(parts: Parts): Run {
 /** Every part in the order in which facts flow: from the chain into the book, through the book, and back onto the chain. A part that fails keeps no other from its work: least of all sealing and anchoring. */
 export async function passOver(run: Run): Promise<PassReport> {
   const openTransactions = await part(run, 'transactions', 1, async () => (await run.outbox.tick()).open);
+  const openSweeps = await part(run, 'sweeps', 1, () => run.sweeper.tick());
   await part(run, 'authorisations', 0, () => bookAuthorisations(run.directory));
   await part(run, 'deposits', 0, () => credit(run));
   await part(run, 'payments', 0, () => advance(run));
@@ -58,7 +60,7 @@ export async function passOver(run: Run): Promise<PassReport> {
   const anchored = await part(run, 'anchoring', 1, async () => (await run.anchorer.tick()).length);
   const waitingDeposits = await part(run, 'waiting deposits', 0, async () => (await run.scanner.pending()).length);
   const unanchored = await ageMs(run);
-  if (run.local) await mineAfter(run, run.local, openTransactions + anchored + waitingDeposits + openInstructions > 0);
+  if (run.local) await mineAfter(run, run.local, openTransactions + anchored + waitingDeposits + openInstructions + openSweeps > 0);
   return { openTransactions, openInstructions, waitingDeposits, unanchored };
 }
 

@@ -12,6 +12,8 @@ const LOCAL_CHAIN_ID = 31337n;
 export interface SignersWanted {
   /** Keys of the merchants, as they told the operators themselves. */
   readonly merchants: ReadonlyMap<MerchantId, Hex>;
+  /** Around which no quote is worth more or less than a band; a source of rates that is not the platform's. */
+  readonly rates: { readonly pivot: string; readonly rates: Readonly<Record<string, string>> };
   /** Also on a chain that is not a local one. */
   readonly force: boolean;
 }
@@ -61,7 +63,7 @@ export function requireRehearsalChain(chainId: bigint, force: boolean): void {
     );
 }
 
-async function start({ merchants, force }: SignersWanted, { stateDir, chainId, source, clock, random, onEvent }: SignersWorld): Promise<Signers> {
+async function start({ merchants, rates, force }: SignersWanted, { stateDir, chainId, source, clock, random, onEvent }: SignersWorld): Promise<Signers> {
   requireRehearsalChain(chainId, force);
   const folder = join(stateDir, 'signers');
   const warn = (text: string): void => onEvent({ kind: 'warning', text });
@@ -77,7 +79,7 @@ async function start({ merchants, force }: SignersWanted, { stateDir, chainId, s
       appoint: ({ deployment, owner, book, rpcUrl, caps }) => {
         const { anchor, vault, timelock, safe, block, tokens } = deployment;
         const limited = tokens.map(({ symbol, address }) => ({ token: address, ...caps.get(symbol)! }));
-        return colocated.appoint({ chainId, anchor, vault, timelock, safe, owner, book, fromBlock: block.number, rpcUrl, tokens: limited, merchants });
+        return colocated.appoint({ chainId, anchor, vault, timelock, safe, owner, book, fromBlock: block.number, rpcUrl, tokens: limited, merchants, rates });
       },
       pids: () => colocated.pids(),
       stop: async () => {

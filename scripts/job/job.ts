@@ -87,7 +87,11 @@ function platformOptions(values: Values, { stateDir, environment }: Given, examp
     ...environment,
     deployConsent: values['deploy'] === true,
     assets: example.assets.map(({ asset, symbol, decimals, peg }) => ({ asset: asset as AssetNo, symbol, decimals, peg })),
-    signers: signerNodes({ merchants: merchantKeys(example.merchants), force: values['force-rehearsal'] === true }),
+    signers: signerNodes({
+      merchants: merchantKeys(example.merchants),
+      rates: parseRates(example.rates, clock.nowMs()),
+      force: values['force-rehearsal'] === true,
+    }),
     payments: {
       screen: (subject: { readonly name: string; readonly address: string; readonly country: string | null }) => screener.screen(subject),
       tariff: () => example.tariff,

@@ -1,4 +1,5 @@
 import type { PlatformEvent } from '#main';
+import type { SweepProgress } from '#settlement';
 import { COLOURS, NO_COLOURS } from './report.ts';
 
 /** What is going on, as it goes on: whole lines, so that a log file shows the same as a terminal. */
@@ -7,6 +8,15 @@ export interface Progress {
   event(event: PlatformEvent): void;
   done(): void;
 }
+
+const SWEEPS: Readonly<Record<SweepProgress['step'], (progress: SweepProgress) => string>> = {
+  found: ({ amount, token, holder, detail }) =>
+    `somebody sent ${amount} units of ${token} to ${detail}, the address of the ${holder} key: nobody is to pay there`,
+  bringing: ({ amount, token, detail }) =>
+    `${amount} units of ${token} come from ${detail} into the vault, and wait in suspense until somebody finds out whose they are`,
+  refused: ({ token, holder, detail }) => `the signers refuse to fetch what lies at the address of the ${holder} key of ${token}: ${detail}`,
+  unsignable: ({ token, holder }) => `what lies at the address of the ${holder} key cannot be fetched: the token ${token} has no EIP-3009`,
+};
 
 const FLUSH_EVERY_MS = 2_000;
 
@@ -54,6 +64,8 @@ export function createProgress(out: NodeJS.WriteStream): Progress {
         case 'payout':
           if (event.progress.step === 'waiting') return line(event.progress.detail);
           return event.progress.step === 'refused' ? line(paint.red(`the signer refused: ${event.progress.detail}`)) : count(`payout ${event.progress.step}`);
+        case 'sweep':
+          return line(SWEEPS[event.progress.step](event.progress));
         case 'transaction':
           return event.progress.to === 'final' || event.progress.to === 'failed'
             ? count(`${event.progress.purpose} transaction ${event.progress.to}`)

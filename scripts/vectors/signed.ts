@@ -34,11 +34,24 @@ export function signedVectors(): Record<string, unknown> {
       maxFeePerGas: 30_000_000_000n,
       maxPriorityFeePerGas: 1_000_000_000n,
     },
+    {
+      kind: 'authorisation',
+      chainId: CHAIN_ID,
+      vault: address(3),
+      token: address(1),
+      name: 'Test token Vector €',
+      version: '1',
+      holder: 'vault',
+      from: address(9),
+      value: 2n ** 96n + 1n,
+      validBeforeS: 1_760_086_400,
+      index: 3,
+    },
   ];
   return {
     'eip712.json': {
       about:
-        'Domains: {"CairnLedgerAnchor", "1", chainId, anchor} and {"CairnSettlementVault", "1", chainId, vault}; governance is a SafeTx (operation 0, no refund); timelockCancel is an EIP-1559 transaction of the owner to the timelock, cancel(operation). bytes16 is the UUID, right-padded by EIP-712. Signatures are r || s || v with low s, by `signer` (private key: keccak("cairn test vector: signing key")).',
+        'Domains: {"CairnLedgerAnchor", "1", chainId, anchor} and {"CairnSettlementVault", "1", chainId, vault}; governance is a SafeTx (operation 0, no refund); timelockCancel is an EIP-1559 transaction of the owner to the timelock, cancel(operation); authorisation is ReceiveWithAuthorization of EIP-3009 in domain {name, version, chainId, token}, to the vault, validAfter 0, nonce by docs/formats.md. bytes16 is the UUID, right-padded by EIP-712. Signatures are r || s || v with low s, by `signer` (private key: keccak("cairn test vector: signing key")).',
       signer: addressOf(secp256k1.getPublicKey(KEY)),
       privateKey: toHex(KEY),
       words,

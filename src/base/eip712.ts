@@ -50,7 +50,12 @@ export function hashStruct(struct: Eip712Struct, message: Eip712Message): Uint8A
   return keccak_256(concat(keccak_256(utf8(encodeType)), ...struct.members.map(([type, name]) => encodeValue(type, message[name]))));
 }
 
+/** hashStruct(EIP712Domain): what a contract's DOMAIN_SEPARATOR() is, where it has one. 32 bytes. */
+export function domainSeparator(domain: Eip712Domain): Uint8Array {
+  return hashStruct(DOMAIN, { ...domain });
+}
+
 /** The 32-byte digest that is signed: keccak256(0x1901 || domainSeparator || hashStruct(message)), EIP-712. */
 export function hashTypedData(domain: Eip712Domain, struct: Eip712Struct, message: Eip712Message): Uint8Array {
-  return keccak_256(concat(Uint8Array.of(0x19, 0x01), hashStruct(DOMAIN, { ...domain }), hashStruct(struct, message)));
+  return keccak_256(concat(Uint8Array.of(0x19, 0x01), domainSeparator(domain), hashStruct(struct, message)));
 }

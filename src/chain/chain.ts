@@ -31,6 +31,7 @@ export type {
 } from './outbox/types.ts';
 export { governanceLogs, readGovernance, type Governance, type SafeState, type TimelockRole } from './reads/governance.ts';
 export { createAnchorChain, type AnchoredLeaf, type AnchorReader } from './reads/anchored.ts';
+export { createStrayReader, encodeSweep, type StrayReader } from './reads/stray.ts';
 export {
   createVaultReader,
   encodeCancel,

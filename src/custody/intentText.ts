@@ -1,8 +1,8 @@
 import { isHex, isUuid, Problem, type Hex } from '#base';
-import type { Intent } from './intents.ts';
+import type { Intent, Role } from './intents.ts';
 
 /** How a member is written in JSON, with what it has to be. Integers of any size are decimal strings without a leading zero, so that each value has one spelling. */
-type Form = 'address' | 'bytes32' | 'bytes' | 'integer' | 'uint8' | 'uint16' | 'seconds' | 'uuid' | Members;
+type Form = 'address' | 'bytes32' | 'bytes' | 'count' | 'integer' | 'role' | 'seconds' | 'text' | 'uint8' | 'uint16' | 'uint128' | 'uuid' | Members;
 type Members = { readonly [member: string]: Form };
 
 const MEMBERS: Readonly<Record<Intent['kind'], Members>> = {
@@ -17,7 +17,7 @@ const MEMBERS: Readonly<Record<Intent['kind'], Members>> = {
       token: 'address',
       listHash: 'bytes32',
       count: 'uint8',
-      total: 'integer',
+      total: 'uint128',
       notAfterS: 'seconds',
     },
   },
@@ -31,9 +31,24 @@ const MEMBERS: Readonly<Record<Intent['kind'], Members>> = {
     maxFeePerGas: 'integer',
     maxPriorityFeePerGas: 'integer',
   },
+  authorisation: {
+    chainId: 'integer',
+    vault: 'address',
+    token: 'address',
+    name: 'text',
+    version: 'text',
+    holder: 'role',
+    from: 'address',
+    value: 'integer',
+    validBeforeS: 'seconds',
+    index: 'count',
+  },
   governance: { chainId: 'integer', safe: 'address', to: 'address', value: 'integer', data: 'bytes', nonce: 'integer' },
 };
 
+const KEYS: Readonly<Record<Role, true>> = { poster: true, vault: true, owner: true };
+/** What a person can be shown: no control characters, no halves of characters. */
+const TEXT = /^\P{C}{0,64}$/u;
 const INTEGER = /^(?:0|[1-9]\d{0,77})$/;
 
 /** JSON of an intent, for a channel: its members in the order of the schema. */
@@ -62,7 +77,7 @@ function read(form: Form, value: unknown, path: string): unknown {
     return Object.fromEntries(Object.entries(form).map(([member, inner]) => [member, read(inner, object[member], `${path}.${member}`)]));
   }
   if (!isWellFormed(form, value)) throw new Problem('custody/bad-intent', `${path} is no ${form}.`);
-  return form === 'integer' ? BigInt(value as string) : value;
+  return form === 'integer' || form === 'uint128' ? BigInt(value as string) : value;
 }
 
 function isWellFormed(form: Form, value: unknown): boolean {
@@ -76,7 +91,13 @@ function isWellFormed(form: Form, value: unknown): boolean {
     case 'uuid':
       return typeof value === 'string' && isUuid(value);
     case 'integer':
-      return typeof value === 'string' && INTEGER.test(value) && BigInt(value) < 1n << 256n;
+      return isInteger(value, 256);
+    case 'uint128':
+      return isInteger(value, 128);
+    case 'role':
+      return typeof value === 'string' && Object.hasOwn(KEYS, value);
+    case 'text':
+      return typeof value === 'string' && TEXT.test(value);
     case 'uint8':
       return isCount(value, 0xff);
     case 'uint16':
@@ -88,6 +109,10 @@ function isWellFormed(form: Form, value: unknown): boolean {
 
 function isBytes(value: unknown, length?: number): value is Hex {
   return typeof value === 'string' && isHex(value, length);
+}
+
+function isInteger(value: unknown, bits: number): boolean {
+  return typeof value === 'string' && INTEGER.test(value) && BigInt(value) < 1n << BigInt(bits);
 }
 
 function isCount(value: unknown, most: number): boolean {

@@ -15,8 +15,10 @@ import {
   type Hex,
   type WindowId,
 } from '#base';
+import { authorisationDigest, type AuthorisationIntent } from './authorisation.ts';
 import { transactionDigest, type UnsignedTransaction } from './transaction.ts';
 
+export * from './authorisation.ts';
 export * from './intentText.ts';
 export * from './signature.ts';
 export * from './transaction.ts';
@@ -93,7 +95,7 @@ export interface TimelockCancelIntent {
 }
 
 /** Everything a key of ours can be asked to sign: structured, so that whoever holds a share can judge it. */
-export type Intent = AnchorIntent | InstructionIntent | CancelIntent | GovernanceIntent | TimelockCancelIntent;
+export type Intent = AnchorIntent | InstructionIntent | CancelIntent | GovernanceIntent | TimelockCancelIntent | AuthorisationIntent;
 
 export const ANCHOR_STRUCT: Eip712Struct = {
   name: 'Anchor',
@@ -141,6 +143,9 @@ export function roleOf(intent: Intent): Role {
     case 'governance':
     case 'timelockCancel':
       return 'owner';
+    // Its digest is of the token's own domain, in which nothing else of ours is: money can lie at the address of any key.
+    case 'authorisation':
+      return intent.holder;
   }
 }
 
@@ -221,6 +226,8 @@ export function intentDigest(intent: Intent): Uint8Array {
       return safeTransactionDigest(intent);
     case 'timelockCancel':
       return transactionDigest(timelockCancelTransaction(intent));
+    case 'authorisation':
+      return authorisationDigest(intent);
   }
 }
 

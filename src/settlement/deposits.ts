@@ -4,6 +4,7 @@ import { assert } from '#base';
 import { canonicalJson } from '#anchor/core';
 import type { Deposit } from '#chain';
 import type { Book } from '#ledger';
+import { UNASSIGNED_REFERENCE } from '#custody/intents';
 import { chartAccount, TRANSFER_CODES, type Result, type TransferCommand, type TransferRecord } from '#ledger/core';
 
 /** Who a deposit belongs to. `liquidity`: our own money for the FX position. `suspense`: we do not know, and a person has to find out. */
@@ -27,6 +28,7 @@ async function ownerOf(book: Book, rules: DepositRules, deposit: Deposit, asset:
   }
   assert(deposit.reference, 'a referenced deposit has a reference');
   if (deposit.reference === rules.liquidityReference) return { kind: 'liquidity' };
+  if (deposit.reference === UNASSIGNED_REFERENCE) return { kind: 'suspense', why: 'money that somebody sent to the address of a key of ours' };
   const bytes = fromHex(deposit.reference);
   const merchant = uuidFromBytes<MerchantId>(bytes.slice(0, 16));
   const named = bytes.slice(16).every((byte) => byte === 0) && merchant !== NIL_UUID;

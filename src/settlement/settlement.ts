@@ -10,6 +10,7 @@ export { payoutTransactionId } from './budget.ts';
 export { rebuildPayout, type PayoutProgress } from './payouts.ts';
 export { receiptOfPayment, type ReceiptDependencies } from './receipts.ts';
 export { allInstructions, openInstructions, payoutOfPayment, payoutsOf, payoutTotals, type Payout, type PayoutTotal, type StoredInstruction } from './store.ts';
+export { createSweeper, type Sweeper, type SweepProgress } from './sweeps.ts';
 export { instructionOf, type LogGate, type VaultChain, type VaultState } from './vault.ts';
 export { closeWindow } from './windows.ts';
 

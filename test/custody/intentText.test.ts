@@ -30,6 +30,19 @@ const intent: fc.Arbitrary<Intent> = fc.oneof(
     maxPriorityFeePerGas: uint(96),
   }),
   fc.record({
+    kind: fc.constant('authorisation' as const),
+    chainId: uint(256),
+    vault: hex(20),
+    token: hex(20),
+    name: fc.constantFrom('', 'USD Coin', 'Test token €', 'a'.repeat(64)),
+    version: fc.constantFrom('', '1', '2'),
+    holder: fc.constantFrom('poster' as const, 'vault' as const, 'owner' as const),
+    from: hex(20),
+    value: uint(256),
+    validBeforeS: fc.nat(),
+    index: fc.nat(),
+  }),
+  fc.record({
     kind: fc.constant('instruction' as const),
     chainId: uint(64),
     vault: hex(20),
@@ -58,6 +71,10 @@ function replaced(value: unknown, [key, ...rest]: readonly string[], by: unknown
   return key === undefined ? by : { ...(value as object), [key]: replaced((value as Record<string, unknown>)[key], rest, by) };
 }
 
+const NOTHING = [undefined, null, -1, 1.5, 2 ** 60, '', '0X00', '0x0', '01', '-1', '1e3', 'ff', '9'.repeat(79), [], {}, true];
+/** Of what a token may call itself anything else is some text. */
+const NO_TEXT = [undefined, null, 7, [], 'a'.repeat(65), 'two\nlines', 'half \ud800', 'hidden \u202e'];
+
 describe('intents in JSON', () => {
   it('read back as they were', () => {
     fc.assert(fc.property(intent, (value) => assert.deepEqual(intentFromJson(JSON.parse(intentToJson(value))), structuredClone(value))));
@@ -68,7 +85,8 @@ describe('intents in JSON', () => {
       fc.property(intent, (value) => {
         const json: unknown = JSON.parse(intentToJson(value));
         for (const path of paths(json)) {
-          for (const wrong of [undefined, null, -1, 1.5, 2 ** 60, '', '0X00', '0x0', '01', '-1', '1e3', 'ff', '9'.repeat(79), [], {}, true])
+          const isText = ['name', 'version'].includes(path.join('.'));
+          for (const wrong of isText ? NO_TEXT : NOTHING)
             assert.throws(() => intentFromJson(replaced(json, path, wrong)), isRefusal, `${path.join('.')} = ${JSON.stringify(wrong)}`);
         }
         assert.throws(() => intentFromJson({ ...(json as object), digest: `0x${'00'.repeat(32)}` }), isRefusal);

@@ -1,9 +1,9 @@
 import { strict as assert } from 'node:assert';
 import { readFileSync } from 'node:fs';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
-import { encodeFunctionData, hashTypedData as viemHash, keccak256, parseAbi, serializeTransaction } from 'viem';
+import { encodeAbiParameters, encodeFunctionData, hashTypedData as viemHash, keccak256, parseAbi, serializeTransaction } from 'viem';
 import fc from 'fast-check';
-import { fromHex, toHex, type BookId, type Hex, type WindowId } from '#base';
+import { concat, fromHex, toHex, uintBytes, utf8, type BookId, type Hex, type WindowId } from '#base';
 import {
   addressOf,
   fromRecovered,
@@ -15,6 +15,10 @@ import {
   roleOf,
   timelockCancelTransaction,
   type Intent,
+  sweepNonce,
+  sweepSalt,
+  UNASSIGNED_REFERENCE,
+  type AuthorisationIntent,
   type TimelockCancelIntent,
 } from '#custody/intents';
 
@@ -43,6 +47,20 @@ const INSTRUCTION = {
   notAfterS: 1_760_086_400,
 };
 const INSTRUCTION_INTENT: Intent = { kind: 'instruction', chainId: 31337n, vault: A(1), instruction: INSTRUCTION };
+
+const AUTHORISATION: AuthorisationIntent = {
+  kind: 'authorisation',
+  chainId: 31337n,
+  vault: A(1),
+  token: A(2),
+  name: 'Some €',
+  version: '2',
+  holder: 'poster',
+  from: A(3),
+  value: 2n ** 256n - 1n,
+  validBeforeS: 1_760_086_400,
+  index: 4,
+};
 
 describe('intents', () => {
   it('hash as another library hashes the same typed data', () => {
@@ -158,6 +176,42 @@ describe('intents', () => {
     assert.equal(new Set(digests).size, digests.length);
   });
 
+  it('to authorise what lies at a key’s address are the token’s own typed data, as another library hashes them', () => {
+    const uint = <const Name extends string>(name: Name) => ({ name, type: 'uint256' }) as const;
+    const [reference, salt] = [
+      toHex(concat(new Uint8Array(16), utf8('cairn.unassigned'))),
+      keccak256(concat(utf8('cairn.sweep'), uintBytes(31337n, 32), ...[A(1), A(2), A(3)].map(fromHex), uintBytes(4n, 8))),
+    ];
+    assert.equal(sweepSalt(AUTHORISATION), salt);
+    assert.equal(UNASSIGNED_REFERENCE, reference);
+    const nonce = keccak256(encodeAbiParameters([{ type: 'bytes32' }, { type: 'bytes32' }], [reference, salt]));
+    assert.equal(sweepNonce(AUTHORISATION), nonce);
+    assert.equal(
+      toHex(intentDigest(AUTHORISATION)),
+      viemHash({
+        domain: { name: 'Some €', version: '2', chainId: 31337, verifyingContract: A(2) },
+        types: {
+          ReceiveWithAuthorization: [
+            { name: 'from', type: 'address' },
+            { name: 'to', type: 'address' },
+            uint('value'),
+            uint('validAfter'),
+            uint('validBefore'),
+            { name: 'nonce', type: 'bytes32' },
+          ],
+        },
+        primaryType: 'ReceiveWithAuthorization',
+        message: { from: A(3), to: A(1), value: 2n ** 256n - 1n, validAfter: 0n, validBefore: 1_760_086_400n, nonce },
+      }),
+    );
+  });
+
+  it('to authorise have one nonce a place in the order of one address, whatever they move until when', () => {
+    const nonces = [{}, { index: 5 }, { from: A(9) }, { token: A(9) }, { vault: A(9) }, { chainId: 1n }].map((one) => sweepNonce({ ...AUTHORISATION, ...one }));
+    assert.equal(new Set(nonces).size, nonces.length);
+    assert.equal(sweepNonce({ ...AUTHORISATION, value: 1n, validBeforeS: 7, name: 'x', version: 'y', holder: 'owner' } as AuthorisationIntent), nonces[0]);
+  });
+
   it('belong to one role each', () => {
     const kinds = VECTORS.intents.map(({ intent }) => [intent.kind, roleOf(intent as unknown as Intent)]);
     assert.deepEqual(kinds, [
@@ -166,6 +220,7 @@ describe('intents', () => {
       ['cancel', 'vault'],
       ['governance', 'owner'],
       ['timelockCancel', 'owner'],
+      ['authorisation', 'vault'],
     ]);
   });
 

@@ -48,6 +48,8 @@ function nameOf(event: PlatformEvent): string {
   switch (event.kind) {
     case 'payment':
       return `payment-${event.progress.to}`;
+    case 'sweep':
+      return `sweep-${event.progress.step}`;
     case 'payout':
       return `payout-${event.progress.step}`;
     case 'transaction':

@@ -38,6 +38,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'src/custody/signRequest.ts': { doors: ['#base', '#custody/intents'], packages: [], pure: true },
   // The client in front of the signer nodes: their wire, and nothing else of theirs.
   'src/custody/threshold': { doors: ['#base', '#custody/intents', '#custody/requests', '#mpc/node/wire'], packages: [] },
+  'src/custody/authorisation.ts': { doors: ['#base'], packages: NOBLE, pure: true },
   'src/custody/intentText.ts': { doors: ['#base'], packages: [], pure: true },
   'src/custody/signature.ts': { doors: ['#base'], packages: [...NOBLE, '@noble/secp256k1'], pure: true },
   'src/custody/transaction.ts': { doors: ['#base'], packages: NOBLE, pure: true },

@@ -13,7 +13,7 @@ import { chartAccount } from '#ledger/core';
 import { parseRates } from '#payments/core';
 import { paymentsOfOrder, submitOrderFile, type Payment, type SubmittedOrder } from '#payments';
 import { allInstructions, payoutsOf } from '#settlement';
-import { startPlatform, type AssetWanted, type PassReport, type Platform, type PlatformEvent } from '#main';
+import { startPlatform, type AssetWanted, type OpenSigners, type PassReport, type Platform, type PlatformEvent } from '#main';
 import { getPublicKey } from '@noble/secp256k1';
 import { loadExample, type ExamplePayee } from '../../scripts/example/example.ts';
 import { exampleMerchant, type ExampleMerchantClient } from '../../scripts/example/merchant.ts';
@@ -57,6 +57,7 @@ export interface TestPayee extends ExamplePayee {
 /** The product's own platform on a chain of its own that mines only when told, with one funded or unfunded merchant. */
 export interface TestPlatform {
   readonly chain: TestChain;
+  readonly stateDir: string;
   readonly db: TestDatabase;
   readonly clock: TestClock;
   readonly platform: Platform;
@@ -79,7 +80,7 @@ export interface TestPlatform {
   /** Deposits by authorisation and waits for the credit. */
   fund(dollars: bigint): Promise<void>;
   /** A signed order over fresh payees, as far as their holds. */
-  order(amounts: readonly string[]): Promise<{ readonly submitted: SubmittedOrder; readonly payees: readonly TestPayee[] }>;
+  order(amounts: readonly string[], currency?: string): Promise<{ readonly submitted: SubmittedOrder; readonly payees: readonly TestPayee[] }>;
   payments(order: OrderId): Promise<Payment[]>;
   sent(purpose: string, to: OutboxProgress['to']): OutboxProgress[];
   balanceOf(holder: Hex): Promise<bigint>;
@@ -90,8 +91,16 @@ export interface TestPlatform {
   close(): Promise<void>;
 }
 
-export async function testPlatform(): Promise<TestPlatform> {
-  const chain = await startTestChain();
+/** What differs from a platform whose keys are those of a test, at the example's rates. */
+export interface TestPlatformOptions {
+  readonly signers?: OpenSigners;
+  /** A file of rates, asked whenever something is quoted. */
+  readonly rates?: () => unknown;
+}
+
+export async function testPlatform({ signers = testSigners, rates }: TestPlatformOptions = {}): Promise<TestPlatform> {
+  // Two blocks on top make one final for whoever goes by the chain's own word, such as signer nodes.
+  const chain = await startTestChain('--slots-in-an-epoch', '1');
   const db = await testDatabase();
   const stateDir = mkdtempSync(join(tmpdir(), 'cairn-platform-'));
   const relayer = addressOf(getPublicKey(await loadOrCreateKey(join(stateDir, 'keys'), 'relayer', random), false));
@@ -108,12 +117,12 @@ export async function testPlatform(): Promise<TestPlatform> {
     finality: { kind: 'depth', blocks: FINALITY },
     deployConsent: true,
     deployerKey: ISSUER,
-    signers: testSigners,
+    signers,
     assets: [DOLLARS],
     payments: {
       screen: () => ({ decision: 'clear', hits: [], listHash: toHex(new Uint8Array(32)) }),
       tariff: () => example.tariff,
-      rates: () => parseRates(example.rates, clock.nowMs()),
+      rates: () => parseRates(rates?.() ?? example.rates, clock.nowMs()),
     },
     clock,
     policy: { sealAfterMs: 0, payoutTtlS: 7_200, retryAfterMs: 600_000, timelockDelayS: 1 },
@@ -173,6 +182,7 @@ export async function testPlatform(): Promise<TestPlatform> {
 
   return {
     chain,
+    stateDir,
     db,
     clock,
     platform,
@@ -204,7 +214,7 @@ export async function testPlatform(): Promise<TestPlatform> {
       });
       await until('the deposit is credited', async () => (await money()).posted === before + value);
     },
-    order: async (amounts) => {
+    order: async (amounts, currency = 'USD') => {
       const payees = amounts.map((dollars) => newPayee(person.id, dollars));
       for (const payee of payees) await addPayee(platform.directory, await merchant.signPayee(payee, token, FAR_S), false);
       const id = newId<OrderId>(clock.nowMs(), random);
@@ -214,7 +224,7 @@ export async function testPlatform(): Promise<TestPlatform> {
         file: '',
         bytes: orderFile(
           id,
-          payees.map((payee) => ({ ...payee, currency: 'USD', amount: payee.dollars })),
+          payees.map((payee) => ({ ...payee, currency, amount: payee.dollars })),
         ),
         outcomes: null,
       };

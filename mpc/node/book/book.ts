@@ -3,4 +3,4 @@ export type { ChainOptions } from './chain/endpoints.ts';
 export * from './core/types.ts';
 export { RULES, type Refusal, type Rule } from './core/rules.ts';
 export { openNodeBook, type NodeBook, type NodeBookOptions } from './nodeBook.ts';
-export { readMerchants, readRateBands } from './registry.ts';
+export { bandsAround, readMerchants, readRateBands } from './registry.ts';

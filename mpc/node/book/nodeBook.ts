@@ -4,15 +4,19 @@ import {
   instructionId,
   intentDigest,
   type AnchorIntent,
+  type AuthorisationIntent,
   type CancelIntent,
   type GovernanceIntent,
   type Intent,
   type InstructionIntent,
+  type Role,
   type TimelockCancelIntent,
 } from '#custody/intents';
 import { decodePage, itemFromJson, itemToJson, type FeedItem } from '#feed/core';
+import { judgeAuthorisation } from './authorisation.ts';
 import { Endpoints, isRefusal, type ChainOptions, type Look } from './chain/endpoints.ts';
 import { readDeployment, readDeposit, readGovernance, readLog, readReleased, readVault, type Cursor } from './chain/reads.ts';
+import { readAuthorisation } from './chain/tokens.ts';
 import {
   isUnpaid,
   judgeCancel,
@@ -44,6 +48,8 @@ export interface NodeBookOptions {
   readonly chain: ChainOptions;
   /** Every transaction of the Safe that this node ever signed: what it did not agree to, it cancels. */
   readonly agreed: () => readonly GovernanceIntent[];
+  /** Of the node's own key in this role; undefined where it has none in use. */
+  readonly addressOf: (role: Role) => Hex | undefined;
   /** How far ahead of the node's clock a record may be written. */
   readonly maxAheadMs: TimeMs;
 }
@@ -231,7 +237,10 @@ class OwnBook implements NodeBook {
     const look = await this.#endpoints.look(nowMs);
     if (isRefusal(look)) return look;
     if (intent.kind === 'timelockCancel') return this.#judgeTimelock(intent, look);
-    const behind = (await readDeployment(look, registration)) ?? (await this.#readLog(look));
+    const unknown = await readDeployment(look, registration);
+    if (unknown) return unknown;
+    if (intent.kind === 'authorisation') return this.#judgeAuthorisation(intent, look, nowMs);
+    const behind = await this.#readLog(look);
     if (behind) return behind;
     if (intent.kind === 'anchor') return this.#judgeAnchor(intent, look);
     const unread = await this.#readClaims(look);
@@ -243,6 +252,14 @@ class OwnBook implements NodeBook {
     const { registration, agreed } = this.#options;
     const view = await readGovernance(look, registration);
     return isRefusal(view) ? view : judgeTimelockCancel(registration, agreed(), view, intent);
+  }
+
+  async #judgeAuthorisation(intent: AuthorisationIntent, look: Look, nowMs: TimeMs) {
+    const { registration, addressOf } = this.#options;
+    const view = await readAuthorisation(look, registration, intent);
+    if (isRefusal(view)) return view;
+    const known = { registration, view, holder: addressOf(intent.holder), isBooked: this.#replica.hasToken(intent.token), latestS: latestOf(look, nowMs) };
+    return judgeAuthorisation(known, intent);
   }
 
   /** Brings the log up to the final block, and says why not. */
@@ -318,11 +335,22 @@ class OwnBook implements NodeBook {
     const id = intent.kind === 'cancel' ? intent.instruction : instructionId(intent.instruction);
     const vault = await readVault(look, registration.vault, id);
     if (isRefusal(vault)) return vault;
-    const nowS = BigInt(Math.ceil(nowMs / 1000));
-    const latestS = look.newest.timestampS > nowS ? look.newest.timestampS : nowS;
-    const known: Known = { registration, merchants: merchants(), rates: rates(), latestS, witnessedMs: Number(look.final.timestampS) * 1000, vault };
+    const known: Known = {
+      registration,
+      merchants: merchants(),
+      rates: rates(),
+      latestS: latestOf(look, nowMs),
+      witnessedMs: Number(look.final.timestampS) * 1000,
+      vault,
+    };
     return intent.kind === 'cancel' ? judgeCancel(this.#replica, known, intent) : judgeInstruction(this.#replica, known, intent);
   }
+}
+
+/** Seconds: the later of the node's clock and the newest block's. */
+function latestOf({ newest }: Look, nowMs: TimeMs): bigint {
+  const nowS = BigInt(Math.ceil(nowMs / 1000));
+  return newest.timestampS > nowS ? newest.timestampS : nowS;
 }
 
 function contractOf(intent: Intent, { anchor, vault, safe, timelock }: Registration): readonly [name: string, asked: Hex, known: Hex] {
@@ -331,6 +359,7 @@ function contractOf(intent: Intent, { anchor, vault, safe, timelock }: Registrat
       return ['anchor', intent.anchor, anchor];
     case 'instruction':
     case 'cancel':
+    case 'authorisation':
       return ['vault', intent.vault, vault];
     case 'governance':
       return ['Safe', intent.safe, safe];

@@ -4,6 +4,10 @@ import type { MerchantKeys, RateBands, RegisteredKey } from './core/core.ts';
 
 const MERCHANTS_FORMAT = 'cairn-merchants/1';
 const RATES_FORMAT = 'cairn-rate-bands/1';
+const BPS = 10_000;
+const BPS_PLACES = 4;
+/** Of a rate. */
+const MOST_PLACES = 18;
 
 function bad(where: string, what: string): Problem {
   return new Problem('decision/bad-registry', `${where} is not ${what}.`, { where });
@@ -49,6 +53,32 @@ export function readRateBands(text: string): RateBands {
   });
   if (!isCurrency(pivot)) throw bad('pivot', 'an ISO 4217 code');
   return { pivot, bands };
+}
+
+/**
+ * The file of bands around what the operators hold the rates to be, `withinBps` (hundredths of a percent) to either side, exactly: {format, pivot, bands}. `rates`: what a unit of each currency is worth in
+ * units of the pivot, as plain decimals. Throws `decision/bad-registry` or `payments/bad-rates`.
+ */
+export function bandsAround({ pivot, rates }: { readonly pivot: string; readonly rates: Readonly<Record<string, string>> }, withinBps: number): string {
+  if (!Number.isInteger(withinBps) || withinBps < 1 || withinBps >= BPS)
+    throw bad('The width', `a whole number of hundredths of a percent, from 1 to ${BPS - 1}`);
+  const bands = Object.entries(rates)
+    .filter(([currency]) => currency !== pivot)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([currency, rate]) => ({ currency, low: scaled(rate, BPS - withinBps, 'down'), high: scaled(rate, BPS + withinBps, 'up') }));
+  const text = `${JSON.stringify({ format: RATES_FORMAT, pivot, bands }, null, 1)}\n`;
+  readRateBands(text);
+  return text;
+}
+
+/** A plain decimal times so many hundredths of a percent: its digits times the factor, and the point four places to the left. Of more places than a rate may have the band takes in what is cut off. */
+function scaled(decimal: string, bps: number, cut: 'down' | 'up'): string {
+  const { n, d } = rationalOf(decimal);
+  const exact = d.toString().length - 1 + BPS_PLACES;
+  const places = Math.min(exact, MOST_PLACES);
+  const unit = 10n ** BigInt(exact - places);
+  const digits = ((n * BigInt(bps) + (cut === 'up' ? unit - 1n : 0n)) / unit).toString().padStart(places + 1, '0');
+  return `${digits.slice(0, -places)}.${digits.slice(-places)}`.replace(/\.?0+$/, '');
 }
 
 function isCurrency(value: unknown): value is string {

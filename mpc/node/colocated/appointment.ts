@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assert, systemClock, toHex, utf8, type BookId, type Hex, type MerchantId, type RandomBytes } from '#base';
+import { bandsAround } from '../book/book.ts';
 import { readConfig, writeConfig } from '../command/folder.ts';
 import { providerOf } from '../command/provider.ts';
 import { readIfPresent, writeDurably } from '../files/files.ts';
@@ -25,7 +26,12 @@ export interface Appointment {
   readonly tokens: readonly { readonly token: Hex; readonly perTransaction: bigint; readonly perDay: bigint }[];
   /** As the merchants told the operators themselves. */
   readonly merchants: ReadonlyMap<MerchantId, Hex>;
+  /** What the operators hold the rates to be, by a source of their own; in the rehearsal it is the rehearsal's. Plain decimals: pivot units a unit of each currency. */
+  readonly rates: { readonly pivot: string; readonly rates: Readonly<Record<string, string>> };
 }
+
+/** How far a rate may be from what the operators hold it to be, to either side: five percent, hardly a day's move of what is traded here. */
+const BAND_BPS = 500;
 
 /** How far ahead of a node's clock a record may be written: both are this machine's. */
 const MAX_AHEAD_MS = 5_000;
@@ -36,6 +42,7 @@ export async function isAppointed(folders: Folders, appointment: Appointment): P
     const { book } = await readConfig(folders.node(party));
     if (JSON.stringify(book) !== JSON.stringify(bookOf(folders, party, appointment))) return false;
     if ((await merchantsIn(folders, party)) !== merchantsText(await known(folders, party, appointment))) return false;
+    if (!(await readIfPresent(folders.operators(party, 'rates.json')))) return false;
   }
   return true;
 }
@@ -45,6 +52,9 @@ export async function appoint(folders: Folders, appointment: Appointment, random
   await Promise.all(
     PARTIES.map(async (party) => {
       await writeDurably(folders.operators(party, 'merchants.json'), utf8(merchantsText(await known(folders, party, appointment))));
+      // Whatever they registered since then is theirs: rates move, and the operators of a node follow them.
+      if (!(await readIfPresent(folders.operators(party, 'rates.json'))))
+        await writeDurably(folders.operators(party, 'rates.json'), utf8(bandsAround(appointment.rates, BAND_BPS)));
       const config = await readConfig(folders.node(party));
       await writeConfig(folders.node(party), { ...config, book: bookOf(folders, party, appointment) });
       await permit(folders, party, appointment, random);
@@ -57,7 +67,7 @@ function bookOf(folders: Folders, party: number, appointment: Appointment): NonN
   return {
     registration: { chainId: `${chainId}`, anchor, vault, timelock, safe, owner, book, fromBlock: `${fromBlock}` },
     merchantsFile: folders.operators(party, 'merchants.json'),
-    ratesFile: null,
+    ratesFile: folders.operators(party, 'rates.json'),
     chain: { urls: [rpcUrl], finality: { kind: 'tag', tag: 'finalized' }, maxBehindBlocks: 8, maxBehindMs: null, timeoutMs: 10_000 },
     maxAheadMs: MAX_AHEAD_MS,
   };
@@ -104,7 +114,7 @@ async function permit(folders: Folders, party: number, appointment: Appointment,
 
 function allowed({ chainId, anchor, vault, timelock, safe, tokens }: Appointment) {
   return {
-    kinds: ['anchor', 'cancel', 'governance', 'instruction', 'timelockCancel'],
+    kinds: ['anchor', 'authorisation', 'cancel', 'governance', 'instruction', 'timelockCancel'],
     chains: [
       {
         chainId: `${chainId}`,

@@ -62,7 +62,10 @@ export async function openColocated(options: ColocatedOptions): Promise<Colocate
     return {
       appoint: async (appointment) => {
         if (await isAppointed(folders, appointment)) return;
-        onStep('registering contracts, book and merchants’ keys with every signer node: the rehearsal does what the operators of each do by hand');
+        onStep(
+          'registering contracts, book, merchants’ keys and bands of rates with every signer node: the rehearsal does what the operators of each do by hand',
+        );
+        onStep('the bands lie around the rehearsal’s own reference rates; operators of real nodes take rates from elsewhere than the platform');
         await stop();
         await appoint(folders, appointment, random);
         await start();

@@ -9,6 +9,7 @@ import { initNode, nameCoordinator, namePeer } from './init.ts';
 import { merchantCommand } from './merchant.ts';
 import { policyCommand } from './policy.ts';
 import { PROVIDER_HELP, PROVIDER_OPTIONS, providerNamed } from './provider.ts';
+import { ratesCommand } from './rates.ts';
 import { rekeyNode } from './rekey.ts';
 import { runCommand } from './run.ts';
 import { tellStatus } from './status.ts';
@@ -211,6 +212,22 @@ ${FOLDER_HELP}
     options: FOLDER,
     words: [0, 2],
     run: async (values, words) => merchantCommand(needed(values, 'folder'), words, systemClock.nowMs(), tell),
+  },
+  rates: {
+    summary: 'say within which bands exchange rates are believed',
+    help: `cairn node rates [FILE [--within BPS]] --folder DIR
+
+  A payment between currencies is worth what its rates say, and rates are the platform's word: outside these bands the node refuses it.
+  Takes FILE as the bands ({format, pivot, bands}: docs/formats.md), or makes bands around the rates of FILE ({pivot, rates}), checks them
+  and puts them in place of the ones before, at once and whole; a node that runs takes them up within seconds. Take the rates from
+  elsewhere than the platform. Without FILE, lists the bands.
+
+${FOLDER_HELP}
+  --within BPS       how far a rate may be from that of FILE, in hundredths of a percent
+`,
+    options: { ...FOLDER, within: { type: 'string' } },
+    words: [0, 1],
+    run: async (values, [file]) => ratesCommand(needed(values, 'folder'), file, values['within'] === undefined ? undefined : whole(values, 'within'), tell),
   },
   status: {
     summary: 'what the node holds, and how it is',

@@ -35,6 +35,6 @@ export async function merchantCommand(folder: string, [merchant, key]: readonly 
   const written = `${JSON.stringify(next, null, 2)}\n`;
   readMerchants(written);
   await writeDurably(path, utf8(written));
-  tell(`${merchant} signs with ${key}; the node takes it up at its next start`);
+  tell(`${merchant} signs with ${key}; a node that runs takes it up within seconds, and its log says so`);
   return 0;
 }

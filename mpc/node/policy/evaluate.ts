@@ -41,7 +41,8 @@ export function evaluate(policy: Policy, counters: Counters, facts: Facts, appro
     const reason = OBJECTIONS[rule](asked);
     if (reason !== undefined) return { allowed: false, rule, reason };
   }
-  const debits: Debit[] = facts.payments.map(({ token, payee, amount }) => ({ chainId: String(facts.chainId), token, payee, amount }));
+  const direction = isIncoming(facts) ? ({ incoming: true } as const) : {};
+  const debits: Debit[] = facts.payments.map(({ token, payee, amount }) => ({ chainId: String(facts.chainId), token, payee, amount, ...direction }));
   return { allowed: true, debits: { digest: facts.digest, atMs: asked.nowMs, debits } };
 }
 
@@ -72,7 +73,13 @@ const OBJECTIONS: Readonly<Record<Rule, (asked: Case) => string | undefined>> = 
     const stranger = asked.facts.payments.find(({ token }) => !tokenOf(asked, token));
     return stranger && `The token ${stranger.token} is not listed for chain ${asked.facts.chainId}.`;
   },
-  payee: ({ policy: { payees }, facts }) => {
+  payee: (asked) => {
+    const { policy, facts } = asked;
+    const { payees } = policy;
+    if (isIncoming(facts)) {
+      const elsewhere = facts.payments.find(({ payee }) => !isListed(asked, { role: 'vault', address: payee }));
+      return elsewhere && `${elsewhere.payee} is no vault that is listed for chain ${facts.chainId}.`;
+    }
     const unregistered = facts.payments.find(({ registered }) => payees.registered && !registered);
     if (unregistered) return `No registered merchant signed the payee ${unregistered.payee}.`;
     const unlisted = facts.payments.find(({ payee }) => payees.only !== null && !payees.only.includes(payee));
@@ -128,13 +135,21 @@ function isListed(asked: Case, { role, address }: ContractFact): boolean {
   return listed.includes(address);
 }
 
-/** What left within the last 24 hours on the same chain under other digests: a second signature over the same digest moves nothing more. */
+/** Money that comes into a vault of ours: nobody is paid by it. */
+function isIncoming({ kind }: Facts): boolean {
+  return kind === 'authorisation';
+}
+
+/**
+ * What left within the last 24 hours on the same chain under other digests: a second signature over the same digest moves nothing more. What comes in is counted apart: money that somebody
+ * sends to a wrong address, for us to fetch, takes no merchant's room.
+ */
 function spentToday({ counters, facts, nowMs }: Case): Debit[] {
   if (facts.payments.length === 0) return [];
   return counters.spent
     .filter(({ digest, atMs }) => digest !== facts.digest && nowMs - atMs < DAY_MS)
     .flatMap(({ debits }) => debits)
-    .filter((debit) => debit.chainId === String(facts.chainId));
+    .filter((debit) => debit.chainId === String(facts.chainId) && (debit.incoming ?? false) === isIncoming(facts));
 }
 
 /** Only what this request adds to is judged: a limit that was lowered below what is spent does not stop other tokens and payees. */

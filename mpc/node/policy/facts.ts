@@ -41,6 +41,8 @@ export interface Debit {
   readonly token: Hex;
   readonly payee: Hex;
   readonly amount: bigint;
+  /** It came into a vault of ours; absent of what went out. */
+  readonly incoming?: true;
 }
 
 /** What left under one digest. Signed twice, it still moves the money once, so it counts once, from its latest release. */

@@ -15,6 +15,7 @@ export interface Metrics {
   readonly strangers: Counter;
   readonly seconds: Histogram<'purpose'>;
   readonly peersReady: Gauge;
+  readonly registryRefused: Gauge<'file'>;
 }
 
 export function createMetrics(): Metrics {
@@ -39,6 +40,12 @@ export function createMetrics(): Metrics {
       help: 'From the request to the signature',
       labelNames: ['purpose'],
       buckets: [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24],
+      registers,
+    }),
+    registryRefused: new Gauge({
+      name: 'cairn_node_registry_refused',
+      help: '1 while a file of what the operators registered cannot be used, and the node goes by the one before it',
+      labelNames: ['file'],
       registers,
     }),
     peersReady: new Gauge({ name: 'cairn_node_peers_ready', help: 'Peers that confirmed what they remember of this node', registers }),

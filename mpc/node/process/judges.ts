@@ -17,6 +17,9 @@ const PASSING: ReadonlySet<string> = new Set([
   'instruction-booked',
   'instruction-anchored',
   'deposit-final',
+  // Final for whoever asks, and not yet for this node.
+  'authorisation-next',
+  'value-held',
 ]);
 
 const LOCAL_CHAIN_ID = 31337n;

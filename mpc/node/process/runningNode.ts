@@ -1,8 +1,8 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Problem, toHex, utf8, type BookId, type Clock, type ProblemCode, type RandomBytes } from '#base';
-import { intentFromJson, type GovernanceIntent } from '#custody/intents';
+import { addressOf, intentFromJson, type GovernanceIntent } from '#custody/intents';
 import { doneDigest, partyId, testDigest, type Effect, type PartyId } from '#mpc/protocol';
 import { AuditLog } from '../audit/audit.ts';
 import { openNodeBook, readMerchants, readRateBands, type NodeBook } from '../book/book.ts';
@@ -42,6 +42,7 @@ import { createMetrics, serveHealth } from './health.ts';
 import { openIdentity } from './identityFile.ts';
 import { createJudge } from './judges.ts';
 import { nodeName, PeerHeads } from './peerHeads.ts';
+import { RegisteredFile } from './registered.ts';
 import { answerOf, TEST, type Parts } from './routes.ts';
 
 export interface NodeOptions {
@@ -70,6 +71,9 @@ const RESEND_FOR_MS = 2_000;
 const ASK_PEERS_EVERY_MS = 500;
 const RESUME_EVERY_MS = 5_000;
 const POLICY_EVERY_MS = 1_000;
+const REGISTERED_EVERY_MS = 1_000;
+/** What a file says now, whenever it is asked. */
+type Follow = <T>(name: 'merchants' | 'rates', path: string, parse: (text: string) => T) => Promise<() => T>;
 /** Bundles that everybody should have by now go round so many times less often. */
 const REMIND_EVERY = 24;
 /** Refusals that no session was begun for. */
@@ -121,14 +125,28 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
   await audit.append({ kind: 'started', atMs: clock.nowMs(), data: { fingerprint: identity.fingerprint } });
   const heads = await PeerHeads.open({ folder, group, store, audit, clock, onAlarm: alarm });
   closing.push(() => heads.settle());
-  const book = config.book ? await openBook(folder, config.book, store) : undefined;
-  if (book) closing.push(() => book.close());
-  else log.warn('This node has no book: it signs anchors of the local chain only, whatever they hold. A rehearsal, and never more.');
-
   const ring = new KeyRing(store, async (key, peer, abort, sid) => {
     await poison({ store, audit, clock }, key, peer, abort, sid);
     key.wipe(peer);
   });
+  const followed: { readonly name: 'merchants' | 'rates'; readonly file: RegisteredFile<unknown> }[] = [];
+  const following: Follow = async (name, path, parse) => {
+    const file = await RegisteredFile.open({
+      name,
+      path,
+      parse,
+      onTaken: async (hash) => {
+        await audit.append({ kind: 'registered', atMs: clock.nowMs(), data: { file: name, hash } });
+        log.info({ file: name, hash }, 'What the operators registered is in use.');
+      },
+      onRefused: alarm,
+    });
+    followed.push({ name, file });
+    return () => file.value;
+  };
+  const book = config.book ? await openBook(folder, config.book, { store, ring, following }) : undefined;
+  if (book) closing.push(() => book.close());
+  else log.warn('This node has no book: it signs anchors of the local chain only, whatever they hold. A rehearsal, and never more.');
   const { decisionMs = SIGNING_TIMEOUTS.decisionMs, roundMs = SIGNING_TIMEOUTS.roundMs } = config.timeouts;
   const { ceremonyMs = CEREMONY_TIMEOUTS.gatheringMs, ceremonyRoundMs = CEREMONY_TIMEOUTS.roundMs } = config.timeouts;
   const conversations = new Conversations(async (peer, method, payload) => {
@@ -235,6 +253,11 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
       log.info({ proposal, version: store.policy.inForce.version }, 'A policy took effect.');
     }
   });
+  for (const { name, file } of followed)
+    every(REGISTERED_EVERY_MS, ending.signal, async () => {
+      await file.look().catch((failure: unknown) => onFatal(failure as Problem));
+      metrics.registryRefused.set({ file: name }, file.isInUse ? 0 : 1);
+    });
   let turns = 0;
   every(RESUME_EVERY_MS, ending.signal, async () => {
     if (!heads.isReady()) return;
@@ -310,19 +333,27 @@ async function openStore({ folder, config, provider, random }: NodeOptions, grou
 }
 
 /** The book with the node's own memory of what it signed, looked up when it matters: what it did not agree to, it cancels. */
-async function openBook(folder: string, book: NonNullable<NodeConfig['book']>, store: NodeStore): Promise<NodeBook> {
+async function openBook(
+  folder: string,
+  book: NonNullable<NodeConfig['book']>,
+  { store, ring, following }: { readonly store: NodeStore; readonly ring: KeyRing; readonly following: Follow },
+): Promise<NodeBook> {
   let agreed: readonly GovernanceIntent[] = [];
   const { registration, merchantsFile, ratesFile, chain, maxAheadMs } = book;
   const { needed, ...rest } = chain;
-  const merchants = readMerchants(await readFile(merchantsFile, 'utf8'));
-  const rates = ratesFile === null ? null : readRateBands(await readFile(ratesFile, 'utf8'));
+  const merchants = await following('merchants', merchantsFile, readMerchants);
+  const rates = ratesFile === null ? () => null : await following('rates', ratesFile, readRateBands);
   await mkdir(join(folder, 'book'), { recursive: true, mode: 0o700 });
   const opened = await openNodeBook({
     folder: join(folder, 'book'),
     agreed: () => agreed,
+    addressOf: (role) => {
+      const record = ring.epochs().findLast(({ status, data }) => status === 'ACTIVE' && epochDataOf({ data }).role === role);
+      return record && addressOf(epochDataOf(record).epoch.publicKey);
+    },
     registration: { ...registration, chainId: BigInt(registration.chainId), book: registration.book as BookId, fromBlock: BigInt(registration.fromBlock) },
-    merchants: () => merchants,
-    rates: () => rates,
+    merchants,
+    rates,
     chain: { ...rest, ...(needed === undefined ? {} : { needed }) },
     maxAheadMs,
   });

@@ -50,7 +50,7 @@ interface At {
 export interface SpentJson {
   readonly digest: Hex;
   readonly atMs: TimeMs;
-  readonly debits: readonly { readonly chainId: string; readonly token: Hex; readonly payee: Hex; readonly amount: string }[];
+  readonly debits: readonly { readonly chainId: string; readonly token: Hex; readonly payee: Hex; readonly amount: string; readonly incoming?: true }[];
 }
 
 /** RELEASED (section 14): this signer's last message of a session is about to leave. */

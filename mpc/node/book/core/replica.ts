@@ -68,6 +68,12 @@ export class Replica {
     return this.state.seq;
   }
 
+  /** Whether the book has an asset that is this token. */
+  hasToken(token: Hex): boolean {
+    const { chainId } = this.#registration;
+    return [...this.state.assets].some((asset) => tokenOfAsset(this.state, chainId, asset) === token);
+  }
+
   instruction(window: WindowId, index: number): InstructionRecord | undefined {
     const record = this.state.keyed.get(`instruction:${window}:${index}`);
     return record?.kind === 'instruction' ? record : undefined;

@@ -55,6 +55,13 @@ export const RULES = {
   'operation-pending': 'The operation is scheduled, in a final block, and neither executed nor cancelled.',
   'operation-objected': 'It is not exactly what this node agreed to.',
   'account-nonce': 'The transaction is the next one of the owner’s account.',
+  // An authorisation of what lies at a key’s own address (EIP-3009): it can only come into the registered vault, and is credited to nobody.
+  'holder-own': 'The tokens lie at the address of the key that signs.',
+  validity: 'It has not ended, and ends within a day.',
+  'token-listed': 'The vault lists the token, finally, and the book has an asset that is it.',
+  'token-domain': 'The token’s own EIP-712 domain is the one that the intent names.',
+  'authorisation-next': 'The token took every authorisation before this one, finally, and this one not at all.',
+  'value-held': 'So much of the token, and more than nothing, lies at the address in a final block.',
 } as const;
 
 export type Rule = keyof typeof RULES;

@@ -1,4 +1,5 @@
 import type { AssetNo, BookId, Hex, MerchantId, OrderId, PayeeId, PaymentId, TimeMs, TransferId, WindowId } from '#base';
+import type { Role } from '#custody/intents';
 import type { Judged, Objection, TimelockOperation } from '#governance/core';
 import type { Refusal } from './rules.ts';
 
@@ -42,21 +43,25 @@ interface CommonFacts {
   readonly chainId: bigint;
   /** The first is the contract that verifies the signature. */
   readonly contracts: readonly ContractFact[];
-  readonly payments: readonly PaymentFacts[];
+  readonly payments: readonly MovedFacts[];
   /** The 32 bytes to be signed, rebuilt from the intent. */
   readonly digest: Hex;
   /** Time of the final block that the node's own endpoints agree on; absent where none was asked. */
   readonly witnessedMs?: TimeMs;
 }
 
-/** One payment of a list, as the node found it in its own copy of the book: what policy rules are about. */
-export interface PaymentFacts {
+/** What money moves: what policy rules are about. */
+export interface MovedFacts {
   readonly token: Hex;
-  /** Address, as the merchant signed it. */
   readonly payee: Hex;
   /** Minor units of the token. */
   readonly amount: bigint;
-  /** A merchant key that the operators registered signed the payee's entry: of what is judged well always so. */
+  /** A merchant key that the operators registered signed the payee's entry. */
+  readonly registered: boolean;
+}
+
+/** One payment of a list, as the node found it in its own copy of the book: of what is judged well always to a registered payee, at the address that the merchant signed. */
+export interface PaymentFacts extends MovedFacts {
   readonly registered: true;
   readonly payment: PaymentId;
   readonly hold: TransferId;
@@ -84,6 +89,7 @@ export interface AnchorFacts extends CommonFacts {
 /** `payments` without those that are cancelled on the chain. */
 export interface InstructionFacts extends CommonFacts {
   readonly kind: 'instruction';
+  readonly payments: readonly PaymentFacts[];
   /** hashStruct(Instruction). */
   readonly instruction: Hex;
   readonly window: WindowId;
@@ -119,7 +125,16 @@ export interface TimelockCancelFacts extends CommonFacts {
   readonly mostFee: bigint;
 }
 
+/** `payments`: one, to the vault. */
+export interface AuthorisationFacts extends CommonFacts {
+  readonly kind: 'authorisation';
+  readonly holder: Role;
+  readonly from: Hex;
+  readonly index: number;
+  readonly validBeforeS: number;
+}
+
 /** What the node knows of an intent that it would sign, for the policy engine. */
-export type Facts = AnchorFacts | InstructionFacts | CancelFacts | GovernanceFacts | TimelockCancelFacts;
+export type Facts = AnchorFacts | InstructionFacts | CancelFacts | GovernanceFacts | TimelockCancelFacts | AuthorisationFacts;
 
 export type Judgement = { readonly ok: true; readonly facts: Facts } | Refusal;

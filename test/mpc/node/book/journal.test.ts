@@ -82,6 +82,7 @@ describe('a journal of the node’s own book', () => {
       merchants: () => forge.registered,
       rates: () => null,
       agreed: () => [],
+      addressOf: () => undefined,
       chain: { urls: [], finality: { kind: 'depth', blocks: 1 }, maxBehindBlocks: 1, maxBehindMs: null, timeoutMs: 1 } as const,
       maxAheadMs: 1,
     };

@@ -1,6 +1,8 @@
 import { strict as assert } from 'node:assert';
 import { Problem } from '#base';
-import { readMerchants, readRateBands } from '../../../../mpc/node/book/book.ts';
+import fc from 'fast-check';
+import { rationalOf } from '#payments/core';
+import { bandsAround, readMerchants, readRateBands } from '../../../../mpc/node/book/book.ts';
 
 const MERCHANT = '0190a1b2-c3d4-7000-8000-000000000001';
 const KEY = `0x${'ab'.repeat(20)}`;
@@ -83,6 +85,42 @@ describe('the files of what operators registered', () => {
     assert.match(
       refusalOf(() => readRateBands(bands({ currency: 'EUR', low: '1', high: '2' }, 'dollars'))),
       /pivot/,
+    );
+  });
+
+  it('are made around rates: to either side so far, exactly, and never narrower', () => {
+    const decimal = fc.tuple(fc.bigInt({ min: 1n, max: 10n ** 14n }), fc.nat(18)).map(([digits, places]) => {
+      const text = digits.toString().padStart(places + 1, '0');
+      return places === 0 ? text : `${text.slice(0, -places)}.${text.slice(-places)}`;
+    });
+    fc.assert(
+      fc.property(decimal, fc.integer({ min: 1, max: 9_999 }), (rate, bps) => {
+        const { n, d } = rationalOf(rate);
+        // Below what a rate can say there is no band.
+        fc.pre(n * 10n ** 14n >= d * 10_000n);
+        const { pivot, bands } = readRateBands(bandsAround({ pivot: 'USD', rates: { EUR: rate, USD: '1' } }, bps));
+        const { low, high } = bands.get('EUR')!;
+        assert.deepEqual([pivot, bands.size], ['USD', 1]);
+        const [least, most] = [rationalOf(low), rationalOf(high)];
+        const off = ({ n: a, d: b }: { n: bigint; d: bigint }, factor: number) => a * d * 10_000n - n * b * BigInt(factor);
+        const [below, above] = [off(least, 10_000 - bps), off(most, 10_000 + bps)];
+        // At most one unit of the eighteenth place.
+        assert.ok(below <= 0n && -below * 10n ** 18n <= least.d * d * 10_000n, `${low} under ${rate}`);
+        assert.ok(above >= 0n && above * 10n ** 18n <= most.d * d * 10_000n, `${high} over ${rate}`);
+      }),
+    );
+    for (const width of [0, -1, 1.5, 10_000, Number.NaN])
+      assert.match(
+        refusalOf(() => bandsAround({ pivot: 'USD', rates: { EUR: '1' } }, width)),
+        /decision\/bad-registry/,
+      );
+    assert.match(
+      refusalOf(() => bandsAround({ pivot: 'USD', rates: { EUR: '-1' } }, 100)),
+      /payments\/bad-rates/,
+    );
+    assert.match(
+      refusalOf(() => bandsAround({ pivot: 'dollars', rates: {} }, 100)),
+      /decision\/bad-registry/,
     );
   });
 });

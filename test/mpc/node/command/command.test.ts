@@ -68,7 +68,7 @@ describe('cairn node', () => {
 
   it('tells what it can do, for each command too', async () => {
     const help = await said('--help');
-    for (const name of ['init', 'rekey', 'peer', 'run', 'ceremony', 'refresh', 'approve', 'policy', 'merchant', 'status', 'backup', 'restore', 'drill']) {
+    for (const name of ['init', 'rekey', 'peer', 'run', 'ceremony', 'refresh', 'approve', 'policy', 'merchant', 'rates', 'status', 'backup', 'restore', 'drill']) {
       assert.match(help, new RegExp(`cairn node ${name} `));
       assert.match(await said(name, '--help'), new RegExp(`^cairn node ${name}`));
     }
@@ -213,8 +213,8 @@ describe('cairn node', () => {
     });
   });
 
-  it('registers merchants’ keys: the one before counts until then', async () => {
-    await init();
+  /** Names a book in node.json, with the files of what its operators registered. */
+  async function withBook(ratesFile: string | null): Promise<void> {
     const file = join(folder, 'node.json');
     const config = JSON.parse(await readFile(file, 'utf8')) as object;
     const address = `0x${'11'.repeat(20)}`;
@@ -231,8 +231,13 @@ describe('cairn node', () => {
     const chain = { urls: ['http://127.0.0.1:1'], finality: { kind: 'tag', tag: 'finalized' }, maxBehindBlocks: 5, maxBehindMs: null, timeoutMs: 1_000 };
     await writeFile(
       file,
-      JSON.stringify({ ...config, book: { registration, merchantsFile: join(root, 'merchants.json'), ratesFile: null, chain, maxAheadMs: 5_000 } }),
+      JSON.stringify({ ...config, book: { registration, merchantsFile: join(root, 'merchants.json'), ratesFile, chain, maxAheadMs: 5_000 } }),
     );
+  }
+
+  it('registers merchants’ keys: the one before counts until then', async () => {
+    await init();
+    await withBook(null);
     const told: string[] = [];
     const merchant = '00000000-0000-7000-8000-00000000000a';
     const [first, second] = [`0x${'aa'.repeat(20)}`, `0x${'bb'.repeat(20)}`];
@@ -243,5 +248,32 @@ describe('cairn node', () => {
     told.length = 0;
     await merchantCommand(folder, [], 3_000, (line) => told.push(line));
     assert.deepEqual(told, [`${merchant} ${first} until ${new Date(2_000).toISOString()}`, `${merchant} ${second}`]);
+  });
+
+  it('puts bands of rates in place, whole or around a file of rates, and nothing that is none', async () => {
+    await init();
+    const [path, given] = [join(root, 'rates.json'), join(root, 'given.json')];
+    await withBook(null);
+    await assert.rejects(nodeCommand(['rates', '--folder', folder]), problem('node/bad-config'));
+    await withBook(path);
+    await writeFile(given, JSON.stringify({ pivot: 'USD', rates: { USD: '1', JPY: '0.006713', EUR: '1.0852' }, version: 'of a bank' }));
+    assert.match(await said('rates', given, '--within', '200', '--folder', folder), /^2 bands are in /);
+    assert.equal(await said('rates', '--folder', folder), 'EUR 1.063496 to 1.106904 USD\nJPY 0.00657874 to 0.00684726 USD\n');
+    const before = await readFile(path, 'utf8');
+    await writeFile(given, before.replace('1.106904', '1.2'));
+    await said('rates', given, '--folder', folder);
+    assert.match(await said('rates', '--folder', folder), /^EUR 1\.063496 to 1\.2 USD$/m);
+    const kept = await readFile(path, 'utf8');
+    for (const [text, ...more] of [
+      ['nonsense'],
+      ['null', '--within', '200'],
+      [JSON.stringify({ pivot: 'USD', rates: { EUR: 1 } }), '--within', '200'],
+      [kept, '--within', '10000'],
+      [kept.replace('1.2', '1.0')],
+    ] as const) {
+      await writeFile(given, text);
+      await assert.rejects(nodeCommand(['rates', given, ...more, '--folder', folder]), problem('decision/bad-registry'), text);
+    }
+    assert.equal(await readFile(path, 'utf8'), kept);
   });
 });

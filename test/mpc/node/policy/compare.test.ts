@@ -168,7 +168,7 @@ describe('comparing policies', () => {
         payments: fc.array(
           fc.record({
             token: fc.constant(TOKEN),
-            payee: fc.constantFrom(bytes(1, 20), bytes(2, 20)),
+            payee: fc.constantFrom(bytes(1, 20), bytes(2, 20), VAULT),
             amount: fc.constantFrom(0n, 100n),
             registered: fc.boolean(),
           }),
@@ -177,10 +177,18 @@ describe('comparing policies', () => {
         witnessedMs: fc.constantFrom(NOW_MS, NOW_MS - 11_000),
       })
       .map(({ vault, ...rest }): Facts => factsWith({ contracts: [{ role: 'vault', address: vault }], ...rest }));
-    const counters = fc.record({ behindMs: fc.constantFrom(0, 5_000), amount: fc.constantFrom(0n, 50n, 100n) }).map(({ behindMs, amount }): Counters => ({
-      highWaterMs: NOW_MS + behindMs,
-      spent: [{ digest: bytes(1, 32), atMs: NOW_MS, debits: [{ chainId: String(CHAIN), token: TOKEN, payee: bytes(1, 20), amount }] }],
-    }));
+    const counters = fc
+      .record({ behindMs: fc.constantFrom(0, 5_000), amount: fc.constantFrom(0n, 50n, 100n), isIncoming: fc.boolean() })
+      .map(({ behindMs, amount, isIncoming }): Counters => ({
+        highWaterMs: NOW_MS + behindMs,
+        spent: [
+          {
+            digest: bytes(1, 32),
+            atMs: NOW_MS,
+            debits: [{ chainId: String(CHAIN), token: TOKEN, payee: isIncoming ? VAULT : bytes(1, 20), amount, ...(isIncoming ? { incoming: true } : {}) }],
+          },
+        ],
+      }));
     // A handful of digests, each signed once.
     const made = new Map<string, Approval>();
     const approval = (approver: string, facts: Facts, expiresS: number): Approval => {

@@ -10,6 +10,17 @@ const spent = (atMs: number, amount: bigint, digest = 1, payee = PAYEE): Spent =
   debits: [{ chainId: String(CHAIN), token: TOKEN, payee, amount }],
 });
 
+const incoming = (amount: bigint, changes = {}, digest = bytes(0x1c, 32)): Facts =>
+  factsWith({
+    kind: 'authorisation',
+    digest,
+    contracts: [
+      { role: 'token', address: TOKEN },
+      { role: 'vault', address: VAULT },
+    ],
+    payments: [pay(amount, { payee: VAULT, registered: false, ...changes })],
+  });
+
 interface Ask {
   readonly policy?: Policy;
   readonly counters?: Counters;
@@ -140,6 +151,38 @@ describe('the policy of a node', () => {
     const counters = { highWaterMs: NOW_MS, spent: [spent(NOW_MS, 400n)] };
     strictEqual(ruling({ policy, counters }), 'per-payee');
     strictEqual(ruling({ policy, counters, facts: factsWith({ payments: [pay(100n, { payee: bytes(0xee, 20) })] }) }), 'allowed');
+  });
+
+  it('lets money come into a listed vault and nowhere else, whoever may be paid', () => {
+    const policy = policyWith((json) => {
+      json.kinds = ['authorisation'];
+      json.payees = { registered: true, only: [PAYEE] };
+    });
+    const into = (payee: `0x${string}`) => ruling({ policy, facts: incoming(1n, { payee }) });
+    deepStrictEqual([into(VAULT), into(PAYEE), into(bytes(0xee, 20))], ['allowed', 'payee', 'payee']);
+    strictEqual(ruling({ policy, facts: { ...incoming(1n), kind: 'instruction' } }), 'kind');
+    const paying = policyWith((json) => (json.payees = { registered: true, only: [PAYEE] }));
+    strictEqual(ruling({ policy: paying, facts: factsWith({ payments: [pay(1n, { payee: VAULT, registered: false })] }) }), 'payee');
+    strictEqual(ruling({ policy: policyWith((json) => ((json.kinds = ['authorisation']), (json.stop = 'payments'))), facts: incoming(1n) }), 'stop');
+  });
+
+  it('counts what comes in and what goes out apart, each against the same limits', () => {
+    const policy = policyWith((json) => (json.kinds = ['authorisation', 'instruction']));
+    const verdict = evaluate(policy, FRESH, incoming(1000n), [], NOW_MS);
+    ok(verdict.allowed);
+    deepStrictEqual(verdict.debits.debits, [{ chainId: '31337', token: TOKEN, payee: VAULT, amount: 1000n, incoming: true }]);
+    const counters = { highWaterMs: NOW_MS, spent: [verdict.debits, { ...spent(NOW_MS, 500n), digest: bytes(3, 32) }] };
+    const digest = bytes(4, 32);
+    strictEqual(ruling({ policy, counters, facts: factsWith({ digest, payments: [pay(1000n)] }) }), 'allowed');
+    strictEqual(ruling({ policy, counters, facts: factsWith({ digest, payments: [pay(1000n), pay(1n)] }) }), 'per-transaction');
+    deepStrictEqual(
+      [500n, 501n].map((amount) => ruling({ policy, counters, facts: incoming(amount, {}, digest) })),
+      ['allowed', 'per-payee'],
+    );
+    strictEqual(ruling({ policy, counters, facts: incoming(1001n, {}, digest) }), 'per-transaction');
+    const paidTwice = { highWaterMs: NOW_MS, spent: [spent(NOW_MS, 1500n), spent(NOW_MS, 500n, 2, bytes(0xee, 20))] };
+    strictEqual(ruling({ policy, counters: paidTwice, facts: incoming(1000n) }), 'allowed');
+    strictEqual(ruling({ policy, counters: paidTwice, facts: factsWith({ payments: [pay(1n, { payee: bytes(0xef, 20) })] }) }), 'per-day');
   });
 
   it('refuses by a clock that went back, and forgets nothing when it went back a little', () => {

@@ -14,6 +14,10 @@ const SELECTORS = {
   anchor: toFunctionSelector('anchor()'),
   book: toFunctionSelector('book()'),
   instructionState: toFunctionSelector('instructionState(bytes32)'),
+  caps: toFunctionSelector('caps(address)'),
+  balanceOf: toFunctionSelector('balanceOf(address)'),
+  separator: toFunctionSelector('DOMAIN_SEPARATOR()'),
+  authorizationState: toFunctionSelector('authorizationState(address,bytes32)'),
 };
 
 interface FakeBlock {
@@ -43,6 +47,14 @@ export interface InstructionBits {
   readonly cancelled: bigint;
 }
 
+/** A token with EIP-3009, as one address sees it; each from the block on that it says. */
+export interface FakeToken {
+  listed: boolean;
+  separator: Hex;
+  readonly balances: { readonly holder: Hex; readonly amount: bigint; readonly since: number }[];
+  readonly taken: { readonly holder: Hex; readonly nonce: Hex; readonly since: number }[];
+}
+
 export interface Mined {
   readonly transaction: Hex;
   readonly logIndex: number;
@@ -62,6 +74,7 @@ export class FakeChain {
   readonly receipts = new Map<Hex, { readonly block: number; readonly logs: readonly (FakeLog & { readonly logIndex: number })[] }>();
   /** By id; `since`: the block from which on it is so. */
   readonly instructions = new Map<Hex, { readonly bits: InstructionBits; readonly since: number }>();
+  readonly tokens = new Map<Hex, FakeToken>();
   head: LogHead = EMPTY_LOG;
   vaultAnchor = this.anchor;
   #book: BookId;
@@ -204,7 +217,24 @@ export class FakeChain {
       const { opened, settled, cancelled } = found && found.since <= block.number ? found.bits : { opened: false, settled: 0n, cancelled: 0n };
       return encodeAbiParameters([{ type: 'bool' }, { type: 'uint256' }, { type: 'uint256' }], [opened, settled, cancelled]);
     }
-    return '0x';
+    if (to === this.vault && data.startsWith(SELECTORS.caps)) {
+      const listed = this.tokens.get(`0x${data.slice(34)}`)?.listed ?? false;
+      return encodeAbiParameters([{ type: 'bool' }, { type: 'uint96' }, { type: 'uint96' }], [listed, 10n ** 20n, 10n ** 21n]);
+    }
+    const token = this.tokens.get(to);
+    return token ? this.#askToken(token, data, block) : '0x';
+  }
+
+  #askToken({ separator, balances, taken }: FakeToken, data: Hex, { number }: FakeBlock): Hex {
+    const holder: Hex = `0x${data.slice(34, 74)}`;
+    if (data === SELECTORS.separator) return separator;
+    if (data.startsWith(SELECTORS.balanceOf)) {
+      const amount = balances.findLast((one) => one.holder === holder && one.since <= number)?.amount ?? 0n;
+      return encodeAbiParameters([{ type: 'uint256' }], [amount]);
+    }
+    if (!data.startsWith(SELECTORS.authorizationState)) return '0x';
+    const isTaken = taken.some((one) => one.holder === holder && one.nonce === `0x${data.slice(74)}` && one.since <= number);
+    return encodeAbiParameters([{ type: 'bool' }], [isTaken]);
   }
 
   #receipt(transaction: Hex): unknown {

@@ -357,6 +357,7 @@ export class Forge {
       merchants: () => this.registered,
       rates: () => null,
       agreed: () => [],
+      addressOf: () => undefined,
       chain,
       maxAheadMs: 1_000,
       ...options,

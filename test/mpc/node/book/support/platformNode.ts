@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Intent } from '#custody/intents';
+import { ROLES, type Intent, type Role } from '#custody/intents';
 import { createFeed, type Feed } from '#feed';
-import { fromHex, uuidFromBytes, type MerchantId } from '#base';
+import { fromHex, uuidFromBytes, type Hex, type MerchantId } from '#base';
 import { openNodeBook, type Judgement, type NodeBook, type NodeBookOptions, type RegisteredKey, type Registration } from '../../../../../mpc/node/book/book.ts';
 import { FINALITY, testPlatform, type TestPlatform } from '../../../../support/platform.ts';
 
@@ -42,6 +42,8 @@ export async function platformNode(): Promise<PlatformNode> {
     book: bookId,
     fromBlock: deployment.block.number,
   };
+  const addresses = new Map<Role, Hex>();
+  for (const role of ROLES) addresses.set(role, await platform.custody.address(role));
   const merchants = new Map<MerchantId, RegisteredKey[]>([
     [uuidFromBytes<MerchantId>(fromHex(merchant.reference).slice(0, 16)), [{ key: merchant.key, untilMs: null }]],
   ]);
@@ -55,6 +57,7 @@ export async function platformNode(): Promise<PlatformNode> {
       merchants: () => merchants,
       rates: () => null,
       agreed: () => [],
+      addressOf: (role) => addresses.get(role),
       chain: { urls: [chain.rpcUrl], finality: { kind: 'depth', blocks: FINALITY }, maxBehindBlocks: 3, maxBehindMs: null, timeoutMs: 20_000 },
       maxAheadMs: 5_000,
       ...more,

@@ -12,6 +12,7 @@ const book = await openNodeBook({
   merchants: () => new Map(),
   rates: () => null,
   agreed: () => [],
+  addressOf: () => undefined,
   chain: { urls: [url], finality: { kind: 'depth', blocks: DEPTH }, maxBehindBlocks: 1, maxBehindMs: null, timeoutMs: 20_000 },
   maxAheadMs: 1_000,
 });
