@@ -15,6 +15,9 @@ export interface Metrics {
   readonly strangers: Counter;
   readonly seconds: Histogram<'purpose'>;
   readonly peersReady: Gauge;
+  readonly objections: Gauge;
+  readonly ownerWei: Gauge;
+  readonly watchedAt: Gauge;
 }
 
 export function createMetrics(): Metrics {
@@ -41,6 +44,9 @@ export function createMetrics(): Metrics {
       buckets: [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24],
       registers,
     }),
+    objections: new Gauge({ name: 'cairn_node_objections', help: 'Operations that wait in the timelock and that it did not agree to', registers }),
+    ownerWei: new Gauge({ name: 'cairn_node_owner_wei', help: 'Native coin of the owner’s account, which pays for cancellations', registers }),
+    watchedAt: new Gauge({ name: 'cairn_node_watched_timestamp_seconds', help: 'When it last saw the timelock', registers }),
     peersReady: new Gauge({ name: 'cairn_node_peers_ready', help: 'Peers that confirmed what they remember of this node', registers }),
   };
 }
