@@ -323,7 +323,7 @@ function signedFromJson(payload: Uint8Array): { readonly intent: TimelockCancelI
   try {
     const { signature, intent: json } = JSON.parse(Buffer.from(payload).toString('utf8')) as Readonly<Record<string, unknown>>;
     const intent = intentFromJson(json);
-    if (intent.kind === 'timelockCancel' && typeof signature === 'string' && isHex(signature, 65)) return { intent, signature: signature as Signature };
+    if (intent.kind === 'timelockCancel' && typeof signature === 'string' && isHex(signature, 65)) return { intent, signature };
   } catch (error) {
     if (!(error instanceof SyntaxError || error instanceof TypeError || error instanceof Problem)) throw error;
   }

@@ -59,12 +59,12 @@ export class GovernanceReader {
   }
 
   /** Whether what was read before still is the beginning. A chain that was reorganised under a final block is read anew: nothing of this is kept anywhere. */
-  async #follow({ final, agreed }: Look): Promise<Refusal | null> {
+  async #follow(look: Look): Promise<Refusal | null> {
     const cursor = this.#cursor;
     if (cursor === null) return null;
     // Another endpoint that is a little behind answers this time, or the chain lost blocks and grows again: which of them, shows at the same height.
-    if (cursor.block > final.number) return refuse('chain-recent', `Block ${cursor.block} was final before, and now ${final.number} is the newest`);
-    const there = await agreed(`block ${cursor.block}`, async (client) => (await client.getBlock({ blockNumber: cursor.block })).hash);
+    if (cursor.block > look.final.number) return refuse('chain-recent', `Block ${cursor.block} was final before, and now ${look.final.number} is the newest`);
+    const there = await look.agreed(`block ${cursor.block}`, async (client) => (await client.getBlock({ blockNumber: cursor.block })).hash);
     if (isRefusal(there)) return there;
     if (there !== cursor.hash) [this.#cursor, this.#logs] = [null, []];
     return null;

@@ -48,7 +48,7 @@ describe('signer nodes that watch the timelock', function () {
     from: number,
     to: number,
     intent: Intent,
-    signers = [from, to].toSorted(),
+    signers = [from, to].toSorted((a, b) => a - b),
   ): Promise<{ readonly code: string; readonly rule: unknown }> => {
     const link = world.trio.linkAs(world.trio.seats[from - 1]!.identity, to, 'peer');
     try {
@@ -156,19 +156,21 @@ describe('signer nodes that watch the timelock', function () {
 
   it('do nothing about a proposal that a reorganisation takes away, before it is final or after', async () => {
     const { chain } = world.governed;
+    const height = async (): Promise<number> => Number(await chain.request('eth_blockNumber'));
     await world.start(ALL);
     await world.still();
+    let before = await height();
     const young = await stolen();
-    await chain.reorg(2);
+    await chain.reorg((await height()) - before);
     world.mine();
     assert.equal(await world.timestamp(young), 0n);
     await world.stop();
     await world.start([1]);
+    before = await height();
     const deep = await stolen();
-    const block = Number(await chain.request('eth_blockNumber'));
     await world.until(() => wrote(1, 'objected', deep).length > 0);
     await world.still();
-    await chain.reorg(Number(await chain.request('eth_blockNumber')) - block + 2);
+    await chain.reorg((await height()) - before);
     assert.equal(await world.timestamp(deep), 0n);
     world.mine();
     await world.until(() => wrote(1, 'objected', deep).some(({ data }) => data['became'] === 'gone'));

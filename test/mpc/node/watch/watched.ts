@@ -53,7 +53,7 @@ export interface Watched {
 
 const POLL_MS = 50;
 const MINE_MS = 150;
-export const TURN_MS = 1_000;
+const TURN_MS = 1_000;
 
 export async function watched(): Promise<Watched> {
   const policyIdentity = identityOf(random(32));
@@ -88,11 +88,13 @@ export async function watched(): Promise<Watched> {
 
   let isMining = true;
   let working = Promise.resolve();
-  const miner = setInterval(() => (working = working.then(() => (isMining ? chain.mine() : undefined)).catch(() => undefined)), MINE_MS);
+  const miner = setInterval(() => {
+    working = working.then(() => (isMining ? chain.mine() : undefined)).catch(() => undefined);
+  }, MINE_MS);
   const servers: Server[] = [];
   const healthOf = (party: number, path: string): Promise<Response> => fetch(`http://127.0.0.1:${nodes.get(party)!.healthPort}${path}`);
   const stop = async (parties: readonly number[] = [...nodes.keys()]): Promise<void> => {
-    await Promise.all(parties.map((party) => nodes.get(party)?.close()));
+    await Promise.all(parties.map(async (party) => nodes.get(party)?.close()));
     for (const party of parties) nodes.delete(party);
   };
   return {
