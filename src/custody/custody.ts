@@ -5,4 +5,11 @@ export { loadKey, loadOrCreateKey } from './keyStore.ts';
 export { openOperators, type Operators, type OperatorsOptions } from './operators.ts';
 export type { PageSource } from './threshold/feeder.ts';
 export { openSigners, type SignersOptions } from './threshold/signers.ts';
-export { openThresholdCustody, type SignerNode, type ThresholdCustody, type ThresholdCustodyOptions, type ThresholdEvent } from './threshold/threshold.ts';
+export {
+  openThresholdCustody,
+  type SignerNode,
+  type ThresholdCustody,
+  type ThresholdCustodyOptions,
+  type ThresholdEvent,
+  type WatchFacts,
+} from './threshold/threshold.ts';

@@ -55,7 +55,7 @@ ${SIGNER_HELP}${PLACE_HELP}`,
     help: `cairn govern status [FILE ...] [--json]
 
   Reads from the chain who has every role, the Safe's owners, and every operation that waits in the timelock: what it would do, the
-  time left, who signed it, who may cancel it. With files, also how far these proposals are.
+  time left, who signed it, which signer nodes object, who may cancel it. With files, also how far these proposals are.
 
   --json             the facts for a program
 ${PLACE_HELP}`,

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { Problem, systemClock, type Hex, type RandomBytes } from '#base';
-import { loadKey, openSigners, signatureOf, type Custody } from '#custody';
+import { loadKey, openSigners, signatureOf, type Custody, type WatchFacts } from '#custody';
 import { addressOf, fromRecovered, intentDigest, type Intent, type Signature } from '#custody/intents';
 import type { Governing } from './context.ts';
 import { text, type Values } from './terminal.ts';
@@ -42,6 +42,14 @@ export async function openKey(file: string): Promise<KeySigner> {
   const key = await loadKey(file);
   const signDigest = (digest: Uint8Array): Signature => fromRecovered(secp256k1.sign(digest, key, { prehash: false, lowS: true, format: 'recovered' }));
   return { address: addressOf(secp256k1.getPublicKey(key)), signDigest, sign: async (intent) => signDigest(intentDigest(intent)) };
+}
+
+/** What the signer nodes have against what waits in the timelock, by party; undefined where this state folder knows none. */
+export async function watchOfNodes({ stateDir }: Governing): Promise<ReadonlyMap<number, WatchFacts | undefined> | undefined> {
+  const folder = join(stateDir, 'signers');
+  if (!existsSync(folder)) return undefined;
+  const custody = await openSigners({ folder, clock: systemClock, random, onEvent: () => undefined });
+  return custody.watch().finally(() => custody.close());
 }
 
 /** The group's owner key, which is asked in structured intents only. */

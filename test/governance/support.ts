@@ -6,6 +6,7 @@ import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { encodeFunctionData, type Abi } from 'viem';
 import { fromHex, ManualClock, Problem, type BookId, type Hex } from '#base';
 import { connectChain, deploy, describeRevert, readGovernance, type ChainClient, type Deployment, type Governance } from '#chain';
+import type { Custody } from '#custody';
 import { addressOf } from '#custody/intents';
 import { cancelCommand, executeCommand, pauseCommand, proposeCommand, signCommand, statusCommand } from '#governance';
 import { governanceText, type GovernedDeployment } from '#governance/core';
@@ -59,12 +60,22 @@ export function call(abi: Abi, functionName: string, args: readonly unknown[] = 
   return encodeFunctionData({ abi, functionName, args });
 }
 
-export async function governedChain(): Promise<GovernedChain> {
+/** Whose the keys of the group are, and what answers for them in `signers/` of the state folder. */
+export interface Group {
+  readonly custody: Pick<Custody, 'address'>;
+  readonly endSigners: () => Promise<void>;
+}
+
+async function testGroup(stateDir: string): Promise<Group> {
+  const custody = await openTestCustody(join(stateDir, 'keys'), (length) => crypto.getRandomValues(new Uint8Array(length)));
+  return { custody, endSigners: await standInSigners(join(stateDir, 'signers'), custody) };
+}
+
+export async function governedChain(group: (stateDir: string) => Promise<Group> = testGroup): Promise<GovernedChain> {
   const chain = await startTestChain();
   const client = await connectChain({ rpcUrl: chain.rpcUrl, finality: { kind: 'depth', blocks: 1 } });
   const stateDir = mkdtempSync(join(tmpdir(), 'cairn-govern-'));
-  const custody = await openTestCustody(join(stateDir, 'keys'), (length) => crypto.getRandomValues(new Uint8Array(length)));
-  const endSigners = await standInSigners(join(stateDir, 'signers'), custody);
+  const { custody, endSigners } = await group(stateDir);
   const keys = { operator1: devKey(5), operator2: devKey(6), guardian: devKey(7), stranger: devKey(8) };
   for (const [name, key] of Object.entries(keys)) writeFileSync(join(stateDir, `${name}.key`), `${key}\n`, { mode: 0o600 });
   const [owner, guardian] = [await custody.address('owner'), addressOfKey(keys.guardian)];

@@ -3,7 +3,8 @@ import { isHex, toHex, utf8, type Hex, type TimeMs } from '#base';
 import { HashChain, linked, sha256, type Head } from '../heads/heads.ts';
 
 /** What a node tells of itself. */
-export type AuditKind = 'started' | 'asked' | 'decided' | 'signed' | 'refused' | 'poisoned' | 'policy' | 'registered' | 'ceremony' | 'peer' | 'stopped';
+export type AuditKind =
+  'started' | 'asked' | 'decided' | 'signed' | 'refused' | 'poisoned' | 'policy' | 'registered' | 'ceremony' | 'peer' | 'objected' | 'cancelling' | 'stopped';
 
 export interface AuditEntry {
   readonly kind: AuditKind;

@@ -2,5 +2,7 @@
 export type { ChainOptions } from './chain/endpoints.ts';
 export * from './core/types.ts';
 export { RULES, type Refusal, type Rule } from './core/rules.ts';
-export { openNodeBook, type NodeBook, type NodeBookOptions } from './nodeBook.ts';
+export { affordable, cancelFees, CANCEL_GAS, raised, reserveOf, type CancelFees } from './cancelFees.ts';
+export { stageOf, type PendingOperation } from './governance.ts';
+export { openNodeBook, type NodeBook, type NodeBookOptions, type TimelockWatch } from './nodeBook.ts';
 export { bandsAround, readMerchants, readRateBands } from './registry.ts';

@@ -12,10 +12,12 @@ import {
   type Role,
   type TimelockCancelIntent,
 } from '#custody/intents';
+import { timelockOperations, type TimelockOperation } from '#governance/core';
 import { decodePage, itemFromJson, itemToJson, type FeedItem } from '#feed/core';
 import { judgeAuthorisation } from './authorisation.ts';
 import { Endpoints, isRefusal, type ChainOptions, type Look } from './chain/endpoints.ts';
-import { readDeployment, readDeposit, readGovernance, readLog, readReleased, readVault, type Cursor } from './chain/reads.ts';
+import { GovernanceReader, readDue } from './chain/governance.ts';
+import { readDeployment, readDeposit, readLog, readReleased, readVault, type Cursor } from './chain/reads.ts';
 import { readAuthorisation } from './chain/tokens.ts';
 import {
   isUnpaid,
@@ -34,7 +36,7 @@ import {
   type Vote,
   type WaitingClaim,
 } from './core/core.ts';
-import { judgeGovernance, judgeTimelockCancel } from './governance.ts';
+import { judgeGovernance, judgeTimelockCancel, objectionsIn, type GovernanceView, type PendingOperation } from './governance.ts';
 import { Journal } from './journal.ts';
 
 export interface NodeBookOptions {
@@ -64,7 +66,17 @@ export interface NodeBook {
    * ever gets one after the same commitment. Throws only where the node itself is broken.
    */
   judge(intent: Intent, nowMs: TimeMs): Promise<Judgement>;
+  /** What waits in the timelock, and which of it this node did not agree to, by its own endpoints and up to the final block. */
+  watch(nowMs: TimeMs): Promise<TimelockWatch | Refusal>;
+  /** Hands a signed transaction to every endpoint of the node: why not, by host; null where it was taken. */
+  send(raw: Hex): Promise<ReadonlyMap<string, string | null>>;
   close(): Promise<void>;
+}
+
+export interface TimelockWatch extends Omit<GovernanceView, 'logs'> {
+  /** Everything that was ever scheduled and is, finally, in the order of the chain. */
+  readonly operations: readonly TimelockOperation[];
+  readonly pending: readonly PendingOperation[];
 }
 
 interface StoredBigints {
@@ -102,6 +114,7 @@ class OwnBook implements NodeBook {
   readonly #options: NodeBookOptions;
   readonly #replica: Replica;
   readonly #endpoints: Endpoints;
+  readonly #governance: GovernanceReader;
   /** Undefined only while they are being opened. */
   #records: Journal | undefined;
   #votes: Journal | undefined;
@@ -116,6 +129,7 @@ class OwnBook implements NodeBook {
     this.#options = options;
     this.#replica = new Replica(options.registration);
     this.#endpoints = new Endpoints(options.chain, options.registration.chainId);
+    this.#governance = new GovernanceReader(options.registration);
   }
 
   async open(): Promise<void> {
@@ -155,6 +169,25 @@ class OwnBook implements NodeBook {
       const found = await this.#judge(intent, nowMs);
       return 'rule' in found ? found : { ok: true, facts: found };
     });
+  }
+
+  async watch(nowMs: TimeMs): Promise<TimelockWatch | Refusal> {
+    const { registration, agreed } = this.#options;
+    const look = await this.#endpoints.look(nowMs);
+    if (isRefusal(look)) return look;
+    const view = await this.#governance.read(look);
+    if (isRefusal(view)) return view;
+    const { logs, ...rest } = view;
+    const operations = timelockOperations(registration, logs);
+    const waiting = operations.filter(({ state }) => state === 'pending');
+    const due = await readDue(look, registration, waiting);
+    if (isRefusal(due)) return due;
+    const objections = objectionsIn(registration, agreed(), view, waiting);
+    return { ...rest, operations, pending: waiting.map((operation, i) => ({ operation, objection: objections.get(operation) ?? null, ...due[i]! })) };
+  }
+
+  send(raw: Hex): Promise<ReadonlyMap<string, string | null>> {
+    return this.#endpoints.send(raw);
   }
 
   async close(): Promise<void> {
@@ -236,7 +269,7 @@ class OwnBook implements NodeBook {
     if (intent.kind === 'governance') return judgeGovernance(registration, intent);
     const look = await this.#endpoints.look(nowMs);
     if (isRefusal(look)) return look;
-    if (intent.kind === 'timelockCancel') return this.#judgeTimelock(intent, look);
+    if (intent.kind === 'timelockCancel') return this.#judgeTimelock(intent, look, nowMs);
     const unknown = await readDeployment(look, registration);
     if (unknown) return unknown;
     if (intent.kind === 'authorisation') return this.#judgeAuthorisation(intent, look, nowMs);
@@ -248,10 +281,14 @@ class OwnBook implements NodeBook {
     return unread && 'rule' in judged && judged.rule === 'deposit-final' ? unread : judged;
   }
 
-  async #judgeTimelock(intent: TimelockCancelIntent, look: Look) {
+  async #judgeTimelock(intent: TimelockCancelIntent, look: Look, nowMs: TimeMs) {
     const { registration, agreed } = this.#options;
-    const view = await readGovernance(look, registration);
-    return isRefusal(view) ? view : judgeTimelockCancel(registration, agreed(), view, intent);
+    const view = await this.#governance.read(look);
+    if (isRefusal(view)) return view;
+    const operation = timelockOperations(registration, view.logs).findLast(({ id, state }) => id === intent.operation && state === 'pending');
+    if (!operation) return refuse('operation-pending', `No operation ${intent.operation} is pending at the timelock`);
+    const due = await readDue(look, registration, [operation]);
+    return isRefusal(due) ? due : judgeTimelockCancel(registration, agreed(), view, { operation, dueS: due[0]!.dueS }, intent, nowMs);
   }
 
   async #judgeAuthorisation(intent: AuthorisationIntent, look: Look, nowMs: TimeMs) {

@@ -2,6 +2,6 @@
 export { Ceremonies, CEREMONY_TIMEOUTS, signerSetsOf } from './ceremonies.ts';
 export { BUNDLE, CONFIRMED, EpochSwitch, identitiesIn } from './epochs.ts';
 export { keyIdOf } from './keyId.ts';
-export { call, verifierOf, type Group, type Peer } from './peers.ts';
+export { call, partiesOf, verifierOf, type Group, type Peer } from './peers.ts';
 export { MEET, Rendezvous } from './rendezvous.ts';
 export type { Evidence } from './talk.ts';

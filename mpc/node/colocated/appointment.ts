@@ -70,6 +70,8 @@ function bookOf(folders: Folders, party: number, appointment: Appointment): NonN
     ratesFile: folders.operators(party, 'rates.json'),
     chain: { urls: [rpcUrl], finality: { kind: 'tag', tag: 'finalized' }, maxBehindBlocks: 8, maxBehindMs: null, timeoutMs: 10_000 },
     maxAheadMs: MAX_AHEAD_MS,
+    // A timelock of the rehearsal waits for seconds.
+    watch: { everyMs: 500, turnMs: 2_500 },
   };
 }
 

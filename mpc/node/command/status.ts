@@ -1,3 +1,5 @@
+import type { WatchStatus } from '../watch/watch.ts';
+
 interface Status {
   readonly party: number;
   readonly fingerprint: string;
@@ -13,12 +15,13 @@ interface Status {
     readonly confirmed: boolean;
     readonly pairs: readonly { readonly peer: number; readonly status: string; readonly generation: number }[];
   }[];
+  readonly watch: WatchStatus | null;
   readonly poisonings: readonly { readonly peer: number; readonly check: string; readonly atMs: number }[];
 }
 
 /** A node's status for a person. */
 export function tellStatus(answer: unknown, tell: (line: string) => void): void {
-  const { party, parties, threshold, fingerprint, peersReady, policy, keys, poisonings } = answer as Status;
+  const { party, parties, threshold, fingerprint, peersReady, policy, keys, poisonings, watch } = answer as Status;
   tell(`party ${party} of ${parties}, ${threshold} must sign`);
   tell(`fingerprint   ${fingerprint}`);
   tell(`peers         ${peersReady ? 'all have confirmed what they remember of this node' : 'not all have been heard yet'}`);
@@ -30,5 +33,9 @@ export function tellStatus(answer: unknown, tell: (line: string) => void): void 
     );
     for (const pair of key.pairs) tell(`              with party ${pair.peer}: ${pair.status}, generation ${pair.generation}`);
   }
+  for (const { operation, objection, cancelling } of watch?.pending ?? [])
+    tell(`timelock      ${operation}: ${objection ? `OBJECTED (${objection})${cancelling ? `, cancelled by ${cancelling}` : ''}` : 'agreed'}`);
+  if (watch?.owner) tell(`gas           ${watch.owner.address} has ${watch.owner.balanceWei} wei, and should have ${watch.owner.reserveWei}`);
+  for (const { code, detail } of watch?.alarms ?? []) tell(`ALARM         ${detail} (${code})`);
   for (const { peer, check, atMs } of poisonings) tell(`poisoned      by party ${peer} at ${new Date(atMs).toISOString()} (${check})`);
 }

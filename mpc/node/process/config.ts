@@ -34,6 +34,8 @@ const book = z.strictObject({
     timeoutMs: z.int().min(1),
   }),
   maxAheadMs: z.int().min(0),
+  /** How often the node looks at the timelock, and how long each node leads a cancellation before the next one does: the same at every node. */
+  watch: z.strictObject({ everyMs: z.int().min(100), turnMs: z.int().min(100) }).optional(),
 });
 
 const members = z.strictObject({

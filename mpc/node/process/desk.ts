@@ -7,6 +7,7 @@ import { parsePolicy, policyHash, type PolicyChange } from '../policy/policy.ts'
 import { epochDataOf, type KeyRing } from '../session/session.ts';
 import type { NodeStore } from '../store/store.ts';
 import type { Caller, Fingerprint } from '../wire/wire.ts';
+import type { WatchStatus } from '../watch/watch.ts';
 import type { PeerHeads } from './peerHeads.ts';
 
 type CeremonyRun = Uuid<'ceremony'>;
@@ -23,6 +24,8 @@ export interface DeskOptions {
   readonly ring: KeyRing;
   readonly ceremonies: Ceremonies;
   readonly heads: PeerHeads;
+  /** Of the timelock; undefined where the node has no book. */
+  readonly watch: (() => WatchStatus) | undefined;
   readonly audit: AuditLog;
   /** Public keys of coordinators and operators by their fingerprint: approvals name keys, not fingerprints. */
   readonly keys: ReadonlyMap<Fingerprint, Hex>;
@@ -48,7 +51,7 @@ export class Desk {
   }
 
   status(): unknown {
-    const { group, store, ring, heads } = this.#options;
+    const { group, store, ring, heads, watch } = this.#options;
     const { inForce } = store.policy;
     return {
       party: group.own,
@@ -70,6 +73,7 @@ export class Desk {
       }),
       poisonings: store.poisonings.map(({ peer, check, atMs, keyId }) => ({ peer, check, atMs, keyId })),
       heads: { store: store.chain.head, audit: store.rememberedAudit ?? null },
+      watch: watch?.() ?? null,
     };
   }
 

@@ -16,6 +16,9 @@ export interface Metrics {
   readonly seconds: Histogram<'purpose'>;
   readonly peersReady: Gauge;
   readonly registryRefused: Gauge<'file'>;
+  readonly objections: Gauge;
+  readonly ownerWei: Gauge;
+  readonly watchedAt: Gauge;
 }
 
 export function createMetrics(): Metrics {
@@ -48,6 +51,9 @@ export function createMetrics(): Metrics {
       labelNames: ['file'],
       registers,
     }),
+    objections: new Gauge({ name: 'cairn_node_objections', help: 'Operations that wait in the timelock and that it did not agree to', registers }),
+    ownerWei: new Gauge({ name: 'cairn_node_owner_wei', help: 'Native coin of the owner’s account, which pays for cancellations', registers }),
+    watchedAt: new Gauge({ name: 'cairn_node_watched_timestamp_seconds', help: 'When it last saw the timelock', registers }),
     peersReady: new Gauge({ name: 'cairn_node_peers_ready', help: 'Peers that confirmed what they remember of this node', registers }),
   };
 }

@@ -7,6 +7,7 @@ import { BUNDLE, CONFIRMED, MEET, type Ceremonies, type EpochSwitch, type Group,
 import { END, epochDataOf, SAY, type Conversations, type KeyRing, type Signer } from '../session/session.ts';
 import type { NodeStore, PeersMemory } from '../store/store.ts';
 import type { Answer, Caller, Part } from '../wire/wire.ts';
+import { CANCEL, CANCELLED, type Watcher } from '../watch/watch.ts';
 import type { Desk } from './desk.ts';
 import { BODIES, REMEMBERED, TELL_HEADS, type PeerHeads } from './peerHeads.ts';
 
@@ -22,6 +23,7 @@ export interface Parts {
   readonly heads: PeerHeads;
   readonly desk: Desk;
   readonly book: NodeBook | undefined;
+  readonly watcher: Watcher | undefined;
   readonly nowMs: () => number;
   /** A call was refused: in the log, and where no session came of it in the audit log too, durably, before the refusal is told. */
   readonly onRefused: (caller: Caller, method: string, problem: Problem) => Promise<void>;
@@ -54,16 +56,20 @@ const ROUTES: Readonly<Record<string, Route>> = {
   [TEST]: { parts: PEERS, answer: testAsked },
   [MEMORY]: { parts: PEERS, answer: async ({ store }) => json(memoryOf(store)) },
 
+  [CANCEL]: { parts: PEERS, answer: async ({ watcher }, payload, caller) => (await own(watcher).asked(peerOf(caller), payload), NOTHING) },
+  [CANCELLED]: { parts: PEERS, answer: async ({ watcher }, payload) => (await own(watcher).heard(payload), NOTHING) },
+
   'sign/ask': {
     parts: COORDINATORS,
     answer: async ({ signer, desk }, payload, caller) => json({ signature: await signer.ask(requestFromJson(payload), desk.nameOf(caller)) }),
   },
   'keys/list': { parts: ['coordinator', 'operator'], answer: async ({ ring }) => json(keysOf(ring)) },
-  'book/next': { parts: COORDINATORS, answer: async ({ book }) => json({ nextSeq: String(bookOf(book).nextSeq()) }) },
+  'book/next': { parts: COORDINATORS, answer: async ({ book }) => json({ nextSeq: String(own(book).nextSeq()) }) },
+  'watch/status': { parts: ['coordinator', 'operator'], answer: async ({ watcher }) => json(own(watcher).status()) },
   'book/absorb': {
     parts: COORDINATORS,
     answer: async ({ book, nowMs }, payload) => {
-      const taken = await bookOf(book).absorb(payload, nowMs());
+      const taken = await own(book).absorb(payload, nowMs());
       return json(taken.ok ? { seq: String(taken.seq) } : { rule: taken.rule, reason: taken.reason });
     },
   },
@@ -85,7 +91,8 @@ export function answerOf(parts: Parts): Answer {
       if (!route.parts.includes(caller.part)) throw new Problem('wire/not-allowed', `A ${caller.part} may not call ${method}.`, { part: caller.part, method });
       return await route.answer(parts, payload, caller);
     } catch (error) {
-      if (error instanceof Problem && (caller.part !== 'peer' || error.code === 'wire/not-allowed')) await parts.onRefused(caller, method, error);
+      if (error instanceof Problem && (caller.part !== 'peer' || error.code === 'wire/not-allowed' || method === CANCEL || method === CANCELLED))
+        await parts.onRefused(caller, method, error);
       throw error;
     }
   };
@@ -96,9 +103,10 @@ function peerOf(caller: Caller): PartyId {
   return caller.id as PartyId;
 }
 
-function bookOf(book: NodeBook | undefined): NodeBook {
-  if (!book) throw new Problem('wire/not-allowed', 'This node has no book.');
-  return book;
+/** The book, and what comes with one. */
+function own<T extends object>(part: T | undefined): T {
+  if (!part) throw new Problem('wire/not-allowed', 'This node has no book.');
+  return part;
 }
 
 function keysOf(ring: KeyRing): unknown {

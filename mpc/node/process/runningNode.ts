@@ -1,11 +1,8 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { Problem, toHex, utf8, type BookId, type Clock, type ProblemCode, type RandomBytes } from '#base';
-import { addressOf, intentFromJson, type GovernanceIntent } from '#custody/intents';
+import { Problem, toHex, utf8, type Clock, type ProblemCode, type RandomBytes } from '#base';
 import { doneDigest, partyId, testDigest, type Effect, type PartyId } from '#mpc/protocol';
 import { AuditLog } from '../audit/audit.ts';
-import { openNodeBook, readMerchants, readRateBands, type NodeBook } from '../book/book.ts';
 import {
   call,
   Ceremonies,
@@ -18,6 +15,7 @@ import {
   type Group,
   type Peer,
 } from '../ceremony/ceremony.ts';
+import { RegisteredFile } from '../files/files.ts';
 import { Conversations, epochDataOf, KeyRing, Signer, SIGNING_TIMEOUTS, type Key } from '../session/session.ts';
 import { dueProposals, policyHash } from '../policy/policy.ts';
 import { CRASHES_THAT_POISON, NodeStore, type KeyProvider } from '../store/store.ts';
@@ -41,8 +39,8 @@ import { heardOnWire, told } from './events.ts';
 import { createMetrics, serveHealth } from './health.ts';
 import { openIdentity } from './identityFile.ts';
 import { createJudge } from './judges.ts';
+import { openBook, watchEvery, watchOver, type Follow } from './ownBook.ts';
 import { nodeName, PeerHeads } from './peerHeads.ts';
-import { RegisteredFile } from './registered.ts';
 import { answerOf, TEST, type Parts } from './routes.ts';
 
 export interface NodeOptions {
@@ -72,8 +70,6 @@ const ASK_PEERS_EVERY_MS = 500;
 const RESUME_EVERY_MS = 5_000;
 const POLICY_EVERY_MS = 1_000;
 const REGISTERED_EVERY_MS = 1_000;
-/** What a file says now, whenever it is asked. */
-type Follow = <T>(name: 'merchants' | 'rates', path: string, parse: (text: string) => T) => Promise<() => T>;
 /** Bundles that everybody should have by now go round so many times less often. */
 const REMIND_EVERY = 24;
 /** Refusals that no session was begun for. */
@@ -165,6 +161,8 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
     onFatal,
     onEvent: (event) => told(event, { metrics, log, heads, alarm }),
   });
+  const sessionMs = decisionMs + 3 * roundMs;
+  const watcher = book && watchOver({ config: config.book!, group, book, signer, audit, sessionMs, metrics, log, alarm, clock, random, onFatal });
   const rendezvous = new Rendezvous(group, random);
   const epochs = new EpochSwitch({
     group,
@@ -180,9 +178,7 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
   const selfTest = async (key: Key, S: readonly PartyId[]): Promise<void> => {
     const requestId = random(32);
     const payload = utf8(JSON.stringify({ ...key.ref, signers: S, requestId: toHex(requestId) }));
-    const others = S.filter((party) => party !== group.own).map((peer) =>
-      call(group, peer, TEST, payload, { timeoutMs: decisionMs + 3 * roundMs, resendForMs: 0 }),
-    );
+    const others = S.filter((party) => party !== group.own).map((peer) => call(group, peer, TEST, payload, { timeoutMs: sessionMs, resendForMs: 0 }));
     await Promise.all([signer.test(key, S, requestId), ...others]);
   };
   const ceremonies = new Ceremonies({
@@ -203,7 +199,9 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
     onEvidence: (id, evidence) => keepEvidence(folder, id, evidence),
   });
   const named = new Map([...config.coordinators, ...config.operators].map((key) => [fingerprintOf(publicKeyInfo(keyBytes(key))), key]));
-  const desk = new Desk({ group, audit, store, ring, ceremonies, heads, keys: named, clock, random, onLine: (ceremony, text) => log.info({ ceremony }, text) });
+  const watch = watcher && (() => watcher.status());
+  const onLine = (ceremony: string, text: string): void => log.info({ ceremony }, text);
+  const desk = new Desk({ group, audit, store, ring, ceremonies, heads, watch, keys: named, clock, random, onLine });
 
   const onRefused = async (caller: Caller, method: string, problem: Problem): Promise<void> => {
     metrics.failures.inc({ code: problem.code });
@@ -213,7 +211,22 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
     const data = { part: caller.part, fingerprint: caller.fingerprint, method, code: problem.code, reason: problem.detail };
     await audit.append({ kind: 'refused', atMs: clock.nowMs(), data }).catch((failure: unknown) => onFatal(failure as Problem));
   };
-  const parts: Parts = { group, store, ring, signer, conversations, rendezvous, epochs, ceremonies, heads, desk, book, nowMs: () => clock.nowMs(), onRefused };
+  const parts: Parts = {
+    group,
+    store,
+    ring,
+    signer,
+    conversations,
+    rendezvous,
+    epochs,
+    ceremonies,
+    heads,
+    desk,
+    book,
+    watcher,
+    nowMs: () => clock.nowMs(),
+    onRefused,
+  };
   const listener = await listen({
     identity,
     pins: pinsOf(config, group),
@@ -227,7 +240,15 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
   const health = await serveHealth({
     ...config.health,
     registry: metrics.registry,
-    health: () => ({ isHealthy: heads.isReady(), party: group.own, peersReady: heads.isReady(), sessions: signer.running }),
+    // Alarms do not make it unhealthy: whoever starts unhealthy processes again would do so in the middle of a cancellation.
+    health: () => ({
+      isHealthy: heads.isReady(),
+      party: group.own,
+      peersReady: heads.isReady(),
+      sessions: signer.running,
+      alarms: watcher?.status().alarms ?? [],
+      watch: watcher?.status() ?? null,
+    }),
   });
   closing.push(() => health.close());
 
@@ -267,6 +288,7 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
       log.warn({ code: error.code }, error.detail);
     });
   });
+  if (watcher) every(watchEvery(config.book!), ending.signal, () => watcher.look());
   if (config.selfTestEveryS !== null) {
     every(config.selfTestEveryS * 1_000, ending.signal, async () => {
       for (const record of ring.epochs().filter(({ status }) => status === 'ACTIVE')) {
@@ -330,48 +352,6 @@ async function openStore({ folder, config, provider, random }: NodeOptions, grou
   });
   identities = () => identitiesIn(store);
   return store;
-}
-
-/** The book with the node's own memory of what it signed, looked up when it matters: what it did not agree to, it cancels. */
-async function openBook(
-  folder: string,
-  book: NonNullable<NodeConfig['book']>,
-  { store, ring, following }: { readonly store: NodeStore; readonly ring: KeyRing; readonly following: Follow },
-): Promise<NodeBook> {
-  let agreed: readonly GovernanceIntent[] = [];
-  const { registration, merchantsFile, ratesFile, chain, maxAheadMs } = book;
-  const { needed, ...rest } = chain;
-  const merchants = await following('merchants', merchantsFile, readMerchants);
-  const rates = ratesFile === null ? () => null : await following('rates', ratesFile, readRateBands);
-  await mkdir(join(folder, 'book'), { recursive: true, mode: 0o700 });
-  const opened = await openNodeBook({
-    folder: join(folder, 'book'),
-    agreed: () => agreed,
-    addressOf: (role) => {
-      const record = ring.epochs().findLast(({ status, data }) => status === 'ACTIVE' && epochDataOf({ data }).role === role);
-      return record && addressOf(epochDataOf(record).epoch.publicKey);
-    },
-    registration: { ...registration, chainId: BigInt(registration.chainId), book: registration.book as BookId, fromBlock: BigInt(registration.fromBlock) },
-    merchants,
-    rates,
-    chain: { ...rest, ...(needed === undefined ? {} : { needed }) },
-    maxAheadMs,
-  });
-  return {
-    nextSeq: () => opened.nextSeq(),
-    absorb: (page, nowMs) => opened.absorb(page, nowMs),
-    judge: async (intent, nowMs) => {
-      if (intent.kind === 'timelockCancel') agreed = await signedGovernance(store);
-      return opened.judge(intent, nowMs);
-    },
-    close: () => opened.close(),
-  };
-}
-
-async function signedGovernance(store: NodeStore): Promise<readonly GovernanceIntent[]> {
-  const released = await store.released();
-  const intents = released.flatMap(({ intent }) => (intent === null ? [] : [intentFromJson(intent)]));
-  return intents.filter((intent) => intent.kind === 'governance');
 }
 
 /** Does the work every so often until told to stop; the next time begins when the last one has ended. */

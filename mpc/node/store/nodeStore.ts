@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { JsonValue } from '#anchor/core';
 import { assert, Problem, type Hex, type TimeMs } from '#base';
 import { lockFolder, readIfPresent, syncFolder, type FolderLock } from '../files/files.ts';
 import type { HashChain, Head } from '../heads/heads.ts';
@@ -304,6 +305,11 @@ export class NodeStore {
   async changePolicy(change: PolicyChange): Promise<void> {
     const atMs = change.change === 'effective' ? change.atMs : Math.max(change.atMs, this.counters.highWaterMs);
     await this.#commit({ event: 'policy', change: { ...change, atMs }, atMs });
+  }
+
+  /** Every transaction of the Safe that was ever released, oldest first, decoded as canonical JSON: what this node agreed to. */
+  get governed(): readonly JsonValue[] {
+    return this.#state.governed;
   }
 
   /** Everything that was ever released, oldest first, read from the disk: what was signed for a position or an instruction, for whoever may sign it once only. */

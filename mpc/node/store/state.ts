@@ -1,3 +1,4 @@
+import type { JsonValue } from '#anchor/core';
 import { assert, Problem, type Hex, type TimeMs } from '#base';
 import type { Head } from '../heads/heads.ts';
 import { applyChange, DAY_MS, type Counters, type PolicyState, type Spent } from '../policy/policy.ts';
@@ -36,6 +37,7 @@ export class StoreState {
   #policy: PolicyState | undefined;
   #serial = 0;
   #audit: Head | undefined;
+  readonly #governed: JsonValue[] = [];
 
   get epochs(): readonly EpochRecord[] {
     return [...this.#epochs.values()];
@@ -65,6 +67,11 @@ export class StoreState {
   /** Where the audit log stood at the last event that says so: at least as far it must be now. */
   get audit(): Head | undefined {
     return this.#audit;
+  }
+
+  /** Every transaction of the Safe that was released, oldest first. They are few. */
+  get governed(): readonly JsonValue[] {
+    return this.#governed;
   }
 
   /** node/unknown-key where this node never had it. */
@@ -298,6 +305,7 @@ export class StoreState {
     this.#audit = event.audit;
     this.#marks.end(event.sid);
     this.#sids.set(event.sid, event.atMs);
+    if (isGovernance(event.intent)) this.#governed.push(event.intent);
     if (event.spent === null) return;
     this.#spend(event.spent);
     this.#forget();
@@ -355,4 +363,8 @@ function retired(record: EpochRecord): EpochRecord {
 function filesOf({ status, share, backup, pairs }: EpochRecord): FileRef[] {
   if (status === 'RETIRED') return [];
   return [share, ...(backup ? [backup] : []), ...[...pairs.values()].flatMap(({ file }) => (file ? [file] : []))];
+}
+
+function isGovernance(intent: JsonValue): boolean {
+  return typeof intent === 'object' && intent !== null && 'kind' in intent && intent['kind'] === 'governance';
 }

@@ -7,6 +7,8 @@ export const KEYS = 'keys/list';
 /** The record of the book that a node wants next, and a page from there on. */
 export const NEXT = 'book/next';
 export const ABSORB = 'book/absorb';
+/** What the node has against what waits in the timelock. */
+export const WATCH = 'watch/status';
 
 /** A key as a node tells of it. */
 export interface KeyFacts {
@@ -32,6 +34,32 @@ export function keysFromJson(bytes: Uint8Array): KeyFacts[] {
       throw new Problem('wire/bad-frame', 'A node answers with something that is no key.');
     return { role: role as Role, address, t: t as number };
   });
+}
+
+/** What a node says of the timelock: it is one node's word, for a person to look at, and decides nothing. */
+export interface WatchFacts {
+  /** Why it did not see the timelock at its last look; null where it did. */
+  readonly blind: string | null;
+  /** By operation: what it has against it, null where nothing. */
+  readonly pending: ReadonlyMap<Hex, string | null>;
+  readonly alarms: readonly string[];
+}
+
+/** The answer to `watch/status`: {"blind", "pending": [{"operation", "objection", ...}], "alarms": [{"detail", ...}], ...}. What is not in this form is left out. */
+export function watchFromJson(bytes: Uint8Array): WatchFacts {
+  const { blind, pending, alarms } = (parse(bytes) ?? {}) as Readonly<Record<string, unknown>>;
+  const listed = (value: unknown): Readonly<Record<string, unknown>>[] =>
+    Array.isArray(value) ? value.filter((item) => typeof item === 'object' && item !== null) : [];
+  const operations = listed(pending).flatMap(({ operation, objection }): [Hex, string | null][] =>
+    typeof operation === 'string' && isHex(operation, 32) ? [[operation, typeof objection === 'string' ? shown(objection) : null]] : [],
+  );
+  const details = listed(alarms).flatMap(({ detail }) => (typeof detail === 'string' ? [shown(detail)] : []));
+  return { blind: typeof blind === 'string' ? shown(blind) : null, pending: new Map(operations), alarms: details };
+}
+
+/** A captured node writes to somebody's terminal: no control characters, and not for ever. */
+function shown(text: string): string {
+  return text.replaceAll(/\p{C}/gu, '\ufffd').slice(0, 300);
 }
 
 /** The answer to `book/next`: {"nextSeq": "17"}. */

@@ -7,8 +7,10 @@ import { requestToJson } from '#custody/requests';
 import { openLink, type Fingerprint, type Identity, type Link, type WireLimits } from '#mpc/node/wire';
 import type { Custody, Outcome, SignatureRequestId } from '../types.ts';
 import { bring, type PageSource } from './feeder.ts';
-import { ASK, KEYS, keysFromJson, signatureFromJson } from './protocol.ts';
+import { ASK, KEYS, keysFromJson, signatureFromJson, WATCH, watchFromJson, type WatchFacts } from './protocol.ts';
 import { signerSets } from './sets.ts';
+
+export type { WatchFacts };
 
 export interface SignerNode {
   /** Party id, 1..n. */
@@ -49,6 +51,8 @@ export interface ThresholdCustodyOptions {
 }
 
 export interface ThresholdCustody extends Custody {
+  /** By party: what each node says of the timelock, undefined where it cannot be asked. */
+  watch(): Promise<ReadonlyMap<number, WatchFacts | undefined>>;
   close(): void;
 }
 
@@ -139,6 +143,18 @@ class SignerNodes implements ThresholdCustody {
     const there = nodes.filter((_, i) => answers[i]).map(({ id }) => id);
     const names = there.length === 0 ? 'none' : there.join(', ');
     return { ok: there.length >= threshold, detail: `of ${nodes.length} signer nodes ${names} answer, and ${threshold} must sign` };
+  }
+
+  async watch(): Promise<ReadonlyMap<number, WatchFacts | undefined>> {
+    const ask = async (link: Link): Promise<WatchFacts | undefined> => {
+      try {
+        return watchFromJson(await link.call(WATCH, new Uint8Array(), { timeoutMs: PRESENCE_MS, resendForMs: 0 }));
+      } catch (error) {
+        if (!(error instanceof Problem)) throw error;
+        return undefined;
+      }
+    };
+    return new Map(await Promise.all([...this.#links].map(async ([id, link]): Promise<[number, WatchFacts | undefined]> => [id, await ask(link)])));
   }
 
   close(): void {

@@ -1,15 +1,15 @@
 import { readGovernance, type Governance } from '#chain';
-import { fromHex, toHex, type Hex } from '#base';
+import { fromHex, type Hex } from '#base';
+import type { WatchFacts } from '#custody';
 import { isSignatureBy } from '#custody/intents';
 import { openGovernance, type Governing } from '../context.ts';
-import { describeJudged, shownAddress, shownSeconds, type TimelockOperation } from '../core/core.ts';
+import { describeJudged, shownAddress, shownSeconds, signaturesIn, type TimelockOperation } from '../core/core.ts';
 import { openSafe } from '../safe.ts';
+import { watchOfNodes } from '../signer.ts';
 import { describeOperation, operationsOf } from './cancel.ts';
 import { timelockState } from './execute.ts';
 import { judgedProposal, signaturesText } from './sign.ts';
 import { type Terminal, type Values } from '../terminal.ts';
-
-const SIGNATURE_BYTES = 65;
 
 /** cairn govern status: who governs, what waits, and how far the proposals in files are. */
 export async function statusCommand(values: Values, files: readonly string[], defaultState: string, terminal: Terminal): Promise<number> {
@@ -21,8 +21,13 @@ export async function statusCommand(values: Values, files: readonly string[], de
   const waiting = await Promise.all(
     pending.map(async (operation) => ({ operation, signers: signersOf(governance, operation), state: await timelockState(governing, operation.id) })),
   );
+  const nodes = await watchOfNodes(governing);
   if (values['json'] === true) {
-    const facts = { format: 'cairn-governance-status/1', block: number, governance, pending: waiting };
+    const said = [...(nodes ?? [])].map(([node, watch]) => ({
+      node,
+      ...(watch ? { ...watch, pending: Object.fromEntries(watch.pending) } : { unreachable: true }),
+    }));
+    const facts = { format: 'cairn-governance-status/1', block: number, governance, pending: waiting, nodes: said };
     terminal.say(JSON.stringify(facts, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)));
     return 0;
   }
@@ -37,8 +42,10 @@ export async function statusCommand(values: Values, files: readonly string[], de
         .join('\n'),
     );
     terminal.say(`    proposed ${operation.proposedBy ? `by the Safe, signed by ${list(governing, signers)}` : 'NOT BY THE SAFE'} in ${operation.transaction}`);
+    terminal.say(`    ${nodesOn(nodes, operation.id)}`);
     terminal.say(`    cancelled by any of ${list(governing, governance.roles.CANCELLER_ROLE)}: cairn govern cancel ${operation.id}`);
   }
+  for (const line of alarmsOf(nodes)) terminal.say(line);
   for (const file of files) await showFile(governing, file, terminal);
   return 0;
 }
@@ -52,6 +59,22 @@ async function showFile(governing: Governing, file: string, terminal: Terminal):
   else terminal.say(signaturesText(governing, safe, proposal));
 }
 
+/** Which of the signer nodes agreed to it, and which cancel it. */
+function nodesOn(nodes: ReadonlyMap<number, WatchFacts | undefined> | undefined, operation: Hex): string {
+  if (!nodes) return 'signer nodes: this state folder knows none; cairn node status at each of them says whether it objects';
+  const words = [...nodes].map(([node, watch]) => {
+    if (!watch) return `${node} does not answer`;
+    const objection = watch.pending.get(operation);
+    if (objection === undefined) return `${node} has not seen it finally`;
+    return objection === null ? `${node} agreed` : `${node} OBJECTS (${objection}) and cancels it`;
+  });
+  return `signer nodes: ${words.join(', ')}`;
+}
+
+function alarmsOf(nodes: ReadonlyMap<number, WatchFacts | undefined> | undefined): string[] {
+  return [...(nodes ?? [])].flatMap(([node, watch]) => (watch?.alarms ?? []).map((alarm) => `\nALARM of signer node ${node}: ${alarm}`));
+}
+
 function list({ deployment }: Governing, addresses: readonly Hex[]): string {
   return addresses.length === 0 ? 'nobody' : addresses.map((address) => shownAddress(deployment, address)).join(', ');
 }
@@ -59,10 +82,7 @@ function list({ deployment }: Governing, addresses: readonly Hex[]): string {
 /** Owners of the Safe whose signature over the proposing transaction is in what was sent. */
 function signersOf({ safe }: Governance, { proposedBy }: TimelockOperation): Hex[] {
   if (!proposedBy) return [];
-  const bytes = fromHex(proposedBy.signatures);
-  const signatures = Array.from({ length: Math.floor(bytes.length / SIGNATURE_BYTES) }, (_, i) =>
-    toHex(bytes.slice(i * SIGNATURE_BYTES, (i + 1) * SIGNATURE_BYTES)),
-  );
+  const signatures = signaturesIn(proposedBy.signatures);
   return safe.owners.filter((owner) => signatures.some((signature) => isSignatureBy(owner, fromHex(proposedBy.safeTransaction), signature)));
 }
 

@@ -103,7 +103,7 @@ function timelockEvent({ topics, data }: GovernanceLog) {
     : undefined;
 }
 
-function safeEvent({ topics, data }: GovernanceLog) {
+export function safeEvent({ topics, data }: GovernanceLog) {
   return isKnown(topics) ? decodeEventLog({ abi: SAFE_ABI, topics: [...topics] as [Hex, ...Hex[]], data }) : undefined;
 }
 

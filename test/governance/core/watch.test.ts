@@ -1,10 +1,21 @@
 import assert from 'node:assert/strict';
+import { secp256k1 } from '@noble/curves/secp256k1.js';
 import fc from 'fast-check';
 import { encodeAbiParameters, encodeEventTopics, encodeFunctionData, keccak256, parseAbiParameters, type Abi } from 'viem';
 import { toHex, type Hex } from '#base';
 import { SAFE_ABI, SETTLEMENT_VAULT_ABI, TIMELOCK_ABI } from '#chain/abi';
-import { intentDigest, type GovernanceIntent } from '#custody/intents';
-import { objections, operationId, scheduleData, schedulingOf, timelockOperations, ZERO_32, type GovernanceLog, type Scheduling } from '#governance/core';
+import { addressOf, fromRecovered, intentDigest, type GovernanceIntent } from '#custody/intents';
+import {
+  objections,
+  operationId,
+  scheduleData,
+  schedulingOf,
+  signedBy,
+  timelockOperations,
+  ZERO_32,
+  type GovernanceLog,
+  type Scheduling,
+} from '#governance/core';
 import { refusal } from '../support.ts';
 import { address, DEPLOYMENT } from './samples.ts';
 
@@ -135,6 +146,47 @@ describe('what the nodes cancel on their own', () => {
         );
       }),
     );
+  });
+
+  it('is nothing that the owner key signed, which a node that was not asked reads from the chain', () => {
+    const key = new Uint8Array(32).fill(3);
+    const owner = addressOf(secp256k1.getPublicKey(key));
+    const signature = (of: GovernanceIntent, by = key): Hex =>
+      fromRecovered(secp256k1.sign(intentDigest(of), by, { prehash: false, lowS: true, format: 'recovered' }));
+    const sentWith = (of: GovernanceIntent, signatures: Hex, operation = 0): GovernanceLog =>
+      log(
+        'safe',
+        'SafeMultiSigTransaction',
+        {},
+        'address, uint256, bytes, uint8, uint256, uint256, uint256, address, address, bytes, bytes',
+        [
+          of.to,
+          of.value,
+          of.data,
+          operation,
+          0n,
+          0n,
+          0n,
+          address('00'),
+          address('00'),
+          signatures,
+          encodeAbiParameters(parseAbiParameters('uint256, address, uint256'), [of.nonce, address('ee'), 2n]),
+        ],
+        tx(1),
+      );
+    const safe = { chainId: 31337n, safe: DEPLOYMENT.safe };
+    const known = (...logs: GovernanceLog[]) => signedBy(owner, safe, logs);
+    const stranger = signature(intent, new Uint8Array(32).fill(4));
+    const both = `${stranger}${signature(intent).slice(2)}` as Hex;
+    assert.deepEqual(known(sentWith(intent, both), ...proposed), [intent]);
+    assert.deepEqual(objected([sentWith(intent, both), ...proposed], known(sentWith(intent, both))), []);
+    assert.deepEqual(known(sentWith(intent, stranger)), [], 'without the owner');
+    assert.deepEqual(known(sentWith(intentFor(mine, 1n), both)), [], 'a signature under another transaction of the Safe');
+    assert.deepEqual(known({ ...sentWith(intent, both), address: address('ee') }), [], 'another Safe');
+    assert.deepEqual(signedBy(owner, { ...safe, chainId: 1n }, [sentWith(intent, both)]), [], 'another chain');
+    const foreign = scheduling('c9');
+    const smuggled = [sentWith(intent, both), ...scheduled(foreign, tx(1)), ...proposed];
+    assert.deepEqual(objected(smuggled, known(...smuggled)), [[operationId(foreign), 'other-than-agreed']], 'what went along with it was not signed');
   });
 
   it('is not decided on logs with a gap', () => {

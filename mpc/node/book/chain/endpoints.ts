@@ -1,5 +1,5 @@
 import { createPublicClient, http, type PublicClient } from 'viem';
-import type { TimeMs } from '#base';
+import type { Hex, TimeMs } from '#base';
 import { refuse, type Refusal } from '../core/core.ts';
 
 /** Which block can be built upon for good: what an endpoint calls so, or so many blocks under its newest. */
@@ -21,6 +21,8 @@ export interface BlockFact {
   readonly number: bigint;
   readonly hash: string;
   readonly timestampS: bigint;
+  /** Wei; 0 on a chain that has none. */
+  readonly baseFeePerGas: bigint;
 }
 
 /** One look at the chain: everything in it is read at the same final block of every endpoint that answers. */
@@ -95,6 +97,19 @@ export class Endpoints {
     };
   }
 
+  /** Hands a signed transaction to all of them: what each objects to, by its host; null where it took it. */
+  async send(raw: Hex): Promise<ReadonlyMap<string, string | null>> {
+    const answers = await Promise.all(
+      this.#endpoints.map(({ client, host }) =>
+        client.sendRawTransaction({ serializedTransaction: raw }).then(
+          (): [string, null] => [host, null],
+          (error: unknown): [string, string] => [host, whyNotTaken(error)],
+        ),
+      ),
+    );
+    return new Map(answers);
+  }
+
   async #heads(endpoint: Endpoint): Promise<Heads | string> {
     const { client, host } = endpoint;
     try {
@@ -111,13 +126,24 @@ export class Endpoints {
   }
 }
 
-function blockFact({ number, hash, timestamp }: { readonly number: bigint | null; readonly hash: string | null; readonly timestamp: bigint }): BlockFact {
-  return { number: number ?? 0n, hash: hash ?? '0x', timestampS: timestamp };
+function blockFact(block: {
+  readonly number: bigint | null;
+  readonly hash: string | null;
+  readonly timestamp: bigint;
+  readonly baseFeePerGas: bigint | null;
+}): BlockFact {
+  return { number: block.number ?? 0n, hash: block.hash ?? '0x', timestampS: block.timestamp, baseFeePerGas: block.baseFeePerGas ?? 0n };
 }
 
 function why(error: unknown): string {
   const { shortMessage, message } = error as { readonly shortMessage?: string; readonly message?: string };
   return (shortMessage ?? message ?? 'it failed').split('\n')[0]!.slice(0, 120);
+}
+
+/** viem's own words are of the request; what the endpoint said stands in `details`. */
+function whyNotTaken(error: unknown): string {
+  const { details } = error as { readonly details?: unknown };
+  return typeof details === 'string' && details !== '' ? details.split('\n')[0]!.slice(0, 120) : why(error);
 }
 
 function least(numbers: readonly bigint[]): bigint {

@@ -11,8 +11,6 @@ import {
   type VaultFacts,
   depositAt,
 } from '../core/core.ts';
-import { GOVERNANCE_TOPICS, type GovernanceLog } from '#governance/core';
-import type { GovernanceView } from '../governance.ts';
 import { isRefusal, type Look } from './endpoints.ts';
 
 /** Read from the interfaces, not from our build. */
@@ -25,7 +23,7 @@ const VAULT = parseAbi([
 ]);
 
 /** Blocks a request: what public endpoints allow at least. */
-const STEP = 2_000n;
+export const STEP = 2_000n;
 
 /** Up to where the log was read: the next look goes on behind it, if it is still there. */
 export interface Cursor {
@@ -136,37 +134,6 @@ export async function readDeposit(look: Look, vault: Hex, { transaction, logInde
     }));
     return depositAt(vault, logs, logIndex);
   });
-}
-
-/** Every log of timelock and Safe since the deployment, up to the final block, in the order of the chain; and how many transactions the owner's account has sent. */
-export async function readGovernance(look: Look, { timelock, safe, owner, fromBlock }: Registration): Promise<GovernanceView | Refusal> {
-  const logs: GovernanceLog[] = [];
-  for (let from = fromBlock; from <= look.final.number; from += STEP) {
-    const to = from + STEP - 1n < look.final.number ? from + STEP - 1n : look.final.number;
-    const found = await look.agreed(`the timelock in blocks ${from} to ${to}`, (client) => governanceLogs(client, [timelock, safe], from, to));
-    if (isRefusal(found)) return found;
-    logs.push(...found);
-  }
-  const nonce = await look.agreed('the transactions of the owner', (client) => client.getTransactionCount({ address: owner, blockTag: 'latest' }));
-  if (isRefusal(nonce)) return nonce;
-  return { logs, ownerNonce: BigInt(nonce), witnessedMs: Number(look.final.timestampS) * 1000 };
-}
-
-async function governanceLogs(client: PublicClient, address: readonly Hex[], from: bigint, to: bigint): Promise<GovernanceLog[]> {
-  const range = { fromBlock: hex(from), toBlock: hex(to) };
-  const logs = await client.request({ method: 'eth_getLogs', params: [{ address: [...address], topics: [[...GOVERNANCE_TOPICS]], ...range }] });
-  return logs
-    .toSorted((a, b) => Number(BigInt(a.blockNumber ?? 0) - BigInt(b.blockNumber ?? 0)) || Number(BigInt(a.logIndex ?? 0) - BigInt(b.logIndex ?? 0)))
-    .map((log) => ({
-      address: lower(log.address),
-      topics: log.topics.map(lower),
-      data: lower(log.data),
-      transactionHash: lower(log.transactionHash ?? '0x'),
-    }));
-}
-
-function hex(number: bigint): Hex {
-  return `0x${number.toString(16)}`;
 }
 
 function lower(text: string): Hex {

@@ -55,6 +55,7 @@ export const RULES = {
   'operation-pending': 'The operation is scheduled, in a final block, and neither executed nor cancelled.',
   'operation-objected': 'It is not exactly what this node agreed to.',
   'account-nonce': 'The transaction is the next one of the owner’s account.',
+  'cancel-fee': 'It offers no more for it than the node itself would, four times over.',
   // An authorisation of what lies at a key’s own address (EIP-3009): it can only come into the registered vault, and is credited to nobody.
   'holder-own': 'The tokens lie at the address of the key that signs.',
   validity: 'It has not ended, and ends within a day.',

@@ -162,6 +162,40 @@ export const MPC_NODE_PROBLEMS = {
     howToSolve:
       'Find out what ended the process. One crash proves nothing; a peer that can bring one about at that moment learns a bit of the pair’s secrets by each, so after four of them the pair is POISONED until both operators have it set up anew (cairn node approve) or all refresh the key.',
   },
+  'node/operation-objected': {
+    status: 500,
+    title: 'Something waits in the timelock that this node did not agree to',
+    retry: 'never',
+    howToSolve:
+      'The nodes that object cancel it on their own. Find out whose keys proposed it (cairn govern status): two operators’ keys are in the wrong hands, or two operators went on without the group’s key. Where the cancellation does not get in, the guardian cancels too.',
+  },
+  'node/operation-executed': {
+    status: 500,
+    title: 'Something was executed that this node did not agree to',
+    retry: 'never',
+    howToSolve:
+      'Pause anchor and vault with the guardian’s key at once (cairn govern pause), then see in the audit logs why no cancellation got in before the delay ran out.',
+  },
+  'node/owner-out-of-gas': {
+    status: 500,
+    title: 'The owner’s account cannot pay for cancellations',
+    retry: 'later',
+    howToSolve: 'Send native coin to the address in the detail, from any account. Its key can do nothing with it but pay for what the nodes sign together.',
+  },
+  'node/watch-blind': {
+    status: 503,
+    title: 'The node does not see the timelock',
+    retry: 'later',
+    howToSolve:
+      'The detail names the endpoint. Where two contradict each other, one of them lies or is on another branch: replace it. Until then this node objects to nothing, and the others watch without it.',
+  },
+  'node/peer-cancels-agreed': {
+    status: 500,
+    title: 'A peer wants to cancel what this node agreed to',
+    retry: 'never',
+    howToSolve:
+      'It is refused. A peer that was restored from a backup may have forgotten what it signed; any other is captured or sees another chain: ask its operator.',
+  },
   'node/already-confirmed': {
     status: 409,
     title: 'A confirmed epoch is not dropped',

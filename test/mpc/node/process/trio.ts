@@ -44,6 +44,8 @@ export interface Trio {
   readonly root: string;
   readonly seats: readonly Seat[];
   readonly coordinator: Identity;
+  /** What `coordinator.key` of a platform holds. */
+  readonly coordinatorSeed: Hex;
   readonly operator: Identity;
   /** A link to a node, as this part. */
   link(party: number, part: 'coordinator' | 'operator'): Link;
@@ -62,7 +64,8 @@ export interface TrioOptions {
 /** Folders, identities, stores and configurations; nothing runs yet. */
 export async function makeTrio({ n = 3, threshold = 2, policy = anchorsOnly(), timeouts = {}, selfTestEveryS = null }: TrioOptions = {}): Promise<Trio> {
   const root = await mkdtemp(join(tmpdir(), 'cairn-trio-'));
-  const [coordinator, operator] = [identityOf(random(32)), identityOf(random(32))];
+  const seed = random(32);
+  const [coordinator, operator] = [identityOf(seed), identityOf(random(32))];
   const drafts: (Omit<Seat, 'config'> & { readonly port: number })[] = [];
   const ports = new Set<number>();
   for (let party = 1; party <= n; party++) {
@@ -111,6 +114,7 @@ export async function makeTrio({ n = 3, threshold = 2, policy = anchorsOnly(), t
     root,
     seats,
     coordinator,
+    coordinatorSeed: toHex(seed),
     operator,
     linkAs,
     link: (party, part) => linkAs(part === 'coordinator' ? coordinator : operator, party, part),

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { encodeAbiParameters, encodeEventTopics, keccak256, parseAbi, toFunctionSelector } from 'viem';
+import { encodeAbiParameters, encodeEventTopics, keccak256, parseAbi, toEventSelector, toFunctionSelector } from 'viem';
 import { fromHex, toHex, uintBytes, uuidBytes, type BookId, type Hex } from '#base';
 import { appendLeaf, commitment, EMPTY_LOG, type LogHead } from '#anchor/core';
 
@@ -18,7 +18,11 @@ const SELECTORS = {
   balanceOf: toFunctionSelector('balanceOf(address)'),
   separator: toFunctionSelector('DOMAIN_SEPARATOR()'),
   authorizationState: toFunctionSelector('authorizationState(address,bytes32)'),
+  getTimestamp: toFunctionSelector('getTimestamp(bytes32)'),
 };
+
+const CALL_SCHEDULED = toEventSelector('CallScheduled(bytes32,uint256,address,uint256,bytes,bytes32,uint256)');
+const CANCELLED = toEventSelector('Cancelled(bytes32)');
 
 interface FakeBlock {
   readonly number: number;
@@ -170,6 +174,8 @@ export class FakeChain {
         return this.#getLogs(params[0] as LogQuery);
       case 'eth_getTransactionCount':
         return '0x7';
+      case 'eth_getBalance':
+        return '0xde0b6b3a7640000';
       case 'eth_call':
         return this.#call(params[0] as { to: Hex; data: Hex }, params[1] as string);
       case 'eth_getTransactionReceipt':
@@ -221,6 +227,7 @@ export class FakeChain {
       const listed = this.tokens.get(`0x${data.slice(34)}`)?.listed ?? false;
       return encodeAbiParameters([{ type: 'bool' }, { type: 'uint96' }, { type: 'uint96' }], [listed, 10n ** 20n, 10n ** 21n]);
     }
+    if (data.startsWith(SELECTORS.getTimestamp)) return this.#getTimestamp(`0x${data.slice(10)}`, block.number);
     const token = this.tokens.get(to);
     return token ? this.#askToken(token, data, block) : '0x';
   }
@@ -235,6 +242,15 @@ export class FakeChain {
     if (!data.startsWith(SELECTORS.authorizationState)) return '0x';
     const isTaken = taken.some((one) => one.holder === holder && one.nonce === `0x${data.slice(74)}` && one.since <= number);
     return encodeAbiParameters([{ type: 'bool' }], [isTaken]);
+  }
+
+  /** As the timelock’s own logs have it. */
+  #getTimestamp(id: Hex, until: number): Hex {
+    const last = this.logs.findLast(({ topics, block }) => topics[1] === id && block <= until);
+    const scheduled = this.logs.findLast((log) => log.topics[1] === id && log.topics[0] === CALL_SCHEDULED);
+    if (!last || !scheduled || (last !== scheduled && last.topics[0] === CANCELLED)) return toHex(uintBytes(0, 32));
+    const delayS = Number(BigInt(`0x${scheduled.data.slice(2 + 4 * 64, 2 + 5 * 64)}`));
+    return toHex(uintBytes(this.blocks[scheduled.block]!.timestamp + delayS, 32));
   }
 
   #receipt(transaction: Hex): unknown {

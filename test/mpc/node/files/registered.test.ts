@@ -5,8 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Problem } from '#base';
 import { readRateBands, type RateBands } from '../../../../mpc/node/book/book.ts';
-import { writeDurably } from '../../../../mpc/node/files/files.ts';
-import { RegisteredFile } from '../../../../mpc/node/process/registered.ts';
+import { RegisteredFile, writeDurably } from '../../../../mpc/node/files/files.ts';
 
 const bands = (low: string, high: string): string => JSON.stringify({ format: 'cairn-rate-bands/1', pivot: 'USD', bands: [{ currency: 'EUR', low, high }] });
 const FIRST = bands('1.0', '1.1');
