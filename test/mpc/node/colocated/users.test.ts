@@ -70,8 +70,8 @@ describe('users of co-located nodes', function () {
     const users = nodeUsers();
     if (!users) return console.log(LEFT_OUT);
     for (const node of minded) {
-      const uid = users.get(node.party)!;
-      const four = Array(4).fill(uid).join(' ');
+      const uid: number = users.get(node.party)!;
+      const four: string = Array(4).fill(uid).join(' ');
       deepStrictEqual(idsOf(node.pid), { uid: four, gid: four, groups: '', capabilities: '0000000000000000' });
     }
     strictEqual(new Set(users.values()).size, PARTIES.length);
@@ -87,7 +87,9 @@ describe('users of co-located nodes', function () {
         ]),
         // Of what is its own operators', only the key of its store; of the platform's, nothing.
         ...['policy.key', 'recovery.key'].map((name) => folders.operators(party, name)),
-        ...[folders.coordinator, folders.log(party), folders.process(party)],
+        folders.coordinator,
+        folders.log(party),
+        folders.process(party),
       ];
       for (const path of closed) {
         strictEqual(existsSync(path), true, path);
@@ -106,7 +108,7 @@ describe('users of co-located nodes', function () {
     strictEqual(await node.isReady(30_000), true);
     strictEqual(idsOf(node.pid).uid, four);
     // As after a SIGKILL of the platform: somebody else, who knows nothing but the folder.
-    const next = new MindedNode(folders, 2, users.get(2)!, (event) => events.push(event));
+    const next = new MindedNode(folders, 2, users.get(2), (event) => events.push(event));
     const orphan = JSON.parse(readFileSync(folders.process(2), 'utf8')) as ProcessIdentity;
     strictEqual(orphan.pid, node.pid);
     const isStopped = node.stop();
