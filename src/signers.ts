@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { Problem, type BookId, type Clock, type Hex, type MerchantId, type RandomBytes } from '#base';
 import type { Deployment } from '#chain';
 import { openSigners, type Custody, type PageSource, type ThresholdEvent } from '#custody';
-import { openColocated, type NodeEvent } from '#mpc/node/colocated';
+import { nodeUsers, openColocated, type NodeEvent } from '#mpc/node/colocated';
 import type { PlatformEvent } from './main.ts';
 
 /** The only chain whose money is worth nothing by agreement. */
@@ -68,7 +68,7 @@ async function start({ merchants, rates, force }: SignersWanted, { stateDir, cha
   const folder = join(stateDir, 'signers');
   const warn = (text: string): void => onEvent({ kind: 'warning', text });
   warn(
-    'The three signer nodes share this machine, this user and this disk: a rehearsal. Whoever takes the machine has all three shares; real nodes stand apart.',
+    `The three signer nodes share this machine${nodeUsers() ? ', its root' : ', this user'} and this disk: a rehearsal. Whoever takes the machine has all three shares; real nodes stand apart.`,
   );
   const step = (text: string): void => onEvent({ kind: 'step', text });
   const colocated = await openColocated({ folder, random, onStep: step, onEvent: (event) => warn(nodeText(event)) });

@@ -9,8 +9,9 @@ import { readIfPresent, writeDurably } from '../files/files.ts';
 import { appoint, isAppointed, type Appointment } from './appointment.ts';
 import { Folders, makeFolders, PARTIES, settlePorts, THRESHOLD } from './folders.ts';
 import { MindedNode, type NodeEvent } from './minder.ts';
+import { nodeUsers, takeBack } from './users.ts';
 
-export type { Appointment, NodeEvent };
+export { nodeUsers, type Appointment, type NodeEvent };
 
 export interface ColocatedOptions {
   /** Everything of the rehearsal is in it: made if absent. */
@@ -32,14 +33,19 @@ export interface Colocated {
 /** A node that answers nobody for so long counts as down. */
 const START_PATIENCE_MS = 60_000;
 
-/** Starts the nodes of `folder`, and makes them and their keys where there are none: three separate ceremonies. node/folder-locked where another process runs them, session/ceremony-failed. */
+/** Starts the nodes of `folder`, and makes them and their keys where there are none: three separate ceremonies. As root, each node has an OS user of its own. node/folder-locked where another process runs them, node/no-os-user, session/ceremony-failed. */
 export async function openColocated(options: ColocatedOptions): Promise<Colocated> {
   const { folder, random, onStep, onEvent } = options;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const lock = acquireLock(join(folder, 'signers.lock'));
   if (!lock) throw new Problem('node/folder-locked', `Another process runs the signer nodes of ${folder}.`, { folder });
   const folders = new Folders(folder);
-  const nodes = PARTIES.map((party) => new MindedNode(folders, party, onEvent));
+  const uids = nodeUsers();
+  const nodes = PARTIES.map((party) => new MindedNode(folders, party, uids?.get(party), onEvent));
+  /** While no node runs. */
+  const takeFolders = async (): Promise<void> => {
+    if (uids) await takeBack(folders);
+  };
   const stop = async (): Promise<void> => {
     await Promise.all(nodes.map((node) => node.stop()));
   };
@@ -47,10 +53,12 @@ export async function openColocated(options: ColocatedOptions): Promise<Colocate
     for (const node of nodes) await node.start();
     const ready = await Promise.all(nodes.map((node) => node.isReady(START_PATIENCE_MS)));
     const up = nodes.filter((_, i) => ready[i]).map(({ party }) => party);
-    onStep(`signer nodes ${up.join(', ')} of ${nodes.length} are up, each a process with a folder of its own`);
+    const own = uids ? `an OS user (${[...uids.values()].join(', ')}) and a folder` : 'a folder';
+    onStep(`signer nodes ${up.join(', ')} of ${nodes.length} are up, each a process with ${own} of its own`);
   };
   try {
     for (const node of nodes) await node.stopOrphan();
+    await takeFolders();
     const isNew = !(await readIfPresent(folders.keys));
     if (isNew) {
       onStep(`making ${PARTIES.length} signer nodes in ${folder}`);
@@ -67,6 +75,7 @@ export async function openColocated(options: ColocatedOptions): Promise<Colocate
         );
         onStep('the bands lie around the rehearsal’s own reference rates; operators of real nodes take rates from elsewhere than the platform');
         await stop();
+        await takeFolders();
         await appoint(folders, appointment, random);
         await start();
       },

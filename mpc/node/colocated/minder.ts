@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Problem, utf8 } from '#base';
@@ -9,6 +10,7 @@ import { openDesk } from '../command/desk.ts';
 import { OLD_OR_BROKEN_DISK } from '../command/run.ts';
 import { readIfPresent, writeDurably } from '../files/files.ts';
 import type { Folders } from './folders.ts';
+import { handOver } from './users.ts';
 
 export type NodeEvent =
   /** Its process was left over by a start that was killed. */
@@ -17,7 +19,13 @@ export type NodeEvent =
   /** It ended too often, or by a failure that nobody may start it over; its log has the reason. */
   | { readonly kind: 'lost'; readonly party: number; readonly log: string };
 
-const CLI = fileURLToPath(new URL('../../../src/cli.ts', import.meta.url));
+const SOURCES = fileURLToPath(new URL('../../../', import.meta.url));
+const CLI = 'src/cli.ts';
+/**
+ * A node with a user of its own may not walk down to a clone in somebody's home. It is handed the folder of the sources, already open, as descriptor 3, and finds all of them below that; without the flags Node would put
+ * the long name back.
+ */
+const BY_DESCRIPTOR = ['--preserve-symlinks', '--preserve-symlinks-main', `/proc/self/fd/3/${CLI}`];
 const POLL_MS = 50;
 /** A node that ends by itself is started again after so long, so often at most. */
 const RESTART_PAUSE_MS = 1_000;
@@ -32,14 +40,17 @@ const END_SIGNALS = [
 export class MindedNode {
   readonly party: number;
   readonly #folders: Folders;
+  readonly #uid: number | undefined;
   readonly #onEvent: (event: NodeEvent) => void;
   #child: ChildProcess | undefined;
   #identity: ProcessIdentity | undefined;
   #isWanted = false;
   #starts = 0;
 
-  constructor(folders: Folders, party: number, onEvent: (event: NodeEvent) => void) {
+  /** `uid`: of the OS user that it runs as, and of his group; undefined: as ourselves. */
+  constructor(folders: Folders, party: number, uid: number | undefined, onEvent: (event: NodeEvent) => void) {
     this.#folders = folders;
+    this.#uid = uid;
     this.party = party;
     this.#onEvent = onEvent;
   }
@@ -63,21 +74,25 @@ export class MindedNode {
     this.#isWanted = true;
     this.#starts++;
     const folder = this.#folders.node(this.party);
+    if (this.#uid !== undefined) await handOver(this.#folders, this.party, this.#uid);
     const log = openSync(this.#folders.log(this.party), 'a', 0o600);
+    const sources = openSync(SOURCES, 'r');
     try {
-      const args = [CLI, 'node', 'run', '--folder', folder, '--until-input-ends'];
+      const run = ['node', 'run', '--folder', folder, '--until-input-ends'];
+      const args = this.#uid === undefined ? [join(SOURCES, CLI), ...run] : [...BY_DESCRIPTOR, ...run, '--uid', `${this.#uid}`];
       // In a session of its own, so that Ctrl-C reaches only us, who end it in order; and on a leash, so that it ends when we are killed.
       const child = spawn(process.execPath, args, {
         cwd: folder,
         env: { PATH: process.env['PATH'] ?? '', HOME: folder },
         detached: true,
-        stdio: ['pipe', log, log],
+        stdio: ['pipe', log, log, ...(this.#uid === undefined ? [] : [sources])],
       });
       await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject));
       this.#child = child;
       child.once('exit', () => void this.#ended(child));
     } finally {
       closeSync(log);
+      closeSync(sources);
     }
     this.#identity = findProcess(this.#child.pid!, folder);
     if (this.#identity) await writeDurably(this.#folders.process(this.party), utf8(JSON.stringify(this.#identity)));

@@ -114,7 +114,7 @@ ${FOLDER_HELP}
   },
   run: {
     summary: 'run the node until it is stopped',
-    help: `cairn node run --folder DIR [--quiet] [--until-input-ends]
+    help: `cairn node run --folder DIR [--quiet] [--until-input-ends] [--uid N]
 
   Opens the store, answers peers, coordinator and operators over mutual TLS 1.3, and serves /healthz and /metrics on the loopback
   interface. Logs one JSON object a line to standard output; nothing in it is secret. Ends 1 where its disk is not what it
@@ -123,14 +123,16 @@ ${FOLDER_HELP}
 ${FOLDER_HELP}
   --quiet            log warnings and errors only
   --until-input-ends stop when standard input ends: for a program that must not leave it behind
+  --uid N            by root: becomes user and group N, who own the folder, before it opens anything; for nodes of one machine
 `,
-    options: { ...FOLDER, quiet: { type: 'boolean' }, 'until-input-ends': { type: 'boolean' } },
+    options: { ...FOLDER, quiet: { type: 'boolean' }, 'until-input-ends': { type: 'boolean' }, uid: { type: 'string' } },
     words: [0, 0],
     run: async (values) =>
       runCommand({
         folder: needed(values, 'folder'),
         level: values['quiet'] === true ? 'warn' : 'info',
         untilInputEnds: values['until-input-ends'] === true,
+        uid: values['uid'] === undefined ? undefined : whole(values, 'uid'),
         random,
       }),
   },

@@ -15,7 +15,7 @@ import {
   type Group,
   type Peer,
 } from '../ceremony/ceremony.ts';
-import { RegisteredFile } from '../files/files.ts';
+import { RegisteredFile, type FolderLock } from '../files/files.ts';
 import { Conversations, epochDataOf, KeyRing, Signer, SIGNING_TIMEOUTS, type Key } from '../session/session.ts';
 import { dueProposals, policyHash } from '../policy/policy.ts';
 import { CRASHES_THAT_POISON, NodeStore, type KeyProvider } from '../store/store.ts';
@@ -47,6 +47,8 @@ export interface NodeOptions {
   /** The node's own data folder. */
   readonly folder: string;
   readonly config: NodeConfig;
+  /** Of the folder, where whoever starts it has taken that already. */
+  readonly lock?: FolderLock | undefined;
   readonly provider: KeyProvider;
   readonly clock: Clock;
   readonly random: RandomBytes;
@@ -332,11 +334,12 @@ function pinsOf({ coordinators, operators }: NodeConfig, { identity, peers }: Gr
   });
 }
 
-async function openStore({ folder, config, provider, random }: NodeOptions, group: Group): Promise<NodeStore> {
+async function openStore({ folder, config, lock, provider, random }: NodeOptions, group: Group): Promise<NodeStore> {
   let identities: () => readonly (readonly Uint8Array[])[] = () => [];
   const verify = verifierOf(group, () => identities());
   const store = await NodeStore.open({
     folder,
+    lock,
     node: nodeName(config.party),
     provider,
     random,

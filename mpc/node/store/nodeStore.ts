@@ -60,7 +60,7 @@ export class NodeStore {
   static async open(options: OpenOptions): Promise<NodeStore> {
     const { folder, node, provider, random } = options;
     if (!(await readIfPresent(join(folder, 'store.json')))) throw new Problem('node/store-absent', `There is no store in ${folder}.`, { folder });
-    const lock = await lockFolder(folder);
+    const lock = options.lock ?? (await lockFolder(folder));
     let journal: Journal | undefined;
     try {
       const sealing: Sealing = { node, random, ...(await openHeader(folder, node, provider)) };

@@ -1,5 +1,6 @@
 import type { JsonValue } from '#anchor/core';
 import type { Hex, RandomBytes } from '#base';
+import type { FolderLock } from '../files/files.ts';
 import type { Head } from '../heads/heads.ts';
 import type { Approval, Facts, Spent } from '../policy/policy.ts';
 import type { Confirmation, EpochMade, EpochRef, PairMade, Poisoned } from './events.ts';
@@ -15,6 +16,8 @@ export interface StoreOptions {
 }
 
 export interface OpenOptions extends StoreOptions {
+  /** Of the folder, where the caller has taken it already; it is the store's from then on. */
+  readonly lock?: FolderLock | undefined;
   /** Whether this confirmation is by that party over what this epoch fixed: the protocol's own check, since only it knows what is signed. */
   readonly isConfirmation: (record: EpochRecord, confirmation: Confirmation) => boolean;
   /** Whether this is H("test-sign/v1"; ctx, S) of this epoch and of these signers beside us: the only digest that is signed without asking the policy. */

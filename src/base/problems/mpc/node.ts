@@ -8,6 +8,13 @@ export const MPC_NODE_PROBLEMS = {
     retry: 'later',
     howToSolve: 'One node, one process: stop the other one, or give this one a folder of its own.',
   },
+  'node/no-os-user': {
+    status: 503,
+    title: 'Running as root, and the signer nodes cannot have users of their own',
+    retry: 'never',
+    howToSolve:
+      'Start Cairn as an ordinary user, or let root change owners and user ids (CAP_CHOWN, CAP_SETUID, CAP_SETGID) and leave ten numbers from 60801 on free.',
+  },
   'node/disk-failed': {
     status: 500,
     title: 'The disk did not take what must be durable',
