@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fromHex, isHex, Problem, toHex, unreadable, utf8, type RandomBytes } from '#base';
@@ -25,6 +25,19 @@ export async function read(path: string): Promise<string> {
   return readFile(path, 'utf8').catch((cause: unknown) => {
     throw unreadable(path, cause);
   });
+}
+
+/** A file for its owner alone; cli/bad-file where it exists. */
+export async function writeNew(path: string, text: string): Promise<void> {
+  const handle = await open(path, 'wx', 0o600).catch((cause: NodeJS.ErrnoException) => {
+    throw new Problem('cli/bad-file', `${path} cannot be made (${cause.code}).`, { path }, cause);
+  });
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 /** Whoever opens the store, as node.json says. */
