@@ -104,7 +104,6 @@ export class Rehearsal {
   async restart(parties: readonly number[]): Promise<void> {
     for (const party of parties) await this.stop(party, 'SIGTERM');
     await Promise.all(parties.map((party) => this.start(party)));
-    await this.ready(parties);
   }
 
   /** Each operator tells its own node; whoever has no share of the key joins by the anchor that party `voice` reads aloud. */

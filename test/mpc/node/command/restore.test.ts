@@ -60,7 +60,7 @@ describe('a node that is restored', () => {
   type Said = readonly [said: string, record: KeyRecord, policy?: Uint8Array, founders?: Founders];
 
   async function restore(keys: readonly Said[], sealedPolicy?: string): Promise<void> {
-    const written = keys.map(([role, record, policy = sealedUnder, founders = undefined]) => ({
+    const written = keys.map(([role, record, policy = sealedUnder, founders]) => ({
       ...(founders && { founders: { t: founders.t, identities: founders.identities.map((identity) => toHex(identity)) } }),
       role,
       epoch: record.epoch,

@@ -64,7 +64,7 @@ describe('a key that goes to another set of signer nodes', function () {
         const { id } = await asked<{ id: string }>(link, 'ceremony/begin', { kind: 'reshare', role: 'poster', dealers, ...(party === 3 ? joins : {}) });
         for (;;) {
           const { state, lines: told } = await asked<{ state: string; lines: { text: string }[] }>(link, 'ceremony/progress', { id, after: 0 });
-          if (state === 'failed') throw new Problem('session/ceremony-failed', told.at(-1)!.text);
+          if (state === 'failed') throw new Problem('session/ceremony-failed', told.at(-1)?.text ?? '');
           if (state === 'done') return told.map(({ text }) => text);
           await new Promise((resolve) => setTimeout(resolve, 20));
         }
@@ -78,7 +78,7 @@ describe('a key that goes to another set of signer nodes', function () {
     const { id } = await asked<{ id: string }>(operator(party), 'ceremony/begin', { kind: 'reshare', role: 'poster', dealers, ...more });
     for (;;) {
       const { state, lines: told } = await asked<{ state: string; lines: { text: string }[] }>(operator(party), 'ceremony/progress', { id, after: 0 });
-      if (state !== 'running') return told.at(-1)!.text;
+      if (state !== 'running') return told.at(-1)?.text ?? '';
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
