@@ -9,7 +9,7 @@ import { fingerprintOfAnchor, keyAnchorOf } from './anchor.ts';
 import { partiesOf, publicKeyOf, type Group } from './peers.ts';
 
 /** The confirmations of all parties of an epoch with the keys that they are by, for a party that is not among them (digest 11.1, 10.3). Confidential, because the chain code is in it. */
-export interface LeavingProof {
+interface LeavingProof {
   readonly format: 'cairn-leaving-proof/1';
   readonly role: Role;
   readonly epoch: Hex;
@@ -27,7 +27,7 @@ export function leavingProofOf(group: Group, record: EpochRecord): LeavingProof 
   return { format: 'cairn-leaving-proof/1', role, epoch: toHex(encodeEpoch(epoch)), parties };
 }
 
-export interface Leaving {
+interface Leaving {
   readonly epoch: Epoch;
   readonly confirmations: readonly Uint8Array[];
   /** By the keys in the proof, each of which is the one that the epoch names. */
