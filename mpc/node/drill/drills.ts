@@ -175,6 +175,7 @@ async function poisonedTwice(rehearsal: Rehearsal, address: Hex, tell: Tell): Pr
   );
   demand(refusal.includes('session/pair-unusable'), `a pair that was poisoned twice is not set up again (${refusal})`);
   tell('party 3 cheated again: its pair is not set up a third time');
+  await rehearsal.stop(3);
   const banned = await putInPlace(rehearsal, address, tell);
   demand(await isWorthless(rehearsal, banned), 'the share of the banned node is worth nothing');
   await cheat(rehearsal);
