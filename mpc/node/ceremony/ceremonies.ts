@@ -1,13 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fromHex, Problem, toHex, utf8, type Clock, type Hex, type RandomBytes } from '#base';
 import type { Role } from '#custody/intents';
-import { contextOf, encodeRecord, publicPart, sealBackup, type Context, type Effect, type KeyRecord, type PartyId } from '#mpc/protocol';
+import {
+  allParties,
+  contextOf,
+  encodeRecord,
+  publicPart,
+  sealBackup,
+  type Context,
+  type Effect,
+  type KeyRecord,
+  type PartyId,
+  type Threshold,
+} from '#mpc/protocol';
 import type { AuditLog } from '../audit/audit.ts';
 import { sha256 } from '../heads/heads.ts';
 import { policyHash } from '../policy/policy.ts';
-import { epochDataOf, epochDataToJson, type Conversations, type Key, type KeyRing, type Signer } from '../session/session.ts';
+import { epochDataOf, epochDataToJson, foundersOf, type Conversations, type EpochData, type Key, type KeyRing, type Signer } from '../session/session.ts';
 import type { EpochRef, NewPair, NodeStore } from '../store/store.ts';
-import { DEALING_ROUNDS, generateKey, refreshShares } from './dealing.ts';
+import { fingerprintOfAnchor, keyAnchorOf, placesOf, type KeyAnchor } from './anchor.ts';
+import { DEALING_ROUNDS, generateKey, refreshShares, reshareKey } from './dealing.ts';
 import type { EpochSwitch } from './epochs.ts';
 import { keyIdOf } from './keyId.ts';
 import { identitiesOf, partiesOf, type Group } from './peers.ts';
@@ -35,6 +47,8 @@ export interface CeremoniesOptions {
   readonly epochs: EpochSwitch;
   /** A test signature that this node asks the others of a set for. */
   readonly selfTest: (key: Key, S: readonly PartyId[]) => Promise<void>;
+  /** Takes over what the peers have spent of the limits within the last day, before this node joins a key. */
+  readonly recall: () => Promise<void>;
   readonly timeouts: CeremonyTimeouts;
   /** This node's own X25519 recovery key, to which a backup of every new share is sealed; without one there is no backup. */
   readonly recoveryKey: Uint8Array | undefined;
@@ -57,6 +71,8 @@ const MOST_GENERATIONS_AHEAD = 1_024;
 const SETTLE_MS = 3_000;
 /** An epoch that a crash left PENDING is finished or, after so many tries, nobody else has it. */
 const FINISH_TRIES = 12;
+/** How far above the epoch that is dealt from the number of a reshare may be, for a node that joins and has seen none: as far as the others let it be at least (switch.ts). */
+const MOST_EPOCHS_AHEAD = 2 ** 16;
 /** Stands where a check stands that a peer failed: it was the operator who gave up the pair, and it counts against nobody. */
 const BY_OPERATOR = 'operator';
 
@@ -76,6 +92,7 @@ export class Ceremonies {
     return this.#alone(async () => {
       const { group, ring, random, epochs } = this.#options;
       const n = group.peers.size + 1;
+      demandEnough({ n, t: group.threshold });
       const keyId = keyIdOf({ role, t: group.threshold, identities: identitiesOf(group) });
       // By the role, not by the key id: after a restore the identities are others, so the id is, and a role with two keys would sign by whichever had the higher number.
       const ofRole = ring.epochs().filter((record) => epochDataOf(record).role === role);
@@ -94,7 +111,7 @@ export class Ceremonies {
       const record = await this.#talk(`${met.id} deal`, [...group.peers.keys()], DEALING_ROUNDS, (talk) =>
         generateKey({ keyId, own: group.own, n, t: group.threshold, identities: identitiesOf(group) }, talk, random),
       );
-      return this.#introduce(met, role, record, tell);
+      return this.#introduce(met, { role, epoch: record, founders: foundersOf(record) }, record, tell);
     });
   }
 
@@ -104,6 +121,11 @@ export class Ceremonies {
       const { group, ring, random, epochs } = this.#options;
       await this.#settle();
       const { record, ref } = ring.current(role);
+      demandEnough(record);
+      if (record.n !== group.peers.size + 1 || record.t !== group.threshold) {
+        const detail = `The ${role} key is one of ${record.n} parties of whom ${record.t} sign, and node.json names ${group.peers.size + 1} of whom ${group.threshold} do: reshare it.`;
+        throw new Problem('session/wrong-ceremony', detail, { role });
+      }
       await this.#dropUnconfirmed(ref.keyId);
       const numbers = { atLeast: epochs.nextNumber(ref.keyId), atMost: epochs.lastNumber(ref.keyId) };
       const met = await this.#meet({ kind: 'refresh', role, ...ref }, [...group.peers.keys()], numbers, tell);
@@ -112,7 +134,53 @@ export class Ceremonies {
       const mine = { ...record, share: Uint8Array.from(record.share) };
       const dealt = this.#talk(`${met.id} deal`, [...group.peers.keys()], DEALING_ROUNDS, (talk) => refreshShares(mine, met.number, talk, random));
       const next = await dealt.finally(() => mine.share.fill(0));
-      return this.#introduce(met, role, next, tell);
+      const { founders } = epochDataOf(this.#options.store.epoch(ref));
+      return this.#introduce(met, { role, epoch: next, founders }, next, tell);
+    });
+  }
+
+  /**
+   * Digest 11.1: the key goes to the parties that node.json names now, under the same address. `dealers` are parties of the epoch before, a quorum or more, who stay under the number that they have: a node that joins takes another number,
+   * or that of one who leaves. `given` is the anchor that a node without a share was told by the operators; one with a share believes its own record. Then the switch, as after a refresh. node/unknown-key, session/bad-anchor,
+   * session/too-few-parties, session/bad-request.
+   */
+  reshare(role: Role, { dealers, given }: { readonly dealers: readonly PartyId[]; readonly given: KeyAnchor | undefined }, tell: Tell): Promise<Key> {
+    return this.#alone(async () => {
+      const { group, ring, random, epochs, recall } = this.#options;
+      const next = { n: group.peers.size + 1, t: group.threshold, identities: identitiesOf(group) };
+      demandEnough(next);
+      await this.#settle();
+      const held = ring.epochs().findLast((record) => record.status !== 'PENDING' && epochDataOf(record).role === role);
+      const own = held && keyAnchorOf(epochDataOf(held));
+      const keyAnchor = own ?? given;
+      if (!keyAnchor) throw new Problem('node/unknown-key', `This node has no share of the ${role} key: it joins by the anchor of the key.`, { role });
+      if (keyAnchor.role !== role) throw new Problem('session/bad-anchor', `The anchor is of the ${keyAnchor.role} key.`, { role });
+      const fingerprint = fingerprintOfAnchor(keyAnchor);
+      if (given && fingerprintOfAnchor(given) !== fingerprint)
+        throw new Problem('session/bad-anchor', `The anchor is not of the epoch that this node holds, which is ${keyAnchor.epoch}.`, { role });
+      const { anchor } = keyAnchor;
+      const isQuorum = dealers.length >= anchor.t && dealers.every((party, i) => party <= Math.min(anchor.n, next.n) && (i === 0 || party > dealers[i - 1]!));
+      if (!isQuorum)
+        throw new Problem('session/bad-request', `The dealers are ${anchor.t} or more of the old parties who stay, each once and in order.`, { dealers });
+      const deals = dealers.includes(group.own);
+      if (deals && !held) throw new Problem('node/unknown-key', `This node is named as a dealer, and has no share of the ${role} key.`, { role });
+
+      const keyId = toHex(anchor.keyId);
+      await this.#dropUnconfirmed(keyId);
+      for (const line of placesOf(keyAnchor, held && epochDataOf(held).epoch.identities, dealers, next.identities)) tell(line);
+      const numbers = {
+        atLeast: Math.max(epochs.nextNumber(keyId), keyAnchor.epoch + 1),
+        atMost: Math.max(epochs.lastNumber(keyId), keyAnchor.epoch + 1 + MOST_EPOCHS_AHEAD),
+      };
+      const met = await this.#meet({ kind: 'reshare', role, anchor: fingerprint, dealers }, [...group.peers.keys()], numbers, tell);
+      if (!held) await recall();
+      tell(`resharing the ${role} key for epoch ${met.number}`);
+      const mine = deals ? ring.at(held!).record : undefined;
+      const record = mine && { ...mine, share: Uint8Array.from(mine.share) };
+      const facts = { anchor, dealers, next, epoch: met.number };
+      const dealt = this.#talk(`${met.id} deal`, [...group.peers.keys()], DEALING_ROUNDS, (talk) => reshareKey(facts, group.own, record, talk, random));
+      const received = await dealt.finally(() => record?.share.fill(0));
+      return this.#introduce(met, { role, epoch: received, founders: keyAnchor.founders }, received, tell);
     });
   }
 
@@ -121,8 +189,15 @@ export class Ceremonies {
     return this.#alone(async () => {
       const { store, ring, group, selfTest, clock } = this.#options;
       const key = ring.active(role);
+      // By who it was, not by the number alone: the one before a reshare may have been another node. Of what peers remember of before this node came, nobody knows who it was: it counts.
+      const name = Buffer.from(key.record.identities[peer - 1]!).toString('hex');
+      const names = new Map(store.epochs.map((record) => [record.epochId, Buffer.from(epochDataOf(record).epoch.identities[peer - 1] ?? []).toString('hex')]));
       const recent = store.poisonings.filter(
-        (poisoning) => poisoning.peer === peer && poisoning.check !== BY_OPERATOR && clock.nowMs() - poisoning.atMs < BAN_WINDOW_MS,
+        (poisoning) =>
+          poisoning.peer === peer &&
+          poisoning.check !== BY_OPERATOR &&
+          clock.nowMs() - poisoning.atMs < BAN_WINDOW_MS &&
+          (names.get(poisoning.epochId) ?? name) === name,
       );
       if (recent.length >= BAN_AFTER)
         throw new Problem('session/pair-unusable', `Party ${peer} has poisoned this pair ${recent.length} times within 30 days: reshare it out.`, { peer });
@@ -144,7 +219,7 @@ export class Ceremonies {
       key.pairs.heal(peer);
       await this.#talk(`${met.id} ready`, [peer], 1, (talk) => talk.all(0, utf8('ready')));
       // With t = 2 the pair itself; with more, others stand by, who take part because they are asked to.
-      const S = signerSetsOf(group).find((set) => set.includes(group.own) && set.includes(peer))!;
+      const S = signerSetsOf(key.record).find((set) => set.includes(group.own) && set.includes(peer))!;
       tell(`test signature of ${S.join(' and ')}`);
       await selfTest(key, S);
       await store.activatePair(key.ref, peer, clock.nowMs());
@@ -174,7 +249,7 @@ export class Ceremonies {
       for (const stored of left) {
         this.#tries.set(stored.epochId, (this.#tries.get(stored.epochId) ?? 0) + 1);
         const key = ring.at(stored);
-        const sets = signerSetsOf(group).filter((S) => S.includes(group.own));
+        const sets = signerSetsOf(key.record).filter((S) => S.includes(group.own));
         if (!epochs.isWaiting(key.record)) await epochs.prepared(publicPart(key.record), group.own, sets);
         for (const S of sets) {
           await selfTest(key, S);
@@ -195,7 +270,7 @@ export class Ceremonies {
   }
 
   /** From a record in memory to a key that signs: every pair set up, PENDING on the disk, tested by every signer set, confirmed by all. */
-  async #introduce(met: Met, role: Role, record: KeyRecord, tell: Tell): Promise<Key> {
+  async #introduce(met: Met, { role, founders }: EpochData, record: KeyRecord, tell: Tell): Promise<Key> {
     const { group, store, epochs, signer, ring, random, recoveryKey, clock } = this.#options;
     const peers = [...group.peers.keys()];
     tell(`setting up ${peers.length} pairs`);
@@ -204,11 +279,12 @@ export class Ceremonies {
     const ref: EpochRef = { keyId: toHex(record.keyId), epochId: toHex(record.epochId) };
     const backup = recoveryKey && sealBackup(record, fromHex(policyHash(store.policy.inForce)), recoveryKey, random);
     const share = encodeRecord(record);
-    const data = epochDataToJson({ role, epoch: record });
+    const made: EpochData = { role, epoch: publicPart(record), founders };
+    const data = epochDataToJson(made);
     await store.putPending({ ...ref, epoch: record.epoch, parties: partiesOf(group), data, share, pairs, ...(backup ? { backup } : {}) }, clock.nowMs());
     // From here on the share is the store's and the ring's.
     for (const secret of [share, record.share, ...pairs.map(({ secrets }) => secrets)]) secret.fill(0);
-    const sets = signerSetsOf(group).filter((S) => S.includes(group.own));
+    const sets = signerSetsOf(record).filter((S) => S.includes(group.own));
     await epochs.prepared(publicPart(record), group.own, sets);
     tell('share, pairs and backup are on the disk as PENDING');
 
@@ -224,6 +300,7 @@ export class Ceremonies {
     tell('confirmed; it signs when all confirmations are here');
     await this.#promoted(ref);
     tell(`the ${role} key is ${key.address}, epoch ${record.epoch}`);
+    tell(`its anchor, to be read aloud to whoever joins or leaves:  ${fingerprintOfAnchor(keyAnchorOf(made)).match(/.{4}/g)!.join(' ')}`);
     return key;
   }
 
@@ -302,8 +379,14 @@ export class Ceremonies {
 }
 
 /** Every set of t parties, in order. */
-export function signerSetsOf(group: Group): PartyId[][] {
+export function signerSetsOf({ n, t }: Threshold): PartyId[][] {
   const subsets = (ids: readonly PartyId[], size: number): PartyId[][] =>
     size === 0 ? [[]] : ids.flatMap((id, i) => subsets(ids.slice(i + 1), size - 1).map((rest) => [id, ...rest]));
-  return subsets(partiesOf(group), group.threshold);
+  return subsets(allParties(n), t);
+}
+
+/** The two-phase switch keeps a key alive with t - 1 liars where the other parties are t or more (mpc/PROTOCOL.md, "The switch"). */
+function demandEnough({ n, t }: Threshold): void {
+  if (n < 2 * t - 1)
+    throw new Problem('session/too-few-parties', `Where ${t} must sign, ${2 * t - 1} parties or more hold a key, not ${n}.`, { n, threshold: t });
 }

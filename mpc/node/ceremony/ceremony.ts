@@ -1,4 +1,6 @@
 /** The door of the ceremonies: what makes and changes keys among all nodes, and the peers that it is held with. */
+export { fingerprintOfAnchor, keyAnchorFromJson, keyAnchorOf, keyAnchorToJson, type KeyAnchor } from './anchor.ts';
+export { leavingProofOf, readLeavingProof } from './leaving.ts';
 export { Ceremonies, CEREMONY_TIMEOUTS, signerSetsOf } from './ceremonies.ts';
 export { BUNDLE, CONFIRMED, EpochSwitch, identitiesIn } from './epochs.ts';
 export { keyIdOf } from './keyId.ts';

@@ -1,8 +1,9 @@
-import { fromHex, Problem, toHex, type Clock } from '#base';
+import { concat, fromHex, Problem, toHex, type Clock } from '#base';
 import {
   confirm,
   doneDigest,
   drop,
+  encodeEpoch,
   erased,
   gathered,
   lastNumber,
@@ -12,6 +13,7 @@ import {
   received,
   resume,
   tested,
+  watched,
   type Aborted,
   type Duty,
   type Epoch,
@@ -35,6 +37,8 @@ export interface EpochSwitchOptions {
   readonly clock: Clock;
   /** An epoch signs from now on, by the confirmations of all. */
   readonly onPromoted: (record: EpochRecord) => void;
+  /** The key is with others now, and nothing of it is left here. */
+  readonly onLeft: () => void;
   /** A peer told us something that does not hold. */
   readonly onAlarm: (problem: Problem) => void;
   /** This node's own signature is under an epoch that it knows nothing of: its disk is an old one. */
@@ -100,7 +104,28 @@ export class EpochSwitch {
 
   /** A bundle that a peer passed on: keyId 32 || bundle. By whom does not matter. */
   async heardBundle(from: PartyId, payload: Uint8Array): Promise<void> {
-    await this.#heard(from, payload, (state, bytes) => gathered(state, bytes, this.#verify));
+    // Of what was in use here already nothing follows, and its signers may be strangers since: a party that was restored or replaced.
+    const isKnown = ({ status, bundle, ...record }: EpochRecord): boolean =>
+      (status === 'ACTIVE' || status === 'RESTORED' || bundle !== undefined) && startsWith(payload.subarray(32), encodeEpoch(epochDataOf(record).epoch));
+    if (this.#options.store.epochs.some(isKnown)) return;
+    await this.#heard(from, payload, (state, bytes) => {
+      const turn = gathered(state, bytes, this.#verify);
+      // Peers pass on the bundle of the epoch that they hold. Before this node's first epoch of the key is in use, that is one of before it joined, whose signers may be strangers to it: it cannot be judged, and nothing follows from it.
+      return turn.kind === 'abort' && !state.active ? { kind: 'turn', state, duties: [] } : turn;
+    });
+  }
+
+  /**
+   * This node is not in that epoch, as its operator says (digest 11.1): with the confirmations of all who are, judged by `verify`, everything that it holds of the key is erased. mpc/malformed-message where one of them is not valid, mpc/epoch-not-next
+   * where the epoch is no later one of this key; then everything is as it was.
+   */
+  async leave(epoch: Epoch, confirmations: readonly Uint8Array[], verify: Verify): Promise<void> {
+    const bundle = concat(encodeEpoch(epoch), ...confirmations);
+    await this.#turn(toHex(epoch.keyId), (state) => {
+      const watching = watched(state, epoch);
+      const settled = value(gathered(watching.state, bundle, verify));
+      return { ...settled, duties: [...watching.duties, ...settled.duties] };
+    });
   }
 
   /** Whether an epoch waits for confirmations. */
@@ -163,12 +188,19 @@ export class EpochSwitch {
 
   /** The store's own events for what a turn changed, after the machine's guards have let it: PENDING is written before its turn; the own confirmation and the promotion are what is left. */
   async #write(keyId: string, before: Epochs, after: Epochs): Promise<void> {
-    const { store, clock, onPromoted } = this.#options;
+    const { store, clock, onPromoted, onLeft } = this.#options;
     for (const { epoch, own, confirmed } of before.waiting) {
       const signature = own !== null && !confirmed ? signaturesOf(after, epoch.epochId)?.get(own) : undefined;
       if (signature) await store.confirm({ keyId, epochId: toHex(epoch.epochId) }, toHex(signature), clock.nowMs());
     }
-    const { active } = after;
+    const { active, left } = after;
+    // Attempts first: a node that dies between two lines leaves again, from the epoch that it still has.
+    if (left && left !== before.left) {
+      const held = store.epochs.filter((record) => record.keyId === keyId && record.status !== 'RETIRED');
+      for (const record of held.toSorted((a, b) => Number(b.status === 'PENDING') - Number(a.status === 'PENDING')))
+        await store.erase(record, `left with epoch ${left.epoch.epoch}`, clock.nowMs());
+      onLeft();
+    }
     if (!active || active === before.active) return;
     const ref: EpochRef = { keyId, epochId: toHex(active.epoch.epochId) };
     const bundle = [...active.signatures!].map(([party, signature]) => ({ party, signature: toHex(signature) }));
@@ -189,12 +221,19 @@ export class EpochSwitch {
   }
 }
 
+function startsWith(bytes: Uint8Array, start: Uint8Array): boolean {
+  return Buffer.compare(bytes.subarray(0, start.length), start) === 0;
+}
+
 /** The confirmations of an epoch that waits or has become the active one. */
 function signaturesOf({ active, waiting }: Epochs, epochId: EpochId): ReadonlyMap<PartyId, Uint8Array> | null | undefined {
   return [...waiting, ...(active ? [active] : [])].find(({ epoch }) => Buffer.compare(epoch.epochId, epochId) === 0)?.signatures;
 }
 
-/** Of every epoch that this node ever stored, also of those that are over: the identities of its parties in id order. */
+/**
+ * Of every epoch that this node ever stored, also of those that are over: the identities of its parties in id order. A refresh after a restore carries the old identity of the restored party on, as a name: epochId is made
+ * of it, a bundle that names this party is how it finds out that its disk is an old one, and whose key stands behind the name the operators' pins say. A reshare, also to the same parties, writes the identities of today.
+ */
 export function identitiesIn(store: NodeStore): (readonly Uint8Array[])[] {
   return store.epochs.map((record) => epochDataOf(record).epoch.identities);
 }

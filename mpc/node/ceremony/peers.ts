@@ -1,3 +1,4 @@
+import { Problem } from '#base';
 import type { PartyId, Verify } from '#mpc/protocol';
 import { createPublicKey, sign, verify } from 'node:crypto';
 import { fingerprintOf, type CallPatience, type Fingerprint, type Identity, type Link } from '../wire/wire.ts';
@@ -19,8 +20,16 @@ export interface Group {
   readonly threshold: number;
 }
 
-export function call(group: Group, peer: PartyId, method: string, payload: Uint8Array, patience: CallPatience): Promise<Uint8Array> {
-  return group.peers.get(peer)!.link.call(method, payload, patience);
+/** wire/failed where no such peer is named, as by a key that has not gone to this group yet, or by what the channel fails of. */
+export async function call(group: Group, peer: PartyId, method: string, payload: Uint8Array, patience: CallPatience): Promise<Uint8Array> {
+  const found = group.peers.get(peer);
+  if (!found) throw new Problem('wire/failed', `node.json names no party ${peer}.`, { peer });
+  return found.link.call(method, payload, patience);
+}
+
+/** SubjectPublicKeyInfo, 44 bytes. */
+export function publicKeyOf({ own, identity, peers }: Group, party: PartyId): Uint8Array {
+  return party === own ? identity.publicKey : peers.get(party)!.publicKey;
 }
 
 /** Ids of all parties, this one too, in order. */

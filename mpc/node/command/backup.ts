@@ -1,20 +1,26 @@
-import { open } from 'node:fs/promises';
 import { fromHex, isHex, Problem, systemClock, toHex, type Hex, type RandomBytes } from '#base';
 import { deriveKeyPair, encodeRecord, openBackup, partyId, type KeyId, type KeyRecord } from '#mpc/protocol';
 import { keyIdOf } from '../ceremony/ceremony.ts';
 import { policyHash } from '../policy/policy.ts';
 import { nodeName } from '../process/process.ts';
-import { epochDataOf, epochDataToJson } from '../session/session.ts';
+import { epochDataOf, epochDataToJson, foundersOf, type Founders } from '../session/session.ts';
 import { NodeStore } from '../store/store.ts';
 import { ROLES, type Role } from '#custody/intents';
 import { openDesk } from './desk.ts';
-import { read, readConfig } from './folder.ts';
+import { read, readConfig, writeNew } from './folder.ts';
 import { providerOf } from './provider.ts';
 
 interface BackupFile {
   readonly format: 'cairn-node-backup/1';
   readonly party: number;
-  readonly keys: readonly { readonly role: Role; readonly epoch: number; readonly keyId: Hex; readonly backup: Hex }[];
+  readonly keys: readonly {
+    readonly role: Role;
+    readonly epoch: number;
+    readonly keyId: Hex;
+    /** Who generated the key, which its id is a hash of; absent in files of before keys could go to others: then the parties in the backup. */
+    readonly founders?: { readonly t: number; readonly identities: readonly Hex[] };
+    readonly backup: Hex;
+  }[];
 }
 
 export async function backupCommand(folder: string, out: string, tell: (line: string) => void): Promise<number> {
@@ -70,17 +76,18 @@ export async function restoreCommand({ folder, file, recoveryFile, sealedPolicy,
     isConfirmation: () => false,
     isTestDigest: () => false,
   });
-  const opened: { readonly role: Role; readonly record: KeyRecord }[] = [];
+  const opened: { readonly role: Role; readonly record: KeyRecord; readonly founders: Founders }[] = [];
   try {
     const parties = [config.party, ...config.peers.map((peer) => peer.party)].sort((a, b) => a - b);
     const policy = sealedPolicy ?? policyHash(store.policy.inForce);
     const held = new Set<Role>(store.epochs.filter(({ status }) => status !== 'RETIRED').map((record) => epochDataOf(record).role));
     // All of them are judged before the first is written.
-    for (const { role, keyId, backup } of keys) {
+    for (const { role, keyId, backup, founders: said } of keys) {
       const expected = { keyId: fromHex(keyId) as KeyId, id: partyId(party, parties.length) };
       const { record, policyHash: sealed } = openBackup(fromHex(backup), fromHex(secret), expected);
-      opened.push({ role, record });
-      if (toHex(keyIdOf({ role, ...record })) !== keyId)
+      const founders = said ? { t: said.t, identities: said.identities.map(fromHex) } : foundersOf(record);
+      opened.push({ role, record, founders });
+      if (toHex(keyIdOf({ role, ...founders })) !== keyId)
         throw new Problem('mpc/bad-backup', `What is sealed as ${role} is the share of another key.`, { role });
       if (record.n !== parties.length || record.t !== config.threshold) {
         const detail = `The share is of a key of ${record.t} of ${record.n}; this node is one of ${parties.length}, of whom ${config.threshold} sign.`;
@@ -93,9 +100,9 @@ export async function restoreCommand({ folder, file, recoveryFile, sealedPolicy,
       if (held.has(role)) throw new Problem('node/wrong-state', `This node has a share as ${role} already.`, { role });
       held.add(role);
     }
-    for (const { role, record } of opened) {
+    for (const { role, record, founders } of opened) {
       const share = encodeRecord(record);
-      const data = epochDataToJson({ role, epoch: record });
+      const data = epochDataToJson({ role, epoch: record, founders });
       const made = { keyId: toHex(record.keyId), epochId: toHex(record.epochId), epoch: record.epoch, parties, data };
       await store.putRestored({ ...made, share }, systemClock.nowMs());
       share.fill(0);
@@ -108,23 +115,14 @@ export async function restoreCommand({ folder, file, recoveryFile, sealedPolicy,
   return 0;
 }
 
-async function writeNew(path: string, text: string): Promise<void> {
-  const handle = await open(path, 'wx', 0o600).catch((cause: NodeJS.ErrnoException) => {
-    throw new Problem('cli/bad-file', `${path} cannot be made (${cause.code}).`, { path }, cause);
-  });
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
 function parseBackup(path: string, text: string): BackupFile {
   try {
     const file = JSON.parse(text) as BackupFile;
     const isWhole = file.keys.every(({ role, keyId, backup }) => ROLES.includes(role) && isHex(keyId, 32) && isHex(backup));
-    if (file.format === 'cairn-node-backup/1' && Number.isInteger(file.party) && isWhole) return file;
+    const isNamed = file.keys.every(
+      ({ founders }) => founders === undefined || (Number.isInteger(founders.t) && founders.identities.every((id) => isHex(id, 32))),
+    );
+    if (file.format === 'cairn-node-backup/1' && Number.isInteger(file.party) && isWhole && isNamed) return file;
   } catch {
     // Said below.
   }

@@ -1,38 +1,19 @@
 /** The door of `cairn node`: what an operator does with one signer node, each with its own help, progress and refusals. */
 import { randomBytes } from 'node:crypto';
-import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { parseArgs } from 'node:util';
 import { Problem, systemClock } from '#base';
-import { ROLES } from '#custody/intents';
+import { ceremony, FOLDER, FOLDER_HELP, needed, roleOf, tell, whole, type Command, type Values } from './arguments.ts';
 import { backupCommand, restoreCommand } from './backup.ts';
-import { holdCeremony, openDesk } from './desk.ts';
+import { openDesk } from './desk.ts';
 import { initNode, nameCoordinator, namePeer } from './init.ts';
-import { merchantCommand } from './merchant.ts';
+import { MOVES } from './moves.ts';
 import { policyCommand } from './policy.ts';
-import { PROVIDER_HELP, PROVIDER_OPTIONS, providerNamed } from './provider.ts';
-import { ratesCommand } from './rates.ts';
-import { rekeyNode } from './rekey.ts';
+import { PROVIDER_HELP, PROVIDER_OPTIONS, providerNamed, rekeyNode } from './provider.ts';
+import { merchantCommand, ratesCommand } from './registry.ts';
 import { runCommand } from './run.ts';
 import { tellStatus } from './status.ts';
 
-type Values = Readonly<Record<string, string | boolean | undefined>>;
-
-interface Command {
-  readonly summary: string;
-  readonly help: string;
-  readonly options: NonNullable<ParseArgsConfig['options']>;
-  /** How many words it takes beside its options, at least and at most. */
-  readonly words: readonly [number, number];
-  /** Returns the exit code. */
-  readonly run: (values: Values, words: readonly string[]) => Promise<number>;
-}
-
-const FOLDER = { folder: { type: 'string' } } as const;
-const FOLDER_HELP = '  --folder DIR       the data folder of the node';
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
-
-function tell(line: string): void {
-  process.stdout.write(`${line}\n`);
-}
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   init: {
@@ -164,6 +145,7 @@ ${FOLDER_HELP}
     words: [1, 1],
     run: async (values, [role]) => ceremony(values, { kind: 'refresh', role: roleOf(role) }),
   },
+  ...MOVES,
   approve: {
     summary: 'approve the new set-up of a poisoned pair',
     help: `cairn node approve KEY --peer N --folder DIR
@@ -302,7 +284,10 @@ ${FOLDER_HELP}
   refresh-killed     a node is killed in the middle of a refresh; the key signs before and after, and the refresh is held again
   withheld-confirmation  in a refresh, a captured node confirms to one peer and not to the other; no epoch is lost
   poisoned-pair      a pair is poisoned; the others go on, both operators approve, and it signs again
+  poisoned-twice     it is poisoned again: the peer is reshared out, and a new node takes its place
   lost-disk          a node loses its disk, is restored from its backup under a new identity, and is made whole by a refresh
+  lost-backup        a backup and its secret are in strange hands: after a refresh they are worth nothing
+  lost-member        a node is lost for ever without a backup: the others reshare to a new one, and the old share is worth nothing
 
   --keep             leave the folder, to look at it
 `,
@@ -346,32 +331,5 @@ function parse({ options }: Command, args: readonly string[]) {
 
 function say(text: string): number {
   process.stdout.write(text);
-  return 0;
-}
-
-function needed(values: Values, name: string): string {
-  const value = values[name];
-  if (typeof value !== 'string' || value === '') throw new Problem('cli/bad-arguments', `--${name} is missing.`);
-  return value;
-}
-
-function whole(values: Values, name: string): number {
-  const text = needed(values, name);
-  if (!/^\d{1,9}$/.test(text)) throw new Problem('cli/bad-arguments', `--${name} is no whole number.`);
-  return Number(text);
-}
-
-function roleOf(word: string | undefined): string {
-  if (!ROLES.includes(word as never)) throw new Problem('cli/bad-arguments', `A key is one of ${ROLES.join(', ')}.`);
-  return word!;
-}
-
-async function ceremony(values: Values, what: Readonly<Record<string, unknown>>): Promise<number> {
-  const desk = await openDesk(needed(values, 'folder'));
-  try {
-    await holdCeremony(desk, what, tell);
-  } finally {
-    desk.close();
-  }
   return 0;
 }

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fromHex, isHex, Problem, toHex, unreadable, utf8, type RandomBytes } from '#base';
 import { writeDurably } from '../files/files.ts';
@@ -23,6 +23,19 @@ export async function read(path: string): Promise<string> {
   return readFile(path, 'utf8').catch((cause: unknown) => {
     throw unreadable(path, cause);
   });
+}
+
+/** A file for its owner alone; cli/bad-file where it exists. */
+export async function writeNew(path: string, text: string): Promise<void> {
+  const handle = await open(path, 'wx', 0o600).catch((cause: NodeJS.ErrnoException) => {
+    throw new Problem('cli/bad-file', `${path} cannot be made (${cause.code}).`, { path }, cause);
+  });
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 /** The key by which the operator's own commands speak to the node: it opens no share and signs no order, but begins ceremonies. */

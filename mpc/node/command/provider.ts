@@ -1,11 +1,11 @@
 import { isAbsolute, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
-import { Problem, utf8 } from '#base';
+import { Problem, utf8, type RandomBytes } from '#base';
 import { hsmProvider, readPin } from '../hsm/hsm.ts';
-import type { NodeConfig } from '../process/process.ts';
-import { keyFileProvider, passphraseProvider, type KeyProvider } from '../store/store.ts';
-import { read } from './folder.ts';
+import { rewrapIdentity, type NodeConfig } from '../process/process.ts';
+import { keyFileProvider, passphraseProvider, rewrapHeader, type KeyProvider } from '../store/store.ts';
+import { read, readConfig, writeConfig } from './folder.ts';
 
 type ProviderConfig = NodeConfig['provider'];
 
@@ -62,4 +62,29 @@ async function asked(question: string): Promise<string> {
   if (stdin.isTTY) stderr.write('\n');
   if (!line) throw new Problem('node/wrong-key', 'The secret that opens the store was to come from standard input, and nothing came.');
   return line;
+}
+
+/** Moves a node that does not run from one key provider to another. The store goes first, since only it knows whether the node runs; node.json last, since it says who opened what until all is done. */
+export async function rekeyNode(
+  folder: string,
+  named: (party: number) => NodeConfig['provider'],
+  random: RandomBytes,
+  tell: (line: string) => void,
+): Promise<number> {
+  const config = await readConfig(folder, 'partial');
+  const provider = named(config.party);
+  if ([config.provider, provider].every((one) => secretOf(one) === '-'))
+    throw new Problem('cli/bad-arguments', 'The old secret and the new one cannot both come from standard input: put one into a file.');
+  const from = await providerOf(config);
+  const to = await providerOf({ provider });
+  await rewrapHeader(folder, from, to, random);
+  await rewrapIdentity(folder, from, to, random);
+  await writeConfig(folder, { ...config, provider });
+  tell(`${folder} opens by ${provider.kind} from now on`);
+  return 0;
+}
+
+function secretOf(provider: NodeConfig['provider']): string {
+  if (provider.kind === 'pkcs11') return provider.pinFile;
+  return provider.kind === 'passphrase' ? provider.file : provider.path;
 }

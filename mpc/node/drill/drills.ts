@@ -8,7 +8,7 @@ import { backupCommand, restoreCommand } from '../command/backup.ts';
 import { BUNDLE, CONFIRMED } from '../ceremony/ceremony.ts';
 import { Impostor, spoiled } from './impostor.ts';
 import { anchorIntent, rehearsalPolicy } from './intents.ts';
-import { Rehearsal } from './rehearsal.ts';
+import { ownPublicShares, Rehearsal, sharesIn, type RehearsalNode } from './rehearsal.ts';
 
 type Tell = (line: string) => void;
 
@@ -27,7 +27,10 @@ export const DRILLS: Readonly<Record<string, (keep: boolean, tell: Tell) => Prom
   'refresh-killed': (keep, tell) => withKey(keep, tell, refreshKilled),
   'withheld-confirmation': (keep, tell) => withKey(keep, tell, withheldConfirmation),
   'poisoned-pair': (keep, tell) => withKey(keep, tell, poisonedPair),
+  'poisoned-twice': (keep, tell) => withKey(keep, tell, poisonedTwice),
   'lost-disk': (keep, tell) => withKey(keep, tell, lostDisk),
+  'lost-backup': (keep, tell) => withKey(keep, tell, lostBackup),
+  'lost-member': (keep, tell) => withKey(keep, tell, lostMember),
 };
 
 /** Three nodes with a poster key between them. */
@@ -131,8 +134,8 @@ async function withheldConfirmation(rehearsal: Rehearsal, address: Hex, tell: Te
   await allSign(rehearsal, address);
 }
 
-/** Party 3 is captured and cheats party 1 once. */
-async function poisonedPair(rehearsal: Rehearsal, address: Hex, tell: Tell): Promise<void> {
+/** Party 3 is captured, and cheats party 1 in the first round of a signature. */
+async function cheat(rehearsal: Rehearsal): Promise<void> {
   await rehearsal.stop(3);
   const impostor = await Impostor.take(rehearsal, 3, 'poster', random);
   const intent = anchorIntent(toHex(random(32)));
@@ -146,6 +149,10 @@ async function poisonedPair(rehearsal: Rehearsal, address: Hex, tell: Tell): Pro
   await impostor.leave();
   await rehearsal.start(3);
   await rehearsal.ready([3]);
+}
+
+async function poisonedPair(rehearsal: Rehearsal, address: Hex, tell: Tell): Promise<void> {
+  await cheat(rehearsal);
   tell(`party 3 cheated; parties 1 and 3 do not sign any more (${await refuses(rehearsal, [1, 3])})`);
   await signs(rehearsal, address, [1, 2]);
   await signs(rehearsal, address, [2, 3]);
@@ -153,6 +160,82 @@ async function poisonedPair(rehearsal: Rehearsal, address: Hex, tell: Tell): Pro
   await rehearsal.ceremony({ kind: 'repair', role: 'poster' }, [1, 3]);
   await allSign(rehearsal, address);
   tell('both operators approved, the pair was set up anew, and every pair signed');
+}
+
+/** Once is set up again; twice is put out, and the new node in its place begins with a clean record. */
+async function poisonedTwice(rehearsal: Rehearsal, address: Hex, tell: Tell): Promise<void> {
+  await cheat(rehearsal);
+  await rehearsal.ceremony({ kind: 'repair', role: 'poster' }, [1, 3]);
+  await allSign(rehearsal, address);
+  tell('party 3 cheated, both operators approved, and every pair signed again');
+  await cheat(rehearsal);
+  const refusal = await rehearsal.ceremony({ kind: 'repair', role: 'poster', peer: 3 }, [1]).then(
+    () => 'set up',
+    (error: unknown) => (error as Problem).detail,
+  );
+  demand(refusal.includes('session/pair-unusable'), `a pair that was poisoned twice is not set up again (${refusal})`);
+  tell('party 3 cheated again: its pair is not set up a third time');
+  await rehearsal.stop(3);
+  const banned = await putInPlace(rehearsal, address, tell);
+  demand(await isWorthless(rehearsal, banned), 'the share of the banned node is worth nothing');
+  await cheat(rehearsal);
+  await rehearsal.ceremony({ kind: 'repair', role: 'poster' }, [1, 3]);
+  await allSign(rehearsal, address);
+  tell('what the banned node did is not held against the one in its place');
+}
+
+/** A new node with another identity takes the number of party 3, by the shares of the other two. */
+async function putInPlace(rehearsal: Rehearsal, address: Hex, tell: Tell): Promise<RehearsalNode> {
+  const before = await rehearsal.replace(3, 2);
+  for (const party of ALL) await rehearsal.introduce(party);
+  await rehearsal.restart([1, 2]);
+  await rehearsal.start(3);
+  await rehearsal.ready(ALL);
+  await signs(rehearsal, address, [1, 2]);
+  tell('a new node stands in the place of party 3; parties 1 and 2 name it as their peer, and sign');
+  await rehearsal.reshare('poster', [1, 2], 1);
+  for (const party of ALL) demand((await rehearsal.address(party, 'poster')) === address, 'the address stayed');
+  await allSign(rehearsal, address);
+  tell('parties 1 and 2 dealt their shares on, and every pair of the new nodes signed');
+  return before;
+}
+
+/** The share in a folder whose process does not run is on no polynomial of the epoch that is in use: x_3 G is not X_3. */
+async function isWorthless(rehearsal: Rehearsal, { folder }: RehearsalNode): Promise<boolean> {
+  const { anchor } = await rehearsal.anchor(1, 'poster');
+  return (await ownPublicShares(folder)).every((share) => !anchor.publicShares.includes(share));
+}
+
+/** Party 3 is lost for ever: its disk, and its backup with it. Later the disk turns up. */
+async function lostMember(rehearsal: Rehearsal, address: Hex, tell: Tell): Promise<void> {
+  await rehearsal.stop(3);
+  tell('party 3 is lost for ever, and has no backup');
+  await signs(rehearsal, address, [1, 2]);
+  const lost = await putInPlace(rehearsal, address, tell);
+  demand(await isWorthless(rehearsal, lost), 'the old share is worth nothing');
+  await rehearsal.ceremony({ kind: 'refresh', role: 'poster' });
+  await allSign(rehearsal, address);
+  tell('the lost disk turned up: its share belongs to nothing any more; the new nodes refreshed and signed');
+  const left = await rehearsal.leave(lost, 'poster', 1);
+  demand(left.length === 0 && (await ownPublicShares(lost.folder)).length === 0, 'the old node erased its share');
+  tell('its operator had it erase the share by what the others read aloud');
+}
+
+/** A copy of party 2's backup, with its recovery secret, is in hands that nobody knows. */
+async function lostBackup(rehearsal: Rehearsal, address: Hex, tell: Tell): Promise<void> {
+  const { folder, recoveryFile } = rehearsal.node(2);
+  const [stolen, fresh] = [join(rehearsal.root, 'stolen.json'), join(rehearsal.root, 'fresh.json')];
+  await backupCommand(folder, stolen, () => undefined);
+  const share = await sharesIn(stolen, recoveryFile);
+  demand(share.length === 1 && (await rehearsal.anchor(2, 'poster')).anchor.publicShares.includes(share[0]!), 'the backup held the share');
+  tell('a backup of party 2 is lost, with its recovery secret');
+  await rehearsal.ceremony({ kind: 'refresh', role: 'poster' });
+  demand(!(await rehearsal.anchor(2, 'poster')).anchor.publicShares.includes(share[0]!), 'the lost share is worth nothing');
+  await allSign(rehearsal, address);
+  await backupCommand(folder, fresh, () => undefined);
+  const kept = await sharesIn(fresh, recoveryFile);
+  demand((await rehearsal.anchor(2, 'poster')).anchor.publicShares.includes(kept[0]!), 'the new backup holds the new share');
+  tell('after a refresh the share in it belongs to nothing any more; every pair signed, and a new backup was written');
 }
 
 async function lostDisk(rehearsal: Rehearsal, address: Hex, tell: Tell): Promise<void> {

@@ -7,15 +7,17 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
-import { Problem, systemClock, toHex, type Hex, type RandomBytes } from '#base';
+import { fromHex, Problem, systemClock, toHex, type Hex, type RandomBytes } from '#base';
 import type { Intent, Role } from '#custody/intents';
 import { requestToJson } from '#custody/requests';
+import { decodeRecord, openBackup, type KeyId, type KeyRecord, type PartyId } from '#mpc/protocol';
 import { findFreePort } from '#supervisor';
 import { initNode, nameCoordinator, namePeer } from '../command/init.ts';
 import { holdCeremony, openDesk, type NodeDesk } from '../command/desk.ts';
 import { readConfig } from '../command/folder.ts';
 import { providerOf } from '../command/provider.ts';
-import { openIdentity, startNode, type RunningNode } from '../process/process.ts';
+import { nodeName, openIdentity, startNode, type RunningNode } from '../process/process.ts';
+import { NodeStore } from '../store/store.ts';
 import { fingerprintOf, identityOf, openLink, publicKeyInfo, rawPublicKey, WIRE_LIMITS, type Identity, type Link, type Part } from '../wire/wire.ts';
 
 /** Between two looks at a node that is starting: each is a call. */
@@ -45,9 +47,11 @@ export interface RehearsalNode {
 /** Throw-away nodes as real processes on the loopback interface, made and driven with the same commands as real ones. */
 export class Rehearsal {
   readonly root: string;
-  readonly nodes: readonly RehearsalNode[];
+  nodes: readonly RehearsalNode[];
   readonly coordinator: Identity;
   readonly #random: RandomBytes;
+  /** Those that were replaced, too. */
+  readonly #all: RehearsalNode[];
   readonly #links: Link[] = [];
   readonly #coordinatorLinks = new Map<string, Link>();
   readonly #desks = new Map<string, NodeDesk>();
@@ -55,6 +59,7 @@ export class Rehearsal {
   private constructor(root: string, nodes: readonly RehearsalNode[], coordinator: Identity, random: RandomBytes) {
     this.root = root;
     this.nodes = nodes;
+    this.#all = [...nodes];
     this.coordinator = coordinator;
     this.#random = random;
   }
@@ -82,6 +87,59 @@ export class Rehearsal {
 
   node(party: number): RehearsalNode {
     return this.nodes[party - 1]!;
+  }
+
+  /** Another machine for this number, made by `init` as the first one was; what stood there before, which goes on where it runs. */
+  async replace(party: number, threshold: number): Promise<RehearsalNode> {
+    const before = this.node(party);
+    const port = await findFreePort();
+    const at = (name: string): string => join(this.root, `${name}-${party}-on-${port}`);
+    const node: RehearsalNode = { party, port, folder: at('node'), keyFile: at('key'), recoveryFile: at('recovery'), logFile: at('log'), process: undefined };
+    this.#all.push(node);
+    this.nodes = [...this.nodes.filter((each) => each !== before), node].sort((a, b) => a.party - b.party);
+    await this.init(party, threshold);
+    return before;
+  }
+
+  /** Starts these parties anew, so that they take up whom their operators have named since. */
+  async restart(parties: readonly number[]): Promise<void> {
+    for (const party of parties) await this.stop(party, 'SIGTERM');
+    await Promise.all(parties.map((party) => this.start(party)));
+  }
+
+  /** Each operator tells its own node; whoever has no share of the key joins by the anchor that party `voice` reads aloud. */
+  async reshare(role: Role, dealers: readonly number[], voice: number): Promise<void> {
+    const { anchor, fingerprint } = await this.anchor(voice, role);
+    await Promise.all(
+      this.nodes.map(async ({ party }) => {
+        const { keys } = (await this.status(party)) as { keys: { role: Role; status: string }[] };
+        const isHere = keys.some((key) => key.role === role && key.status !== 'PENDING');
+        const joins = isHere ? {} : { anchor, reads: fingerprint };
+        await holdCeremony(await this.#desk(party), { kind: 'reshare', role, dealers, ...joins }, () => undefined);
+      }),
+    );
+  }
+
+  /** What the operator of this party writes to a file and reads aloud. */
+  async anchor(
+    party: number,
+    role: Role,
+  ): Promise<{ readonly anchor: { readonly publicShares: readonly Hex[] }; readonly fingerprint: string; readonly proof: unknown }> {
+    return (await (await this.#desk(party)).ask('key/anchor', { role })) as never;
+  }
+
+  /** Starts a node that was replaced, has it leave by what party `voice` reads aloud, and gives what keys it has then. */
+  async leave(node: RehearsalNode, role: Role, voice: number): Promise<readonly unknown[]> {
+    const { proof, fingerprint } = await this.anchor(voice, role);
+    await this.#spawn(node);
+    const desk = await openDesk(node.folder);
+    try {
+      await desk.ask('key/leave', { role, proof, reads: fingerprint });
+      return (await desk.ask('node/status', {}))['keys'] as readonly unknown[];
+    } finally {
+      desk.close();
+      await this.#kill(node, 'SIGTERM');
+    }
   }
 
   /** Makes the folder of a party, as its operator would. */
@@ -144,15 +202,19 @@ export class Rehearsal {
 
   /** Starts the process of a party, and waits until it answers. */
   async start(party: number): Promise<void> {
-    const node = this.node(party);
+    await this.#spawn(this.node(party));
+  }
+
+  async #spawn(node: RehearsalNode): Promise<void> {
     const child = spawn(process.execPath, [CLI, 'node', 'run', '--folder', node.folder], { stdio: ['ignore', 'pipe', 'pipe'] });
     node.process = child;
     const log = createWriteStream(node.logFile, { flags: 'a' });
     child.stdout.pipe(log);
     child.stderr.pipe(log);
     for (;;) {
-      if (child.exitCode !== null) throw new Problem('session/ceremony-failed', `Party ${party} ended with ${child.exitCode}; ${node.logFile} has the reason.`);
-      if (await this.#answers(party)) return;
+      if (child.exitCode !== null)
+        throw new Problem('session/ceremony-failed', `Party ${node.party} ended with ${child.exitCode}; ${node.logFile} has the reason.`);
+      if (await answers(node)) return;
       await sleep(POLL_MS);
     }
   }
@@ -171,7 +233,10 @@ export class Rehearsal {
 
   /** SIGKILL unless told otherwise: nothing is closed, nothing is said. */
   async stop(party: number, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    const node = this.node(party);
+    await this.#kill(this.node(party), signal);
+  }
+
+  async #kill(node: RehearsalNode, signal: NodeJS.Signals): Promise<void> {
     const child = node.process;
     node.process = undefined;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
@@ -247,7 +312,7 @@ export class Rehearsal {
   async end(keep = false): Promise<void> {
     for (const link of this.#links) link.close();
     for (const desk of this.#desks.values()) desk.close();
-    await Promise.all(this.nodes.map(({ party }) => this.stop(party)));
+    await Promise.all(this.#all.map((node) => this.#kill(node, 'SIGKILL')));
     if (!keep) await rm(this.root, { recursive: true, force: true });
   }
 
@@ -267,16 +332,45 @@ export class Rehearsal {
     if (!desk) this.#desks.set(key, (desk = await openDesk(folder)));
     return desk;
   }
+}
 
-  async #answers(party: number): Promise<boolean> {
-    return this.status(party).then(
+async function answers({ folder }: RehearsalNode): Promise<boolean> {
+  const desk = await openDesk(folder);
+  return desk
+    .ask('node/status', {})
+    .then(
       () => true,
       (error: unknown) => {
         if (error instanceof Problem) return false;
         throw error;
       },
-    );
+    )
+    .finally(() => desk.close());
+}
+
+/** x_i G of every share in the folder of a node that does not run, as somebody would who has its disk and what opens it. */
+export async function ownPublicShares(folder: string): Promise<readonly Hex[]> {
+  const config = await readConfig(folder);
+  const options = { folder, node: nodeName(config.party), provider: await providerOf(config), random: () => new Uint8Array() };
+  const store = await NodeStore.open({ ...options, isConfirmation: () => false, isTestDigest: () => false });
+  try {
+    return store.epochs.filter(({ status }) => status !== 'RETIRED').map((record) => publicShareIn(decodeRecord(store.share(record))!));
+  } finally {
+    await store.close();
   }
+}
+
+/** x_i G of every share in a backup. */
+export async function sharesIn(file: string, recoveryFile: string): Promise<readonly Hex[]> {
+  const { party, keys } = JSON.parse(await readFile(file, 'utf8')) as { party: number; keys: { keyId: Hex; backup: Hex }[] };
+  const secret = fromHex((await readFile(recoveryFile, 'utf8')).trim() as Hex);
+  return keys.map(({ keyId, backup }) => publicShareIn(openBackup(fromHex(backup), secret, { keyId: fromHex(keyId) as KeyId, id: party as PartyId }).record));
+}
+
+/** Of a record that was read, and so was checked to be x_i G of its own share. */
+function publicShareIn({ id, publicShares, share }: KeyRecord): Hex {
+  share.fill(0);
+  return toHex(publicShares[id - 1]!);
 }
 
 async function publicKeyIn(folder: string): Promise<Hex> {

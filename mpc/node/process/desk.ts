@@ -1,8 +1,19 @@
 import { isHex, newId, Problem, toHex, type Clock, type Hex, type RandomBytes, type TimeMs, type Uuid } from '#base';
 import { addressOf, ROLES, type Role } from '#custody/intents';
-import { partyId } from '#mpc/protocol';
+import { partyId, type PartyId } from '#mpc/protocol';
 import type { AuditLog } from '../audit/audit.ts';
-import type { Ceremonies, Group } from '../ceremony/ceremony.ts';
+import {
+  fingerprintOfAnchor,
+  keyAnchorFromJson,
+  keyAnchorOf,
+  keyAnchorToJson,
+  leavingProofOf,
+  readLeavingProof,
+  type Ceremonies,
+  type EpochSwitch,
+  type Group,
+  type KeyAnchor,
+} from '../ceremony/ceremony.ts';
 import { parsePolicy, policyHash, type PolicyChange } from '../policy/policy.ts';
 import { epochDataOf, type KeyRing } from '../session/session.ts';
 import type { NodeStore } from '../store/store.ts';
@@ -23,6 +34,7 @@ export interface DeskOptions {
   readonly store: NodeStore;
   readonly ring: KeyRing;
   readonly ceremonies: Ceremonies;
+  readonly epochs: EpochSwitch;
   readonly heads: PeerHeads;
   /** Of the timelock; undefined where the node has no book. */
   readonly watch: (() => WatchStatus) | undefined;
@@ -34,7 +46,7 @@ export interface DeskOptions {
   readonly onLine: (kind: string, text: string) => void;
 }
 
-const KINDS = ['generate', 'refresh', 'repair'] as const;
+const KINDS = ['generate', 'refresh', 'reshare', 'repair'] as const;
 
 /** What the node's own operators see and start. A ceremony goes on when they hang up; its transcript is there until the process ends. */
 export class Desk {
@@ -100,15 +112,37 @@ export class Desk {
     const { store, ring } = this.#options;
     return ring.epochs().flatMap((record) => {
       const backup = store.backup(record);
-      return backup ? [{ role: epochDataOf(record).role, epoch: record.epoch, keyId: record.keyId, backup: toHex(backup) }] : [];
+      const { role, founders } = keyAnchorToJson(keyAnchorOf(epochDataOf(record)));
+      return backup ? [{ role, epoch: record.epoch, keyId: record.keyId, founders, backup: toHex(backup) }] : [];
     });
   }
 
-  /** {kind: generate | refresh | repair, role, peer?}. */
-  begin({ kind, role, peer }: Readonly<Record<string, unknown>>, caller: Caller): { readonly id: CeremonyRun } {
+  /** {role}: the anchor of the epoch that this node holds, what its operator reads aloud of it, and the confirmations of all where they are here. */
+  anchor({ role }: Readonly<Record<string, unknown>>): unknown {
+    const { group, store, ring } = this.#options;
+    const { ref } = ring.current(roleOf(role));
+    const record = store.epoch(ref);
+    const anchor = keyAnchorOf(epochDataOf(record));
+    return { anchor: keyAnchorToJson(anchor), fingerprint: fingerprintOfAnchor(anchor), proof: record.bundle ? leavingProofOf(group, record) : null };
+  }
+
+  /** {role, proof, reads}: the key is with others now, by the confirmations of all of them and the anchor that their operators read aloud; everything of it here is erased. */
+  async leave({ role, proof, reads }: Readonly<Record<string, unknown>>): Promise<unknown> {
+    const { group, store, ring, epochs, audit, clock } = this.#options;
+    const held = epochDataOf(store.epoch(ring.current(roleOf(role)).ref));
+    const { epoch, confirmations, verify } = readLeavingProof(proof, String(reads), group.identity.fingerprint, held);
+    await epochs.leave(epoch, confirmations, verify);
+    const left = { keyId: toHex(epoch.keyId), erased: held.epoch.epoch, epoch: epoch.epoch };
+    await audit.append({ kind: 'ceremony', atMs: clock.nowMs(), data: { kind: 'leave', role: held.role, ...left } });
+    return left;
+  }
+
+  /** {kind: generate | refresh | reshare | repair, role, peer?, dealers?, anchor?, reads?}: `reads` is the anchor's fingerprint as the operators read it aloud. */
+  begin({ kind, role, peer, dealers, anchor, reads }: Readonly<Record<string, unknown>>, caller: Caller): { readonly id: CeremonyRun } {
     const { group, ceremonies, clock, random, onLine } = this.#options;
     if (!KINDS.includes(kind as never)) throw new Problem('session/bad-request', `A ceremony is one of ${KINDS.join(', ')}.`);
-    if (!ROLES.includes(role as Role)) throw new Problem('session/bad-request', `A key is one of ${ROLES.join(', ')}.`);
+    roleOf(role);
+    const reshare = kind === 'reshare' ? { dealers: dealersOf(dealers), given: anchor === undefined ? undefined : anchorHeard(anchor, reads) } : undefined;
     const name = `${String(kind)} ${String(role)}`;
     const run: Run = { kind: name, state: 'running', lines: [] };
     const tell = (text: string): void => {
@@ -118,6 +152,7 @@ export class Desk {
     const work = (): Promise<unknown> => {
       if (kind === 'generate') return ceremonies.generate(role as Role, tell);
       if (kind === 'refresh') return ceremonies.refresh(role as Role, tell);
+      if (reshare) return ceremonies.reshare(role as Role, reshare, tell);
       return ceremonies.repair(role as Role, partyId(Number(peer), group.peers.size + 1), this.nameOf(caller), tell);
     };
     const id = newId<CeremonyRun>(clock.nowMs(), random);
@@ -155,4 +190,23 @@ function policyChangeOf({ change, policy, nonce, proposal, operator, signature }
     throw new Problem('session/bad-request', 'A change of the policy is proposed, approved, cancelled or stopped.');
   if (typeof proposal !== 'string' || !isHex(proposal, 32)) throw new Problem('session/bad-request', 'The proposal is named by 32 bytes.');
   return { change, proposal, ...signed };
+}
+
+function roleOf(role: unknown): Role {
+  if (!ROLES.includes(role as Role)) throw new Problem('session/bad-request', `A key is one of ${ROLES.join(', ')}.`);
+  return role as Role;
+}
+
+/** In order, whatever order they were named in. */
+function dealersOf(dealers: unknown): PartyId[] {
+  if (!Array.isArray(dealers) || !dealers.every((party) => Number.isInteger(party) && party > 0 && party <= 255))
+    throw new Problem('session/bad-request', 'A reshare names the parties that deal, by their numbers.');
+  return (dealers as PartyId[]).toSorted((a, b) => a - b);
+}
+
+/** The file may have come any way; that it is the right one only the voices of the other operators say. */
+function anchorHeard(file: unknown, reads: unknown): KeyAnchor {
+  const anchor = keyAnchorFromJson(file);
+  if (fingerprintOfAnchor(anchor) !== reads) throw new Problem('session/bad-anchor', 'The anchor in the file is not the one that was read aloud.');
+  return anchor;
 }

@@ -7,7 +7,7 @@ import type { AuditLog } from '../audit/audit.ts';
 import { call, type Evidence, type Group } from '../ceremony/ceremony.ts';
 import { writeDurably } from '../files/files.ts';
 import type { Key } from '../session/session.ts';
-import type { NodeStore } from '../store/store.ts';
+import type { NodeStore, PeersMemory } from '../store/store.ts';
 import { MEMORY, memoryFromJson } from './routes.ts';
 
 const CHECKS: Readonly<Record<string, string>> = { 'mpc/ot-check-failed': 'ote', 'mpc/rvole-check-failed': 'rvole', 'mpc/product-check-failed': 'check-3-4' };
@@ -30,10 +30,16 @@ export async function poison(
 
 /** What a restored node spent and whom it poisoned its backup does not know; its peers do (digest 11.3). */
 export async function recall(group: Group, store: NodeStore, nowMs: number): Promise<void> {
-  for (const peer of group.peers.keys()) {
-    const answer = await call(group, peer, MEMORY, new Uint8Array(), { timeoutMs: 5_000, resendForMs: 5_000 });
-    await store.remember(memoryFromJson(answer), nowMs);
-  }
+  for (const peer of group.peers.keys()) await store.remember(await memoryAt(group, peer), nowMs);
+}
+
+/** What was spent of the limits counts for a node that joins a key as for those who were there; whom they poisoned it has no pair with yet. */
+export async function recallSpent(group: Group, store: NodeStore, nowMs: number): Promise<void> {
+  for (const peer of group.peers.keys()) await store.remember({ ...(await memoryAt(group, peer)), poisonings: [] }, nowMs);
+}
+
+async function memoryAt(group: Group, peer: PartyId): Promise<PeersMemory> {
+  return memoryFromJson(await call(group, peer, MEMORY, new Uint8Array(), { timeoutMs: 5_000, resendForMs: 5_000 }));
 }
 
 /** Signed messages of a ceremony that somebody spoiled: to be shown to the other operators. */

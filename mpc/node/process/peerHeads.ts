@@ -48,9 +48,11 @@ export class PeerHeads {
 
   private constructor(options: PeerHeadsOptions, remembered: Map<PartyId, HeadStatement>) {
     this.#options = options;
-    this.#remembered = remembered;
     const { peers } = options.group;
     this.#keys = new Map([...peers].map(([id, { publicKey }]) => [id, createPublicKey({ key: Buffer.from(publicKey), format: 'der', type: 'spki' })]));
+    // Whoever the operator has pinned since under this number, restored or another node, begins with logs of its own.
+    const isByPinned = ([peer, statement]: readonly [PartyId, HeadStatement]): boolean => this.#keys.has(peer) && verifyHeads(statement, this.#keys.get(peer)!);
+    this.#remembered = new Map([...remembered].filter(isByPinned));
   }
 
   static async open(options: PeerHeadsOptions): Promise<PeerHeads> {

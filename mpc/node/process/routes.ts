@@ -76,6 +76,8 @@ const ROUTES: Readonly<Record<string, Route>> = {
 
   'node/status': { parts: OPERATORS, answer: async ({ desk }) => json(desk.status()) },
   'node/backups': { parts: OPERATORS, answer: async ({ desk }) => json(desk.backups()) },
+  'key/anchor': { parts: OPERATORS, answer: async ({ desk }, payload) => json(desk.anchor(objectOf(payload))) },
+  'key/leave': { parts: OPERATORS, answer: async ({ desk }, payload) => json(await desk.leave(objectOf(payload))) },
   'policy/show': { parts: OPERATORS, answer: async ({ desk }) => json(desk.policy()) },
   'policy/change': { parts: OPERATORS, answer: async ({ desk }, payload) => json(await desk.changePolicy(objectOf(payload))) },
   'ceremony/begin': { parts: OPERATORS, answer: async ({ desk }, payload, caller) => json(desk.begin(objectOf(payload), caller)) },

@@ -34,7 +34,7 @@ import {
 } from '../wire/wire.ts';
 import { keyBytes, type NodeConfig } from './config.ts';
 import { Desk } from './desk.ts';
-import { keepEvidence, poison, recall } from './duties.ts';
+import { keepEvidence, poison, recall, recallSpent } from './duties.ts';
 import { heardOnWire, told } from './events.ts';
 import { createMetrics, serveHealth } from './health.ts';
 import { openIdentity } from './identityFile.ts';
@@ -174,6 +174,7 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
       ring.prune();
       log.info({ role: epochDataOf(record).role, epoch }, 'An epoch signs, by the confirmations of all.');
     },
+    onLeft: () => ring.prune(),
     onAlarm: alarm,
     onFatal,
   });
@@ -193,6 +194,7 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
     rendezvous,
     epochs,
     selfTest,
+    recall: () => recallSpent(group, store, clock.nowMs()),
     timeouts: { gatheringMs: ceremonyMs, roundMs: ceremonyRoundMs },
     recoveryKey: config.recoveryKey === null ? undefined : keyBytes(config.recoveryKey),
     clock,
@@ -203,7 +205,7 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
   const named = new Map([...config.coordinators, ...config.operators].map((key) => [fingerprintOf(publicKeyInfo(keyBytes(key))), key]));
   const watch = watcher && (() => watcher.status());
   const onLine = (ceremony: string, text: string): void => log.info({ ceremony }, text);
-  const desk = new Desk({ group, audit, store, ring, ceremonies, heads, watch, keys: named, clock, random, onLine });
+  const desk = new Desk({ group, audit, store, ring, ceremonies, epochs, heads, watch, keys: named, clock, random, onLine });
 
   const onRefused = async (caller: Caller, method: string, problem: Problem): Promise<void> => {
     metrics.failures.inc({ code: problem.code });
@@ -295,7 +297,8 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
     every(config.selfTestEveryS * 1_000, ending.signal, async () => {
       for (const record of ring.epochs().filter(({ status }) => status === 'ACTIVE')) {
         // The lowest of a set asks, so that each set is tested once.
-        for (const S of signerSetsOf(group).filter(([first]) => first === group.own)) {
+        const isHere = (party: PartyId): boolean => party === group.own || group.peers.has(party);
+        for (const S of signerSetsOf(epochDataOf(record).epoch).filter(([first, ...rest]) => first === group.own && rest.every(isHere))) {
           await selfTest(ring.at(record), S).catch((error: unknown) => {
             if (!(error instanceof Problem)) throw error;
             alarm(error);

@@ -20,10 +20,26 @@ import { Pairs } from './pairs.ts';
 export interface EpochData {
   readonly role: Role;
   readonly epoch: Epoch;
+  /** Who generated the key: its key id is a hash of it, and stays when a reshare gives the key to others. */
+  readonly founders: Founders;
 }
 
-export function epochDataToJson({ role, epoch }: EpochData): { readonly role: Role; readonly epoch: Hex } {
-  return { role, epoch: toHex(encodeEpoch(epoch)) };
+/** The threshold and the identities, in id order, of a key's generation. */
+export interface Founders {
+  readonly t: number;
+  readonly identities: readonly Uint8Array[];
+}
+
+/** Of a key that its parties generate: they themselves. */
+export function foundersOf({ t, identities }: Epoch): Founders {
+  return { t, identities };
+}
+
+/** `founders` is absent in what was written before keys could go to other parties: then they are the parties of the epoch. */
+type EpochDataJson = { readonly role: Role; readonly epoch: Hex; readonly founders?: { readonly t: number; readonly identities: readonly Hex[] } };
+
+export function epochDataToJson({ role, epoch, founders }: EpochData): Required<EpochDataJson> {
+  return { role, epoch: toHex(encodeEpoch(epoch)), founders: { t: founders.t, identities: founders.identities.map((identity) => toHex(identity)) } };
 }
 
 /** What was read before: an epoch is looked up at every request, and its points take a millisecond to read. */
@@ -33,10 +49,10 @@ const READ = new WeakMap<object, EpochData>();
 export function epochDataOf({ data }: Pick<EpochRecord, 'data'>): EpochData {
   const before = READ.get(data as object);
   if (before) return before;
-  const { role, epoch: hex } = data as { readonly role: Role; readonly epoch: Hex };
+  const { role, epoch: hex, founders } = data as EpochDataJson;
   const epoch = isHex(hex) ? decodeEpoch(fromHex(hex)) : null;
   assert(epoch && ROLES.includes(role), 'the store gives back the epoch that was put into it');
-  const read: EpochData = { role, epoch };
+  const read: EpochData = { role, epoch, founders: founders ? { t: founders.t, identities: founders.identities.map(fromHex) } : foundersOf(epoch) };
   READ.set(data as object, read);
   return read;
 }

@@ -142,7 +142,7 @@ export class StoreState {
         return;
       }
       case 'retired':
-        return demandStatus(this.epoch(event), ['ACTIVE', 'RESTORED']);
+        return demandStatus(this.epoch(event), ['ACTIVE', 'RESTORED', 'PENDING']);
       case 'paired':
         return this.#checkPaired(event, event.pair);
       case 'pair-activated': {

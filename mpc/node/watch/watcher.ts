@@ -228,7 +228,7 @@ export class Watcher {
     if (fees.maxFeePerGas <= (before?.maxFeePerGas ?? baseFeePerGas)) return;
     const { chainId, timelock } = registration;
     const intent: TimelockCancelIntent = { kind: 'timelockCancel', chainId, timelock, operation: operation.id, nonce: account.nonce, gas: CANCEL_GAS, ...fees };
-    for (const signers of signerSetsOf(group).filter((set) => set.includes(group.own))) {
+    for (const signers of signerSetsOf({ n: partiesOf(group).length, t: group.threshold }).filter((set) => set.includes(group.own))) {
       try {
         const signature = await this.#sign(intent, signers);
         onEvent({ kind: 'step', text: 'A cancellation is signed.', facts: { operation: operation.id, signers, nonce: `${intent.nonce}` } });

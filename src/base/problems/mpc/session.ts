@@ -56,6 +56,19 @@ export const SESSION_PROBLEMS = {
     retry: 'never',
     howToSolve: 'Compare the transcripts: key, parties, threshold, kind and fingerprints have to be the same at every node.',
   },
+  'session/too-few-parties': {
+    status: 400,
+    title: 'So few parties could lose a key while its shares are changed',
+    retry: 'never',
+    howToSolve: 'A key of which t must sign is held by 2t - 1 parties or more: 2 of 3, 3 of 5. Name more peers, or a lower threshold in node.json.',
+  },
+  'session/bad-anchor': {
+    status: 400,
+    title: 'This anchor of a key is not the one that the operators read to each other',
+    retry: 'never',
+    howToSolve:
+      'Have the operators of two old nodes read the anchor from `cairn node anchor` again, and use the file of that very epoch. Where file and voice still differ, somebody changed one of them: stop, and find out who.',
+  },
   'session/generation-unfinished': {
     status: 409,
     title: 'A key of this role was confirmed here and is not in use yet',

@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert';
-import { sign } from 'node:crypto';
+import { createPublicKey, sign, verify as checkSignature, type KeyObject } from 'node:crypto';
 import { concat, Problem, systemClock, toHex, type ProblemCode } from '#base';
-import { decodeEpoch, doneDigest, encodeEpoch, encodeRecord, importKey, partyId, type Epoch, type KeyId, type KeyRecord } from '#mpc/protocol';
+import { decodeEpoch, doneDigest, encodeEpoch, encodeRecord, importKey, partyId, type Epoch, type KeyId, type KeyRecord, type Verify } from '#mpc/protocol';
 import { identityOf, type Identity } from '#mpc/node/wire';
 import { NodeStore } from '#mpc/node';
 import { AuditLog } from '../../../../mpc/node/audit/audit.ts';
@@ -9,7 +9,7 @@ import { Ceremonies } from '../../../../mpc/node/ceremony/ceremonies.ts';
 import { EpochSwitch, identitiesIn } from '../../../../mpc/node/ceremony/epochs.ts';
 import { verifierOf, type Group, type Peer } from '../../../../mpc/node/ceremony/peers.ts';
 import { Conversations } from '../../../../mpc/node/session/conversations.ts';
-import { epochDataOf, epochDataToJson, KeyRing } from '../../../../mpc/node/session/keyRing.ts';
+import { epochDataOf, epochDataToJson, foundersOf, KeyRing } from '../../../../mpc/node/session/keyRing.ts';
 import { clearHomes, home, NOW_MS, random, type Home } from '../fixtures.ts';
 
 const KEY_ID = new Uint8Array(32).fill(7) as KeyId;
@@ -17,6 +17,10 @@ const SECRET = new Uint8Array(32).fill(9);
 
 function bytesOf({ fingerprint }: Identity): Uint8Array {
   return new Uint8Array(Buffer.from(fingerprint, 'hex'));
+}
+
+function publicKeyOf({ publicKey }: Identity): KeyObject {
+  return createPublicKey({ key: Buffer.from(publicKey), format: 'der', type: 'spki' });
 }
 
 /** P2 as it was, as it is since it was restored, and its peers. */
@@ -42,7 +46,7 @@ function made(record: KeyRecord) {
     epochId: toHex(record.epochId),
     epoch: record.epoch,
     parties: [1, 2, 3],
-    data: epochDataToJson({ role: 'poster', epoch: record }),
+    data: epochDataToJson({ role: 'poster', epoch: record, founders: foundersOf(record) }),
     share: encodeRecord(record),
   };
 }
@@ -76,6 +80,7 @@ describe('the epochs of a node', () => {
       store,
       clock: systemClock,
       onPromoted: () => undefined,
+      onLeft: () => undefined,
       onAlarm: (problem) => void alarms.push(problem),
       onFatal: (problem) => void fatal.push(problem),
     });
@@ -145,6 +150,39 @@ describe('the epochs of a node', () => {
     assert.equal(store.epoch(made(record)).confirmed, toHex(new Uint8Array(sign(null, doneDigest(record), p2.privateKey))));
   });
 
+  it('are not judged again by signers who are strangers since: what was in use here raises no alarm', async () => {
+    const held = records([p1, p2Old, p3])[1]!;
+    await store.putRestored(made(held), NOW_MS);
+    await open().heardBundle(partyId(1, 3), concat(KEY_ID, bundleOf(held, [p1, p2Old, p3])));
+    assert.deepEqual([alarms, fatal], [[], []]);
+  });
+
+  it('are all erased, attempts that were confirmed too, when others have the key, and none of them before all of those have confirmed', async () => {
+    const held = records([p1, p2, p3])[1]!;
+    await store.putRestored(made(held), NOW_MS);
+    for (const [number, isConfirmed] of [
+      [2, true],
+      [3, false],
+    ] as const) {
+      // prettier-ignore
+      const attempt = numbered(held, number);
+      await store.putPending(pending(attempt), NOW_MS);
+      if (isConfirmed) await store.confirm(made(attempt), toHex(new Uint8Array(64)), NOW_MS);
+    }
+    const stranger = identityOf(new Uint8Array(32).fill(77));
+    const now = [p1, stranger, p3];
+    const gone = numbered({ ...held, origin: 'reshare', identities: now.map(bytesOf) }, 4);
+    const signatures = now.map(({ privateKey }) => new Uint8Array(sign(null, doneDigest(gone), privateKey)));
+    const verify: Verify = (party, _identity, digest, signature) => checkSignature(null, digest, publicKeyOf(now[party - 1]!), signature);
+    const epochs = open();
+    const statuses = () => store.epochs.map(({ status }) => status);
+    await assert.rejects(epochs.leave(gone, [signatures[0]!, signatures[0]!, signatures[2]!], verify), refused('mpc/malformed-message'));
+    await assert.rejects(epochs.leave(numbered(gone, 2), signatures, verify), refused('mpc/epoch-not-next'));
+    assert.deepEqual(statuses(), ['RESTORED', 'PENDING', 'PENDING']);
+    await epochs.leave(gone, signatures, verify);
+    assert.deepEqual(statuses(), ['RETIRED', 'RETIRED', 'RETIRED']);
+  });
+
   it('are read from their data once', async () => {
     const record = records([p1, p2, p3])[1]!;
     await store.putPending(pending(record), NOW_MS);
@@ -157,7 +195,11 @@ describe('the epochs of a node', () => {
     let audit: AuditLog;
     const meetings: Problem[] = [];
 
-    async function ceremonies(conversations: Partial<Conversations> = {}): Promise<Ceremonies> {
+    async function ceremonies(
+      conversations: Partial<Conversations> = {},
+      held = group(),
+      ring = new KeyRing(store, async () => undefined),
+    ): Promise<Ceremonies> {
       audit = await AuditLog.open({ path: `${at.folder}/audit.log`, storeId: store.storeId, remembered: [] });
       const meet = async () => {
         const problem = meetings[0];
@@ -165,15 +207,16 @@ describe('the epochs of a node', () => {
         return { id: toHex(new Uint8Array(32)), number: 1 };
       };
       return new Ceremonies({
-        group: group(),
+        group: held,
         store,
         audit,
-        ring: new KeyRing(store, async () => undefined),
+        ring,
         epochs: open(),
         rendezvous: { meet } as never,
         conversations: conversations as Conversations,
         signer: undefined as never,
         selfTest: async () => undefined,
+        recall: async () => undefined,
         timeouts: { gatheringMs: 1, roundMs: 1 },
         recoveryKey: undefined,
         clock: systemClock,
@@ -191,6 +234,46 @@ describe('the epochs of a node', () => {
         (await ceremonies()).generate('poster', () => undefined),
         refused('node/wrong-state'),
       );
+    });
+
+    it('make and move no key to fewer parties than the switch needs', async () => {
+      const held = await ceremonies({}, { ...group(), threshold: 3 });
+      await assert.rejects(
+        held.generate('poster', () => undefined),
+        refused('session/too-few-parties'),
+      );
+      await store.putRestored(made(records([p1, p2Old, p3])[1]!), NOW_MS);
+      await assert.rejects(
+        held.reshare('poster', { dealers: [partyId(1, 3), partyId(2, 3)], given: undefined }, () => undefined),
+        refused('session/too-few-parties'),
+      );
+      // Its key is one of two signers, and node.json says three.
+      await assert.rejects(
+        held.refresh('poster', () => undefined),
+        refused('session/wrong-ceremony'),
+      );
+    });
+
+    it('hold against a peer what it did itself, also under the name of before its restore, and not what another node did under its number', async () => {
+      const record = numbered(records([p1, p2, p3])[1]!, 2);
+      const former = numbered({ ...record, identities: [p1, p2, p2Old].map(bytesOf) }, 1);
+      await store.putRestored(made(former), NOW_MS);
+      await store.putRestored(made(record), NOW_MS);
+      const ref = { keyId: toHex(KEY_ID), epochId: toHex(record.epochId) };
+      for (const { epochId } of [former, record])
+        await store.putPair({ keyId: toHex(KEY_ID), epochId: toHex(epochId) }, pending(record).pairs[1]!, 'op1', NOW_MS);
+      const cheated = (epoch: Epoch) => store.poison({ keyId: toHex(KEY_ID), epochId: toHex(epoch.epochId), peer: 3, generation: 1, sid: toHex(random(32)), check: 'ote', audit: { seq: 0, hash: toHex(new Uint8Array(32)) }, atMs: Date.now() }); // prettier-ignore
+      meetings.push(new Problem('session/wrong-ceremony', 'Nobody came.'));
+      const ring = { active: () => ({ ref, record, pairs: undefined, wipe: () => undefined }) };
+      const held = await ceremonies({}, group(), ring as never);
+      const repair = () => held.repair('poster', partyId(3, 3), 'op1', () => undefined);
+      await cheated(former);
+      await cheated(former);
+      await assert.rejects(repair(), refused('session/wrong-ceremony'));
+      await cheated(record);
+      await assert.rejects(repair(), refused('session/wrong-ceremony'));
+      await cheated(record);
+      await assert.rejects(repair(), refused('session/pair-unusable'));
     });
 
     it('say before they begin that a key of this role waits for the confirmations of all', async () => {

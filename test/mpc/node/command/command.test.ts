@@ -68,7 +68,25 @@ describe('cairn node', () => {
 
   it('tells what it can do, for each command too', async () => {
     const help = await said('--help');
-    for (const name of ['init', 'rekey', 'peer', 'run', 'ceremony', 'refresh', 'approve', 'policy', 'merchant', 'rates', 'status', 'backup', 'restore', 'drill']) {
+    for (const name of [
+      'init',
+      'rekey',
+      'peer',
+      'run',
+      'ceremony',
+      'refresh',
+      'anchor',
+      'reshare',
+      'leave',
+      'approve',
+      'policy',
+      'merchant',
+      'rates',
+      'status',
+      'backup',
+      'restore',
+      'drill',
+    ]) {
       assert.match(help, new RegExp(`cairn node ${name} `));
       assert.match(await said(name, '--help'), new RegExp(`^cairn node ${name}`));
     }
@@ -116,6 +134,10 @@ describe('cairn node', () => {
     ['cli/bad-arguments', 'status', '--fold', 'x'],
     ['cli/bad-arguments', 'ceremony', '--folder', 'x'],
     ['cli/bad-arguments', 'ceremony', 'treasurer', '--folder', 'x'],
+    ['cli/bad-arguments', 'reshare', 'poster', '--folder', 'x'],
+    ['cli/bad-arguments', 'reshare', 'poster', '--dealers', '1,x', '--folder', 'x'],
+    ['cli/bad-arguments', 'reshare', 'poster', '--dealers', '1,2', '--anchor', 'x', '--folder', 'x'],
+    ['cli/bad-arguments', 'leave', 'poster', '--folder', 'x'],
     ['cli/bad-arguments', 'approve', 'poster', '--folder', 'x'],
     ['cli/bad-arguments', 'approve', 'poster', '--peer', 'two', '--folder', 'x'],
     ['cli/bad-arguments', 'init', '--folder', 'x', '--party', '1', '--listen', 'a:1', '--policy', 'p'],

@@ -10,7 +10,7 @@ import { keyIdOf } from '../../../../mpc/node/ceremony/ceremony.ts';
 import { restoreCommand } from '../../../../mpc/node/command/backup.ts';
 import { initNode } from '../../../../mpc/node/command/init.ts';
 import { policyHash } from '../../../../mpc/node/policy/policy.ts';
-import { epochDataOf } from '../../../../mpc/node/session/session.ts';
+import { epochDataOf, type Founders } from '../../../../mpc/node/session/session.ts';
 import { nodeName } from '../../../../mpc/node/process/process.ts';
 import { keyFileProvider } from '../../../../mpc/node/store/store.ts';
 import { bytes, policyJson, policyWith, publicKey, random } from '../fixtures.ts';
@@ -57,8 +57,11 @@ describe('a node that is restored', () => {
     return importKey(random(32), { n, t, keyId: keyIdOf({ role, t, identities }), identities, chainCode: random(32) }, random)[PARTY - 1]!;
   }
 
-  async function restore(keys: readonly (readonly [said: string, record: KeyRecord, policy?: Uint8Array])[], sealedPolicy?: string): Promise<void> {
-    const written = keys.map(([role, record, policy = sealedUnder]) => ({
+  type Said = readonly [said: string, record: KeyRecord, policy?: Uint8Array, founders?: Founders];
+
+  async function restore(keys: readonly Said[], sealedPolicy?: string): Promise<void> {
+    const written = keys.map(([role, record, policy = sealedUnder, founders]) => ({
+      ...(founders && { founders: { t: founders.t, identities: founders.identities.map((identity) => toHex(identity)) } }),
       role,
       epoch: record.epoch,
       keyId: toHex(record.keyId),
@@ -93,6 +96,19 @@ describe('a node that is restored', () => {
       refused('mpc/bad-backup'),
     );
     assert.deepEqual(await held(), []);
+  });
+
+  it('takes the share of a key that has gone to other parties since it was generated, by who generated it, and as no other key', async () => {
+    const identities = Array.from({ length: 5 }, () => random(32));
+    const founders = { t: 3, identities };
+    const now = Array.from({ length: 3 }, () => random(32));
+    const keyId = keyIdOf({ role: 'poster', ...founders });
+    const record = importKey(random(32), { n: 3, t: 2, keyId, identities: now, chainCode: random(32) }, random)[PARTY - 1]!;
+    await assert.rejects(restore([['poster', record]]), refused('mpc/bad-backup'));
+    await assert.rejects(restore([['vault', record, sealedUnder, founders]]), refused('mpc/bad-backup'));
+    await assert.rejects(restore([['poster', record, sealedUnder, { ...founders, t: 2 }]]), refused('mpc/bad-backup'));
+    await restore([['poster', record, sealedUnder, founders]]);
+    assert.deepEqual(await held(), ['poster RESTORED']);
   });
 
   it('takes no second key of a role, neither from one file nor from two', async () => {

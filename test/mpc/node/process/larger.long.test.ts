@@ -7,11 +7,11 @@ import { ANCHOR, hold, makeTrio, runHere } from './trio.ts';
 
 const PATIENCE = { timeoutMs: 60_000, resendForMs: 0 };
 
-describe('four signer nodes of which three must sign', function () {
+describe('five signer nodes of which three must sign', function () {
   this.timeout(300_000);
 
   it('sign in every set of three, and in no set of two or four', async () => {
-    const trio = await makeTrio({ n: 4, threshold: 3 });
+    const trio = await makeTrio({ n: 5, threshold: 3 });
     const lines: string[] = [];
     const nodes = await Promise.all(trio.seats.map((seat) => runHere(seat, lines)));
     try {
@@ -29,7 +29,7 @@ describe('four signer nodes of which three must sign', function () {
           }),
         );
       };
-      for (const set of [[1, 2, 3], [1, 2, 4], [1, 3, 4], [2, 3, 4]]) assert.ok((await ask(set)).every(({ status }) => status === 'fulfilled'), set.join()); // prettier-ignore
+      for (const set of [[1, 2, 3], [1, 2, 4], [1, 3, 5], [2, 4, 5], [3, 4, 5]]) assert.ok((await ask(set)).every(({ status }) => status === 'fulfilled'), set.join()); // prettier-ignore
       for (const set of [[1, 2], [1, 2, 3, 4]]) assert.ok((await ask(set)).every(({ status }) => status === 'rejected'), set.join()); // prettier-ignore
     } finally {
       await Promise.all(nodes.map((node) => node.close()));

@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert';
 import { Problem, toHex, type ProblemCode } from '#base';
 import { encodePair, encodeRecord, importKey, partyId, type KeyId } from '#mpc/protocol';
-import { epochDataToJson, KeyRing } from '../../../../mpc/node/session/keyRing.ts';
+import { epochDataToJson, foundersOf, KeyRing } from '../../../../mpc/node/session/keyRing.ts';
 import type { EpochRecord, NodeStore } from '../../../../mpc/node/store/store.ts';
 import { dealPair, random } from '../../protocol/support/dealer.ts';
 
@@ -27,7 +27,7 @@ function ringOf() {
     epochId: toHex(mine!.epochId),
     status: 'ACTIVE',
     epoch: 1,
-    data: epochDataToJson({ role: 'poster', epoch: mine! }),
+    data: epochDataToJson({ role: 'poster', epoch: mine!, founders: foundersOf(mine!) }),
     pairs: new Map([[PEER, { peer: PEER, generation: 1, status: 'ACTIVE', file: {} }]]),
   } as unknown as EpochRecord;
   const store = {
