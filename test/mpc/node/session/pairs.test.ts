@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert';
 import { Problem, type ProblemCode } from '#base';
 import { partyId, type Abort, type PartyId } from '#mpc/protocol';
 import { MAX_INVALID_SIGNATURES, MAX_SESSIONS_PER_PAIR, Pairs } from '../../../../mpc/node/session/pairs.ts';
+import { until } from '../../../support/until.ts';
 
 const [TWO, THREE] = [partyId(2, 3), partyId(3, 3)];
 
@@ -59,7 +60,7 @@ describe('the pairs of a node', () => {
     );
     const outcomes = Promise.allSettled(verdicts);
     await verdicts[1];
-    while (seen.evaluated < 3) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => seen.evaluated >= 3, 'the third verdict');
     await new Promise((resolve) => setImmediate(resolve));
     assert.deepEqual(sessions.map(({ signal }) => signal.aborted), sessions.map(() => false), 'nothing is told while the disk works'); // prettier-ignore
     durable();
