@@ -86,6 +86,14 @@ describe('the pairs of a node', () => {
     await assert.rejects(pairs.verdict([TWO], other, () => ({})), problem('node/pair-poisoned')); // prettier-ignore
   });
 
+  it('T-05: evaluate nothing of a session that has ended while it waited for its turn: a verdict that nobody needs is a bit of Delta', async () => {
+    const pairs = new Pairs({ poison: () => assert.fail('nothing was evaluated') });
+    const ended = session();
+    const verdict = pairs.verdict([TWO], ended, () => assert.fail('it is over'));
+    ended.end(new Problem('session/ended-by-peer', 'It is over.'));
+    await assert.rejects(verdict, problem('session/ended-by-peer'));
+  });
+
   it('poison nobody for an abort that is no cheating', async () => {
     const poisoned: PartyId[] = [];
     const pairs = new Pairs({ poison: async (peer) => void poisoned.push(peer) });
