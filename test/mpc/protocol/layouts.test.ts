@@ -18,35 +18,39 @@ interface Read {
 /** What every decoder of messages reads while `work` runs: one list of fields a Reader, by the order and the length of its reads. */
 function reads(work: () => unknown): Read[][] {
   const seen = new Map<Reader, Read[]>();
-  const real = { bytes: Reader.prototype.bytes, scalar: Reader.prototype.scalar, point: Reader.prototype.point };
+  const real = Object.getOwnPropertyDescriptors(Reader.prototype);
+  const called = (name: 'bytes' | 'scalar' | 'point', reader: Reader, ...args: readonly number[]): never =>
+    Reflect.apply(real[name].value!, reader, args) as never;
   Reader.prototype.bytes = function (length) {
     const before = seen.get(this) ?? [];
     const last = before.at(-1);
     if (length > 0) seen.set(this, [...before, { at: last ? last.at + last.length : 0, length, as: 'bytes' }]);
-    return real.bytes.call(this, length);
+    return called('bytes', this, length);
   };
   for (const as of ['scalar', 'point'] as const) {
-    Reader.prototype[as] = function (this: Reader) {
-      const value = (real[as] as () => never).call(this);
+    Reader.prototype[as] = function (this: Reader): never {
+      const value = called(as, this);
       const all = seen.get(this)!;
-      seen.set(this, [...all.slice(0, -1), { ...all.at(-1)!, as }]);
+      seen.set(this, [...all.slice(0, -1), { ...all.at(-1), as } as Read]);
       return value;
-    } as never;
+    };
   }
   try {
     work();
   } finally {
-    Object.assign(Reader.prototype, real);
+    Object.defineProperties(Reader.prototype, real);
   }
   return [...seen.values()];
 }
 
 function must<Step>(outcome: Step | Aborted): Step {
   if (isAbort(outcome)) throw outcome.abort.problem;
-  return outcome as Step;
+  return outcome;
 }
 
 const lengthOf = (fields: readonly Read[]): number => fields.reduce((total, { length }) => total + length, 0);
+
+const endOf = (table: readonly { readonly length: number }[]): number => table.reduce((total, { length }) => total + length, 0);
 
 /** Every edge between two fields that a decoder knows is one of the table, and the table ends where the decoder does. */
 function assertCovers(table: readonly { readonly at: number; readonly length: number }[], fields: readonly Read[], what: string): void {
@@ -96,13 +100,12 @@ describe('the tables of fields', function () {
     assert.deepEqual([...kinds].sort(), Object.keys(BODIES).sort(), 'every kind of message has passed');
     for (const kind of kinds) {
       const table = [...HEADER, ...BODIES[kind]];
-      const last = table.at(-1)!;
-      for (const { bytes } of passed.filter((each) => each.kind === kind)) assert.equal(bytes.length, last.at + last.length, kind);
+      for (const { bytes } of passed.filter((each) => each.kind === kind)) assert.equal(bytes.length, endOf(table), kind);
     }
     // Which message a Reader read is not seen; the edges of each have to be those of a table of that length, and each table has to be met.
     const tables = [...kinds].map((kind) => [...HEADER, ...BODIES[kind]]);
     for (const fields of all) {
-      const alike = tables.filter((table) => table.at(-1)!.at + table.at(-1)!.length === lengthOf(fields));
+      const alike = tables.filter((table) => endOf(table) === lengthOf(fields));
       // The commitments of a generation of 3-of-3 have one coefficient more than the table.
       if (lengthOf(fields) === 37 + 4 * 65 + 3 * 32) continue;
       assert.ok(

@@ -84,7 +84,7 @@ async function signed(round: number, change: (message: Uint8Array) => Uint8Array
     return new Signer({ ...common, ...own, conversations });
   });
   const requestId = random(32);
-  const [mine] = await Promise.allSettled([one!.test(ring.at(ref), [1, 2], requestId), two!.test(peer, [1, 2], requestId)]);
+  const [mine] = await Promise.allSettled([one.test(ring.at(ref), [1, 2], requestId), two.test(peer, [1, 2], requestId)]);
   await store.close();
 
   const again = await NodeStore.open(options);
