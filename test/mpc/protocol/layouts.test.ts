@@ -31,7 +31,8 @@ function reads(work: () => unknown): Read[][] {
     Reader.prototype[as] = function (this: Reader): never {
       const value = called(as, this);
       const all = seen.get(this)!;
-      seen.set(this, [...all.slice(0, -1), { ...all.at(-1), as } as Read]);
+      const last = all.at(-1)!;
+      seen.set(this, [...all.slice(0, -1), { at: last.at, length: last.length, as }]);
       return value;
     };
   }

@@ -84,7 +84,7 @@ async function signed(round: number, change: (message: Uint8Array) => Uint8Array
     return new Signer({ ...common, ...own, conversations });
   });
   const requestId = random(32);
-  const [mine] = await Promise.allSettled([one.test(ring.at(ref), [1, 2], requestId), two.test(peer, [1, 2], requestId)]);
+  const [mine] = await Promise.allSettled([one!.test(ring.at(ref), [1, 2], requestId), two!.test(peer, [1, 2], requestId)]);
   await store.close();
 
   const again = await NodeStore.open(options);
@@ -92,7 +92,7 @@ async function signed(round: number, change: (message: Uint8Array) => Uint8Array
   const found = { status, isErased: file === undefined, poisonings: again.poisonings.length, crashes: again.suspicions.length };
   const released = (await again.released()).length;
   await again.close();
-  return { code: mine!.status === 'fulfilled' ? 'signed' : (mine!.reason as Problem).code, found, released };
+  return { code: mine.status === 'fulfilled' ? 'signed' : (mine.reason as Problem).code, found, released };
 }
 
 const WHOLE = { status: 'ACTIVE', isErased: false, poisonings: 0, crashes: 0 };

@@ -31,7 +31,7 @@ export interface Member {
   outgoing: (to: PartyId, round: number, bytes: Uint8Array) => Uint8Array;
 }
 
-export const POLICY: Hex = `0x${'77'.repeat(32)}`;
+const POLICY: Hex = `0x${'77'.repeat(32)}`;
 const ACCEPTED: Verdict = { accepted: true, facts: {} as Facts, approvals: [], policyHash: POLICY };
 
 /** t of n signers in memory, with keys that a dealer made: what they say to each other goes straight through. */
