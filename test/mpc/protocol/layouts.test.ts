@@ -31,8 +31,10 @@ function reads(work: () => unknown): Read[][] {
     Reader.prototype[as] = function (this: Reader): never {
       const value = called(as, this);
       const all = seen.get(this)!;
-      const last = all.at(-1)!;
-      seen.set(this, [...all.slice(0, -1), { at: last.at, length: last.length, as }]);
+      seen.set(
+        this,
+        all.map((field, i) => (i === all.length - 1 ? { ...field, as } : field)),
+      );
       return value;
     };
   }
