@@ -6,6 +6,7 @@ import { openThresholdCustody, signatureOf, type ThresholdCustody, type Threshol
 import { addressOf, fromRecovered, intentDigest, type AnchorIntent } from '#custody/intents';
 import { requestFromJson, type SignRequest } from '#custody/requests';
 import { identityOf, listen, openPins, WIRE_LIMITS, type Identity, type Listener } from '#mpc/node/wire';
+import { until } from '../../support/until.ts';
 
 const KEY = secp256k1.utils.randomSecretKey();
 const ADDRESS = addressOf(secp256k1.getPublicKey(KEY));
@@ -139,7 +140,7 @@ describe('custody by signer nodes', () => {
     await nodes[1]!.listener.close();
     await listener.close();
     const pending = [anchor(), anchor()].map((intent) => signatureOf(custody, 'poster', intent, PATIENCE));
-    while (!events.some(({ kind }) => kind === 'waiting')) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => events.some(({ kind }) => kind === 'waiting'), 'the event of a client that waits');
     await stand(listener.port, identity);
     await Promise.all(pending);
     assert.equal(events.filter(({ kind }) => kind === 'waiting').length, 1);

@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert';
 import { randomBytes } from 'node:crypto';
 import { toHex } from '#base';
 import { intentDigest, isSignatureBy } from '#custody/intents';
+import { BUNDLE, CONFIRMED } from '../../../../mpc/node/ceremony/ceremony.ts';
 import { anchorIntent, Rehearsal, rehearsalPolicy, runDrills } from '#mpc/node/drill';
 import { DRILLS } from '../../../../mpc/node/drill/drills.ts';
 
@@ -32,7 +33,7 @@ describe('the drills of the signer nodes', function () {
 });
 
 /** Digest 10.3: a crash at any point must leave e or e + 1 signable by t parties. */
-describe('a refresh in which a node is killed', function () {
+describe('T-12: a refresh in which a node is killed or cheated: the old epoch is neither forgotten too early nor kept by some alone', function () {
   this.timeout(900_000);
   let rehearsal: Rehearsal;
 
@@ -85,4 +86,29 @@ describe('a refresh in which a node is killed', function () {
       for (const party of [1, 2, 3]) assert.equal(await rehearsal.address(party, 'poster'), address);
     });
   }
+
+  it('a confirmation that is withheld from one, and both others killed with SIGKILL right after their own: they sign under the new epoch, without who withheld it', async () => {
+    const address = await rehearsal.address(1, 'poster');
+    await rehearsal.stop(3);
+    // Party 3 is captured: it confirms to party 1 and never to party 2, which hears the bundle from party 1 alone.
+    const captured = await rehearsal.runWithholding(3, [CONFIRMED, BUNDLE], 2);
+    await rehearsal.ready([1, 2, 3]);
+    const seen = (await Promise.all([1, 2].map((party) => rehearsal.log(party)))).map(({ length }) => length);
+    const outcome = rehearsal.ceremony({ kind: 'refresh', role: 'poster' }, [1, 2, 3]).catch(() => undefined);
+    for (const [i, party] of [1, 2].entries()) {
+      while (!(await rehearsal.log(party)).slice(seen[i]).some(({ msg }) => String(msg).startsWith('confirmed')))
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      await rehearsal.stop(party);
+    }
+    await captured.close();
+    for (const party of [1, 2]) await rehearsal.start(party);
+    // Nobody of 1 and 2 begins before it has heard from its peers what they remember, so party 3 is back as well, but not in the signature.
+    await rehearsal.start(3);
+    await rehearsal.ready([1, 2, 3]);
+    await outcome;
+    await sign([[1, 2]]);
+    await rehearsal.ceremony({ kind: 'refresh', role: 'poster' });
+    await sign(PAIRS);
+    assert.equal(await rehearsal.address(2, 'poster'), address);
+  });
 });

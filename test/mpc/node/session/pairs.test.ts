@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert';
 import { Problem, type ProblemCode } from '#base';
 import { partyId, type Abort, type PartyId } from '#mpc/protocol';
 import { MAX_INVALID_SIGNATURES, MAX_SESSIONS_PER_PAIR, Pairs } from '../../../../mpc/node/session/pairs.ts';
+import { until } from '../../../support/until.ts';
 
 const [TWO, THREE] = [partyId(2, 3), partyId(3, 3)];
 
@@ -59,7 +60,7 @@ describe('the pairs of a node', () => {
     );
     const outcomes = Promise.allSettled(verdicts);
     await verdicts[1];
-    while (seen.evaluated < 3) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => seen.evaluated >= 3, 'the third verdict');
     await new Promise((resolve) => setImmediate(resolve));
     assert.deepEqual(sessions.map(({ signal }) => signal.aborted), sessions.map(() => false), 'nothing is told while the disk works'); // prettier-ignore
     durable();
@@ -83,6 +84,14 @@ describe('the pairs of a node', () => {
     await assert.rejects(pairs.verdict([TWO], session(), () => failedCheck(TWO)), problem('node/disk-failed')); // prettier-ignore
     assert.equal(other.signal.aborted, false);
     await assert.rejects(pairs.verdict([TWO], other, () => ({})), problem('node/pair-poisoned')); // prettier-ignore
+  });
+
+  it('T-05: evaluate nothing of a session that has ended while it waited for its turn: a verdict that nobody needs is a bit of Delta', async () => {
+    const pairs = new Pairs({ poison: () => assert.fail('nothing was evaluated') });
+    const ended = session();
+    const verdict = pairs.verdict([TWO], ended, () => assert.fail('it is over'));
+    ended.end(new Problem('session/ended-by-peer', 'It is over.'));
+    await assert.rejects(verdict, problem('session/ended-by-peer'));
   });
 
   it('poison nobody for an abort that is no cheating', async () => {

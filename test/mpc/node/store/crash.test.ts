@@ -10,6 +10,9 @@ describe('a signer that gets a SIGKILL', () => {
   // Writes of the journal, in order: 1 the empty file, 2 the policy, 3 pending, 4 confirmed, 5 promoted, 6 released, 7 poisoned. Its fsyncs by datasync are one fewer: 1 the policy, ... 7 pending, 8 confirmed, 9 promoted.
   const points: readonly [when: string, point: string, toldLast: string, holds: readonly string[]][] = [
     ['before the record of a share is renamed into place', 'rename:1-share:before:1', 'opened', []],
+    ['between the write and the fsync of the record of a share', 'sync:1-share:before:1', 'opened', []],
+    // Of each of the two pairs and the share the file first, then the folder.
+    ['between the rename of the record of a share and the fsync of its folder', 'sync:records:before:6', 'opened', []],
     ['between the records of a ceremony and the line that names them', 'write:journal:before:3', 'opened', []],
     ['half-way through the line of a release', 'write:journal:middle:6', 'promoted 1', ['promoted 1']],
     ['between the write and the fsync of a release', 'datasync:journal:before:5', 'promoted 1', ['promoted 1', 'released 1']],

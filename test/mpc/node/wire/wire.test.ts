@@ -18,6 +18,7 @@ import {
   type WireLimits,
 } from '#mpc/node/wire';
 import { encodeFrame } from '../../../../mpc/node/wire/frames.ts';
+import { until } from '../../../support/until.ts';
 
 const LIMITS: WireLimits = { ...WIRE_LIMITS, handshakeTimeoutMs: 2_000, reconnectAfterMs: 5 };
 const PATIENCE = { timeoutMs: 5_000, resendForMs: 0 };
@@ -80,11 +81,8 @@ describe('the wire between nodes', () => {
   }
 
   async function seen<Kind extends WireEvent['kind']>(kind: Kind): Promise<Extract<WireEvent, { kind: Kind }>> {
-    for (;;) {
-      const found = events.find((event) => event.kind === kind);
-      if (found) return found as Extract<WireEvent, { kind: Kind }>;
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+    await until(() => events.some((event) => event.kind === kind), `the event ${kind}`);
+    return events.find((event) => event.kind === kind) as Extract<WireEvent, { kind: Kind }>;
   }
 
   afterEach(async () => {
@@ -240,7 +238,7 @@ describe('the wire between nodes', () => {
         LIMITS,
         first.port,
       );
-      while (seenBytes.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      await until(() => seenBytes.length > 0, 'the first call');
       await second.close();
       await start(async (_caller, _method, payload) => (seenBytes.push(Buffer.from(payload).toString()), payload), LIMITS, first.port);
       assert.equal(Buffer.from(await waiting).toString(), 'the same bytes');
@@ -297,7 +295,7 @@ describe('the wire between nodes', () => {
         const socket = rawConnect(port, peer, 'peer');
         await once(socket, 'secureConnect');
         sockets.push(socket);
-        while (events.filter(({ kind }) => kind === 'channel-opened').length <= i) await new Promise((resolve) => setImmediate(resolve));
+        await until(() => events.filter(({ kind }) => kind === 'channel-opened').length > i, 'the channel');
       }
       await once(sockets[0]!, 'close');
       assert.equal(sockets[1]!.destroyed || sockets[2]!.destroyed, false);

@@ -35,7 +35,8 @@ import {
   type Passing,
 } from '../support/ceremony.ts';
 import { random } from '../support/dealer.ts';
-import { assertVerdict, body, changesOf, changing, HEADER, LENGTHS, recording, type Field, type Verdict } from '../support/tampering.ts';
+import { BODIES } from '../support/fields.ts';
+import { assertVerdict, changesOf, changing, HEADER, LENGTHS, recording, type Field, type Verdict } from '../support/tampering.ts';
 
 const P = (id: number): PartyId => id as PartyId;
 const BY_3 = (...codes: string[]): Verdict => ({ codes, culprit: P(3) });
@@ -68,15 +69,15 @@ describe('distributed key generation', () => {
     for (const field of ['publicKey', 'chainCode', 'epochId', 'attempt'] as const) assert.notDeepEqual(a[field], b[field]);
   });
 
-  const FIELDS: Partial<Record<Kind, readonly (Field & { readonly verdict: Verdict })[]>> = {
-    'dkg/nonce': body(['N', 32]).map((field) => ({ ...field, verdict: NOBODY('mpc/session-differs') })),
-    'dkg/commitment': body(['C', 32]).map((field) => ({ ...field, verdict: BY_3('mpc/bad-opening') })),
-    'dkg/opening': body(['A_0', 65], ['A_1', 65], ['K', 65], ['rho', 32], ['cc', 32], ['salt', 32]).map((field) => ({
+  const FIELDS: Readonly<Record<Extract<Kind, `dkg/${string}`>, readonly (Field & { readonly verdict: Verdict })[]>> = {
+    'dkg/nonce': BODIES['dkg/nonce'].map((field) => ({ ...field, verdict: NOBODY('mpc/session-differs') })),
+    'dkg/commitment': BODIES['dkg/commitment'].map((field) => ({ ...field, verdict: BY_3('mpc/bad-opening') })),
+    'dkg/opening': BODIES['dkg/opening'].map((field) => ({
       ...field,
       verdict: BY_3('mpc/bad-opening', 'mpc/malformed-message'),
     })),
-    'dkg/share': body(['s', 32]).map((field) => ({ ...field, verdict: BY_3('mpc/bad-share', 'mpc/malformed-message') })),
-    'dkg/proof': body(['z', 32], ['E', 32]).map((field) => ({
+    'dkg/share': BODIES['dkg/share'].map((field) => ({ ...field, verdict: BY_3('mpc/bad-share', 'mpc/malformed-message') })),
+    'dkg/proof': BODIES['dkg/proof'].map((field) => ({
       ...field,
       verdict: field.name === 'z' ? BY_3('mpc/bad-proof', 'mpc/malformed-message') : NOBODY('mpc/echo-differs'),
     })),

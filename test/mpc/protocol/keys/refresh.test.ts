@@ -7,7 +7,8 @@ import { q, scalarOf } from '../../../../mpc/protocol/primitives/scalars.ts';
 import { pointBytes, timesG } from '../../../../mpc/protocol/primitives/points.ts';
 import { drawing, interpolated, recordsOf, runDkg, runRefresh, subsets, type Hand, type Passing } from '../support/ceremony.ts';
 import { random } from '../support/dealer.ts';
-import { assertVerdict, body, changesOf, changing, HEADER, LENGTHS, recording, type Field, type Verdict } from '../support/tampering.ts';
+import { BODIES } from '../support/fields.ts';
+import { assertVerdict, changesOf, changing, HEADER, LENGTHS, recording, type Field, type Verdict } from '../support/tampering.ts';
 
 const P = (id: number): PartyId => id as PartyId;
 const BY_3 = (...codes: string[]): Verdict => ({ codes, culprit: P(3) });
@@ -50,12 +51,12 @@ describe('refresh', () => {
   });
 
   const records = recordsOf(runDkg(3, 3));
-  const FIELDS: Partial<Record<Kind, readonly (Field & { readonly verdict: Verdict })[]>> = {
-    'refresh/nonce': body(['N', 32]).map((field) => ({ ...field, verdict: NOBODY('mpc/session-differs') })),
-    'refresh/commitment': body(['C', 32]).map((field) => ({ ...field, verdict: BY_3('mpc/bad-opening') })),
-    'refresh/opening': body(['A_1', 65], ['A_2', 65], ['salt', 32]).map((field) => ({ ...field, verdict: BY_3('mpc/bad-opening', 'mpc/malformed-message') })),
-    'refresh/share': body(['s', 32]).map((field) => ({ ...field, verdict: BY_3('mpc/bad-share', 'mpc/malformed-message') })),
-    'refresh/echo': body(['E', 32]).map((field) => ({ ...field, verdict: NOBODY('mpc/echo-differs') })),
+  const FIELDS: Readonly<Record<Extract<Kind, `refresh/${string}`>, readonly (Field & { readonly verdict: Verdict })[]>> = {
+    'refresh/nonce': BODIES['refresh/nonce'].map((field) => ({ ...field, verdict: NOBODY('mpc/session-differs') })),
+    'refresh/commitment': BODIES['refresh/commitment'].map((field) => ({ ...field, verdict: BY_3('mpc/bad-opening') })),
+    'refresh/opening': BODIES['refresh/opening'].map((field) => ({ ...field, verdict: BY_3('mpc/bad-opening', 'mpc/malformed-message') })),
+    'refresh/share': BODIES['refresh/share'].map((field) => ({ ...field, verdict: BY_3('mpc/bad-share', 'mpc/malformed-message') })),
+    'refresh/echo': BODIES['refresh/echo'].map((field) => ({ ...field, verdict: NOBODY('mpc/echo-differs') })),
   };
 
   for (const [kind, fields] of Object.entries(FIELDS) as [Kind, readonly (Field & { verdict: Verdict })[]][]) {

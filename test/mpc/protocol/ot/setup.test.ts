@@ -1,54 +1,20 @@
 import assert from 'node:assert/strict';
-import { beginSetup, decodePair, encodePair, encodeSetupOpening, exchangeSetup, finishSetup, openSetup, Pair, partyId } from '#mpc/protocol';
+import { beginSetup, decodePair, encodePair, encodeSetupOpening, exchangeSetup, finishSetup, openSetup, Pair } from '#mpc/protocol';
 import { choose, offer, receiverKeys, senderKeys } from '../../../../mpc/protocol/ot/baseOt.ts';
 import { hashToCurve } from '../../../../mpc/protocol/ot/hashToCurve.ts';
 import { zeroShare } from '../../../../mpc/protocol/ot/zeroShares.ts';
-import { Once, type Aborted } from '../../../../mpc/protocol/primitives/abort.ts';
+import { Once } from '../../../../mpc/protocol/primitives/abort.ts';
 import { H, H512, u16 } from '../../../../mpc/protocol/primitives/hash.ts';
-import { id32, type Context, type SessionId, type SetupSessionId } from '../../../../mpc/protocol/primitives/ids.ts';
-import type { PartyId } from '../../../../mpc/protocol/primitives/parties.ts';
+import { id32, type SessionId, type SetupSessionId } from '../../../../mpc/protocol/primitives/ids.ts';
 import { compressedBytes, timesG } from '../../../../mpc/protocol/primitives/points.ts';
 import { bigEndian, mod, q } from '../../../../mpc/protocol/primitives/scalars.ts';
 import { dealParties, random } from '../support/dealer.ts';
-
-const [P1, P2, P3] = [1, 2, 3].map((id) => partyId(id, 3)) as [PartyId, PartyId, PartyId];
-const ctx = id32<Context>(random(32));
-
-type Change = (step: 'nonce' | 'exchange' | 'opening', bytes: Uint8Array) => Uint8Array;
-
-function must<T extends { readonly kind: string }>(outcome: T | Aborted): T {
-  assert.notEqual(outcome.kind, 'abort', outcome.kind === 'abort' ? (outcome as Aborted).abort.problem.message : '');
-  return outcome as T;
-}
-
-function mustBlame(outcome: { readonly kind: string } | Aborted, code: string, what: string): void {
-  assert.equal(outcome.kind, 'abort', what);
-  const { abort } = outcome as Aborted;
-  assert.deepEqual([abort.problem.code, abort.culprit], [code, P2], what);
-}
+import { ctx, must, mustBlame, P1, P2, P3, run, type Change } from '../support/setup.ts';
 
 function flipped(bytes: Uint8Array, at: number): Uint8Array {
   const changed = bytes.slice();
   changed[at]! ^= 1;
   return changed;
-}
-
-function none(): never {
-  assert.fail('P2 has no ending in a run that P1 left early');
-}
-
-/** A run of P1 and P2, with P2's messages changed on their way; P1's ending, and P2's on demand. */
-function run(change: Change = (_, bytes) => bytes, generation = 0): { readonly mine: Pair | Aborted; readonly theirs: () => Pair } {
-  const a = beginSetup({ ctx, own: P1, peer: P2, generation }, random);
-  const b = beginSetup({ ctx, own: P2, peer: P1, generation }, random);
-  const bExchange = must(exchangeSetup(b.next, a.bytes, random));
-  const aExchange = exchangeSetup(a.next, change('nonce', b.bytes.slice()), random);
-  if (aExchange.kind === 'abort') return { mine: aExchange, theirs: none };
-  const aOpening = openSetup(aExchange.next, change('exchange', bExchange.bytes.slice()));
-  if (aOpening.kind === 'abort') return { mine: aOpening, theirs: none };
-  const bOpening = must(openSetup(bExchange.next, aExchange.bytes));
-  const end = finishSetup(aOpening.next, change('opening', bOpening.bytes.slice()));
-  return { mine: end.kind === 'abort' ? end : end.pair, theirs: () => must(finishSetup(bOpening.next, aOpening.bytes)).pair };
 }
 
 function bitOf(bits: Uint8Array, i: number): number {

@@ -6,7 +6,8 @@ import { q } from '../../../../mpc/protocol/primitives/scalars.ts';
 import { dealParties, type Party } from '../support/dealer.ts';
 import { runSession } from '../support/session.ts';
 import { derive, type Signed } from '#mpc/protocol';
-import { concat, toHex } from '#base';
+import { concat, toHex, uintBytes, type Hex } from '#base';
+import type { Rpc } from '../../../../src/chain/local/rpc.ts';
 
 /** Every set of `size` of the items. */
 export function subsets<T>(items: readonly T[], size: number): T[][] {
@@ -33,15 +34,31 @@ export function signHonestly(signers: readonly Party[], digest: Uint8Array, path
   return first;
 }
 
-/** `count` signatures over all pairs of one 2-of-3 key and `count` / 4 over all triples of one 3-of-5 key. */
-export function signMany(count: number, digest: (index: number) => Uint8Array): number {
-  let made = 0;
+/** A signature that was checked, and what it signs. */
+export interface Made {
+  readonly digest: Uint8Array;
+  readonly signed: Signed;
+}
+
+/** `count` signatures: four fifths over all pairs of one 2-of-3 key, the rest over all triples of one 3-of-5 key. */
+export function signMany(count: number, digestOf: (index: number) => Uint8Array): Made[] {
+  const made: Made[] = [];
   for (const [t, n, runs] of [
     [2, 3, Math.ceil((count * 4) / 5)],
     [3, 5, Math.ceil(count / 5)],
   ] as const) {
     const quorums = subsets(dealParties(t, n).parties, t);
-    for (let index = 0; index < runs; index++, made++) signHonestly(quorums[index % quorums.length]!, digest(made), index % 3 === 0 ? [index, 7] : []);
+    for (let index = 0; index < runs; index++) {
+      const digest = digestOf(made.length);
+      made.push({ digest, signed: signHonestly(quorums[index % quorums.length]!, digest, index % 3 === 0 ? [index, 7] : []) });
+    }
   }
   return made;
+}
+
+/** The precompiled contract at address 1 of a real EVM, which is what every contract recovers with, gives the address of the key. */
+export async function recoversOnChain(rpc: Rpc, { digest, signed: { compact, recovery, publicKey } }: Made): Promise<void> {
+  const data = toHex(concat(digest, uintBytes(27 + recovery, 32), compact));
+  const answer = await rpc<Hex>('eth_call', { to: `0x${'1'.padStart(40, '0')}`, data }, 'latest');
+  assert.equal(answer, `0x${computeAddress(toHex(publicKey)).slice(2).toLowerCase().padStart(64, '0')}`);
 }

@@ -301,6 +301,9 @@ describe('the finished signature', function () {
     for (; R === null; x++) R = compressedPointOf(concat(Uint8Array.of(2), uintBytes(x, 32)));
     for (const point of [R, R.negate(), O])
       assert.throws(() => usableR(point), { code: 'mpc/overflowing-signature', facts: { culprit: null, effect: 'none' } });
+    // No point of the curve has x = 0; whatever comes to be taken for one makes no r of 0.
+    for (const y of [1n, 2n])
+      assert.throws(() => usableR(secp256k1.Point.fromAffine({ x: 0n, y })), { code: 'mpc/overflowing-signature', facts: { culprit: null, effect: 'none' } });
     const point = times(G, 7n);
     assert.deepEqual(usableR(point), { r: point.toAffine().x, parity: Number(point.toAffine().y & 1n) });
     assert.equal(usableR(point.negate()).parity, 1 - usableR(point).parity);

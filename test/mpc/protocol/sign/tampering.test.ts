@@ -1,59 +1,11 @@
 import assert from 'node:assert/strict';
 import { pointBytes, pointOf, timesG } from '../../../../mpc/protocol/primitives/points.ts';
 import { mod, q, scalarBytes } from '../../../../mpc/protocol/primitives/scalars.ts';
-import type { AbortCode, Effect } from '#mpc/protocol';
+import type { AbortCode } from '#mpc/protocol';
 import { dealParties, digestOf, type Party } from '../support/dealer.ts';
+import { EFFECTS, ROUND_BYTES, SIGNING_FIELDS, type Round, type SigningField } from '../support/fields.ts';
 import { recordSession, runSession, type Ending, type Recorded, type Tamper } from '../support/session.ts';
 import { concat } from '#base';
-
-type Round = 1 | 2 | 3;
-
-interface Field {
-  readonly name: string;
-  readonly round: Round;
-  readonly at: number;
-  readonly bytes: number;
-  readonly kind: 'bytes' | 'scalar' | 'scalars' | 'point';
-  /** What another well-formed value of this field leads to. */
-  readonly code: AbortCode;
-}
-
-/** Every field of every message (T-04), where it stands, and the check that a wrong value of it runs into. */
-const FIELDS: readonly Field[] = [
-  { name: 'sid', round: 1, at: 0, bytes: 32, kind: 'bytes', code: 'mpc/session-differs' },
-  { name: 'setupId', round: 1, at: 32, bytes: 32, kind: 'bytes', code: 'mpc/session-differs' },
-  { name: 'com', round: 1, at: 64, bytes: 32, kind: 'bytes', code: 'mpc/echo-differs' },
-  { name: 'u', round: 1, at: 96, bytes: 8_704, kind: 'bytes', code: 'mpc/ot-check-failed' },
-  { name: 'xh', round: 1, at: 8_800, bytes: 16, kind: 'bytes', code: 'mpc/ot-check-failed' },
-  { name: 'T', round: 1, at: 8_816, bytes: 32, kind: 'bytes', code: 'mpc/ot-check-failed' },
-  { name: 'R', round: 2, at: 0, bytes: 65, kind: 'point', code: 'mpc/bad-opening' },
-  { name: 'salt', round: 2, at: 65, bytes: 32, kind: 'bytes', code: 'mpc/bad-opening' },
-  { name: 'pk', round: 2, at: 97, bytes: 65, kind: 'point', code: 'mpc/product-check-failed' },
-  { name: 'Gu', round: 2, at: 162, bytes: 65, kind: 'point', code: 'mpc/product-check-failed' },
-  { name: 'Gv', round: 2, at: 227, bytes: 65, kind: 'point', code: 'mpc/product-check-failed' },
-  { name: 'psi', round: 2, at: 292, bytes: 32, kind: 'scalar', code: 'mpc/invalid-signature' },
-  { name: 'at', round: 2, at: 324, bytes: 53_248, kind: 'scalars', code: 'mpc/rvole-check-failed' },
-  { name: 'eta', round: 2, at: 53_572, bytes: 64, kind: 'scalars', code: 'mpc/rvole-check-failed' },
-  { name: 'M', round: 2, at: 53_636, bytes: 32, kind: 'bytes', code: 'mpc/rvole-check-failed' },
-  { name: 'echo', round: 2, at: 53_668, bytes: 32, kind: 'bytes', code: 'mpc/echo-differs' },
-  { name: 'u of the end', round: 3, at: 0, bytes: 32, kind: 'scalar', code: 'mpc/invalid-signature' },
-  { name: 'w', round: 3, at: 32, bytes: 32, kind: 'scalar', code: 'mpc/invalid-signature' },
-];
-
-const ROUND_BYTES: Readonly<Record<Round, number>> = { 1: 8_848, 2: 53_700, 3: 64 };
-
-/** The table of section 12, once more. */
-const EFFECTS: Partial<Record<AbortCode, Effect>> = {
-  'mpc/malformed-message': 'count',
-  'mpc/session-differs': 'alarm',
-  'mpc/echo-differs': 'keep-evidence',
-  'mpc/bad-opening': 'keep-evidence',
-  'mpc/ot-check-failed': 'poison-pair',
-  'mpc/rvole-check-failed': 'poison-pair',
-  'mpc/product-check-failed': 'poison-pair',
-  'mpc/key-sum-differs': 'self-test',
-  'mpc/invalid-signature': 'count-failure',
-};
 
 /** What party 1 ends with when the bytes from party 2 to it are changed in one round. */
 function ending(parties: readonly Party[], round: Round, change: (bytes: Uint8Array) => Uint8Array, digest = digestOf('tampered')): Ending | null {
@@ -68,7 +20,7 @@ function mustAbort(outcome: Ending | null, code: AbortCode, culprit: number | nu
 }
 
 /** The change of one field of party 2's message, in a fresh 2-of-2 key: the abort, and that the pair is poisoned exactly where the abort says so. */
-function check(field: Field, what: string, change: (value: Uint8Array) => Uint8Array, code: AbortCode = field.code): void {
+function check(field: SigningField, what: string, change: (value: Uint8Array) => Uint8Array, code: AbortCode = field.code): void {
   const { parties } = dealParties(2, 2);
   const outcome = ending(parties, field.round, (bytes) => {
     const end = field.at + field.bytes;
@@ -105,7 +57,7 @@ describe('a changed field', function () {
 
   it('T-04 the fields make up the whole of every message', () => {
     for (const round of [1, 2, 3] as const) {
-      const fields = FIELDS.filter((field) => field.round === round);
+      const fields = SIGNING_FIELDS.filter((field) => field.round === round);
       const ends = fields.map(({ at, bytes }) => at + bytes);
       assert.deepEqual(
         fields.map(({ at }) => at),
@@ -115,7 +67,7 @@ describe('a changed field', function () {
     }
   });
 
-  for (const field of FIELDS) {
+  for (const field of SIGNING_FIELDS) {
     it(`T-04 ${field.name} of round ${field.round}: flipped, one more, not canonical, cut short, drawn out`, () => {
       if (field.kind === 'bytes') {
         check(field, 'flipped at its end', flipped);
@@ -140,7 +92,7 @@ describe('a changed field', function () {
 
   it('T-04 every field of another session of the same two signers runs into its own check', () => {
     // Of all fields only setupId is the same in every session of a set-up.
-    for (const field of FIELDS.filter(({ name }) => name !== 'setupId')) {
+    for (const field of SIGNING_FIELDS.filter(({ name }) => name !== 'setupId')) {
       const { parties } = dealParties(2, 2);
       const other = recordSession({ signers: parties, digest: digestOf('another') });
       const outcome = ending(parties, field.round, (bytes) => {
@@ -149,6 +101,34 @@ describe('a changed field', function () {
       });
       mustAbort(outcome, field.code, field.code === 'mpc/session-differs' ? null : 2, field.name);
     }
+  });
+
+  it('T-04 every field of the other direction of the same session, and every field of another signer, runs into its own check', () => {
+    // What both directions, or all signers, share is no change: the session is signed. Between two signers setupId is the same both ways, of three it is not.
+    const shared = (name: string, size: number): boolean => name === 'sid' || name === 'echo' || (name === 'setupId' && size === 2);
+    for (const size of [2, 3])
+      for (const field of SIGNING_FIELDS) {
+        const [one, two, three] = dealParties(size, size).parties;
+        // The session asks for messages in the order of the signers, so that what is shown in party 2's place has passed before.
+        const signers = size === 2 ? [two!, one!] : [three!, one!, two!];
+        let shown: Uint8Array | undefined;
+        const endings = runSession({ signers, digest: digestOf('place') }, (round, from, to, bytes) => {
+          if (round !== field.round) return bytes;
+          if (size === 2 ? from === 1 : from === 3 && to === 1) shown = bytes.slice();
+          if (from === 2 && to === 1) bytes.set(shown!.slice(field.at, field.at + field.bytes), field.at);
+          return bytes;
+        });
+        const outcome = endings.get(one!.key.id)!;
+        const what = `${field.name} of ${size === 2 ? 'the other direction' : 'another signer'}`;
+        if (shared(field.name, size)) {
+          assert.equal(outcome?.kind, 'signed', what);
+          continue;
+        }
+        const culprit = field.code === 'mpc/session-differs' || (size === 3 && ['mpc/echo-differs', 'mpc/invalid-signature'].includes(field.code)) ? null : 2;
+        mustAbort(outcome, field.code, culprit, what);
+        assert.equal(one!.pairs.get(two!.key.id)!.isPoisoned, EFFECTS[field.code] === 'poison-pair', what);
+        if (three) assert.ok(!one!.pairs.get(three.key.id)!.isPoisoned, what);
+      }
   });
 
   it('T-04 a whole message of another session is a plain abort in round 1, an echo that differs in round 2, no signature in round 3: never a poisoning', () => {

@@ -7,7 +7,8 @@ import { mod, q, scalarOf } from '../../../../../mpc/protocol/primitives/scalars
 import { pointBytes, timesG } from '../../../../../mpc/protocol/primitives/points.ts';
 import { drawing, interpolated, isAbort, recordsOf, runDkg, runReshare, subsets, type Hand, type Passing } from '../../support/ceremony.ts';
 import { random } from '../../support/dealer.ts';
-import { assertVerdict, body, changesOf, changing, HEADER, LENGTHS, recording, type Field, type Verdict } from '../../support/tampering.ts';
+import { BODIES } from '../../support/fields.ts';
+import { assertVerdict, changesOf, changing, HEADER, LENGTHS, recording, type Field, type Verdict } from '../../support/tampering.ts';
 
 const P = (id: number): PartyId => id as PartyId;
 const BY = (id: number, ...codes: string[]): Verdict => ({ codes, culprit: P(id) });
@@ -53,17 +54,17 @@ describe('reshare', () => {
   const agreed = facts(old[0]!, [1, 3], 2, 3);
 
   const OPENING = BY(3, 'mpc/bad-opening', 'mpc/malformed-message');
-  const FIELDS: Partial<Record<Kind, readonly (Field & { readonly verdict: Verdict })[]>> = {
-    'reshare/dealer-nonce': body(['N', 32]).map((field) => ({ ...field, verdict: NOBODY('mpc/session-differs') })),
-    'reshare/receiver-nonce': body(['N', 32]).map((field) => ({ ...field, verdict: NOBODY('mpc/session-differs') })),
-    'reshare/commitment': body(['C', 32]).map((field) => ({ ...field, verdict: BY(3, 'mpc/bad-opening') })),
-    'reshare/opening': body(['B_0', 65], ['B_1', 65], ['salt', 32]).map((field) => ({ ...field, verdict: OPENING })),
-    'reshare/share': body(['s', 32], ['cc', 32]).map((field) => ({
+  const FIELDS: Readonly<Record<Extract<Kind, `reshare/${string}`>, readonly (Field & { readonly verdict: Verdict })[]>> = {
+    'reshare/dealer-nonce': BODIES['reshare/dealer-nonce'].map((field) => ({ ...field, verdict: NOBODY('mpc/session-differs') })),
+    'reshare/receiver-nonce': BODIES['reshare/receiver-nonce'].map((field) => ({ ...field, verdict: NOBODY('mpc/session-differs') })),
+    'reshare/commitment': BODIES['reshare/commitment'].map((field) => ({ ...field, verdict: BY(3, 'mpc/bad-opening') })),
+    'reshare/opening': BODIES['reshare/opening'].map((field) => ({ ...field, verdict: OPENING })),
+    'reshare/share': BODIES['reshare/share'].map((field) => ({
       ...field,
       verdict: field.name === 's' ? BY(3, 'mpc/bad-share', 'mpc/malformed-message') : BY(3, 'mpc/key-differs'),
     })),
-    'reshare/dealer-echo': body(['E', 32]).map((field) => ({ ...field, verdict: NOBODY('mpc/echo-differs') })),
-    'reshare/receiver-echo': body(['E', 32]).map((field) => ({ ...field, verdict: NOBODY('mpc/echo-differs') })),
+    'reshare/dealer-echo': BODIES['reshare/dealer-echo'].map((field) => ({ ...field, verdict: NOBODY('mpc/echo-differs') })),
+    'reshare/receiver-echo': BODIES['reshare/receiver-echo'].map((field) => ({ ...field, verdict: NOBODY('mpc/echo-differs') })),
   };
 
   for (const [kind, fields] of Object.entries(FIELDS) as [Kind, readonly (Field & { verdict: Verdict })[]][]) {

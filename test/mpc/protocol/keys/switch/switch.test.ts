@@ -29,7 +29,8 @@ import { concat } from '#base';
 import { confirmationMessage, encodeBundle } from '../../../../../mpc/protocol/keys/switch/confirmation.ts';
 import { recordsOf, runDkg, runRefresh, runReshare } from '../../support/ceremony.ts';
 import { random } from '../../support/dealer.ts';
-import { changesOf, HEADER, body, LENGTHS } from '../../support/tampering.ts';
+import { BODIES } from '../../support/fields.ts';
+import { changesOf, HEADER, LENGTHS } from '../../support/tampering.ts';
 import { signatureOf, verify } from './world.ts';
 
 const P = (id: number): PartyId => id as PartyId;
@@ -113,7 +114,7 @@ describe('the switch of epochs', () => {
 
   it('T-12 refuses every change of every field of a confirmation and of a bundle', () => {
     const state = confirm(waitingFor(A), A.epochId, signature(A, 1), verify).state;
-    for (const field of [...HEADER, ...body(['digest', 32], ['signature', 64])])
+    for (const field of [...HEADER, ...BODIES.confirmation])
       for (const change of changesOf(field)) {
         const outcome = received(state, P(2), change.apply(confirmation(A, 2)), verify);
         // A confirmation of another attempt is for nobody here, and changes nothing.
