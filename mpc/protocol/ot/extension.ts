@@ -3,14 +3,14 @@
  * Delta, gets both pads of every row.
  */
 import type { RandomBytes } from '#base';
+import { shakes } from '../kernel/kernel.ts';
 import { equal, wipe } from '../primitives/constantTime.ts';
-import { encodeParts, H, list, u16, XOF, xofHex } from '../primitives/hash.ts';
+import { encodeParts, H, list, u16, XOF } from '../primitives/hash.ts';
 import type { PairId } from '../primitives/ids.ts';
 import { BASE_OTS, COLUMN_BYTES, HASH_BYTES, SCALAR_BYTES, VOLE_WIDTH, XI } from '../primitives/parameters.ts';
 import { drawn } from '../primitives/scalars.ts';
 import { bitOf } from './baseOt.ts';
 import { bytesOf, columnsOf, COLUMN_WORDS, rowsOf, ROW_WORDS, wordsOf, type Columns } from './columns.ts';
-import { pushRow } from './elements.ts';
 import { hashColumn, weights } from './gf128.ts';
 
 const U_BYTES = BASE_OTS * COLUMN_BYTES;
@@ -34,8 +34,8 @@ export interface Extended {
   readonly message: Uint8Array;
   /** beta: the first 416 bits of x. */
   readonly beta: Uint8Array;
-  /** gamma_{j,w} at 4j + w, below 2^256. */
-  readonly gamma: readonly bigint[];
+  /** gamma_{j,w} at 4j + w, 32 bytes each, below 2^256. */
+  readonly gamma: Uint8Array;
 }
 
 /** PRG(k, i, b) = XOF("ote-prg/v1"; s, i, b, k) to 68 bytes, for every i, as a matrix: the bits choose which of the two keys of a base OT each one is. */
@@ -43,14 +43,12 @@ function prg(s: PairId, keys: Uint8Array, bit: (i: number) => number): Columns {
   const input = encodeParts('ote-prg/v1', [s, u16(0), u16(0), new Uint8Array(HASH_BYTES)]);
   // From the end: key 32, its length 4, b 2, its length 4, i 2.
   const [keyAt, bitAt, indexAt] = [input.length - HASH_BYTES, input.length - HASH_BYTES - 6, input.length - HASH_BYTES - 12];
-  const bytes = Buffer.alloc(U_BYTES);
-  for (let i = 0; i < BASE_OTS; i++) {
-    input[indexAt + 1] = i;
-    input[bitAt + 1] = bit(i);
-    input.set(keys.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES), keyAt);
-    bytes.write(xofHex(input, COLUMN_BYTES), i * COLUMN_BYTES, 'hex');
-  }
-  return columnsOf(bytes);
+  const columns = shakes(input, BASE_OTS, COLUMN_BYTES, (bytes, at, i) => {
+    bytes[at + indexAt + 1] = i;
+    bytes[at + bitAt + 1] = bit(i);
+    for (let k = 0; k < HASH_BYTES; k++) bytes[at + keyAt + k] = keys[i * HASH_BYTES + k]!;
+  });
+  return columnsOf(columns);
 }
 
 /** chi = XOF("ote-chi/v1"; s, u_1..u_K) to four elements of F128, as the table of what each bit adds to h. */
@@ -72,19 +70,16 @@ function digestOf(s: PairId, th: Uint32Array): Uint8Array {
   );
 }
 
-/** Row(j, y) = XOF("ote-row/v1"; s, j, y) to W numbers of 256 bits, of rows 0..415; the last 128 serve only the check. Session, direction and index are in the hash. */
-function hashRows(s: PairId, rows: Uint32Array): bigint[] {
+/** Row(j, y) = XOF("ote-row/v1"; s, j, y) to W numbers of 256 bits, big-endian, of rows 0..415; the last 128 serve only the check. Session, direction and index are in the hash. */
+function hashRows(s: PairId, rows: Uint32Array): Uint8Array {
   const input = encodeParts('ote-row/v1', [s, u16(0), new Uint8Array(ELEMENT_BYTES)]);
   const [rowAt, indexAt] = [input.length - ELEMENT_BYTES, input.length - ELEMENT_BYTES - 6];
-  const bytes = bytesOf(rows);
-  const values: bigint[] = [];
-  for (let j = 0; j < XI; j++) {
-    input[indexAt] = j >> 8;
-    input[indexAt + 1] = j & 0xff;
-    input.set(bytes.subarray(j * ELEMENT_BYTES, (j + 1) * ELEMENT_BYTES), rowAt);
-    pushRow(xofHex(input, SCALAR_BYTES * VOLE_WIDTH), values);
-  }
-  return values;
+  const elements = bytesOf(rows);
+  return shakes(input, XI, SCALAR_BYTES * VOLE_WIDTH, (bytes, at, j) => {
+    bytes[at + indexAt] = j >> 8;
+    bytes[at + indexAt + 1] = j & 0xff;
+    for (let k = 0; k < ELEMENT_BYTES; k++) bytes[at + rowAt + k] = elements[j * ELEMENT_BYTES + k]!;
+  });
 }
 
 /** Bob's only message and what he keeps: x = (beta || beta_chk) uniform, u_i = t0_i xor t1_i xor x. */
@@ -134,7 +129,7 @@ export function checkExtension(s: PairId, { delta, kDelta }: ReceiverKeys, messa
 }
 
 /** Uses up the columns: alpha0_j = Row(j, qrow_j) and alpha1_j = Row(j, qrow_j xor Delta); gamma_j is one of them, by beta_j. */
-export function pads(s: PairId, delta: Uint8Array, columns: Columns): { readonly alpha0: readonly bigint[]; readonly alpha1: readonly bigint[] } {
+export function pads(s: PairId, delta: Uint8Array, columns: Columns): { readonly alpha0: Uint8Array; readonly alpha1: Uint8Array } {
   const rows = rowsOf(columns);
   const alpha0 = hashRows(s, rows);
   const difference = wordsOf(delta);

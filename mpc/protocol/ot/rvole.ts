@@ -1,15 +1,15 @@
 /**
  * Random vector OLE (digest section 6; eprint 2023/765 protocol 5.2): Alice holds a_1..a_l, Bob gets a random b, and they end with c_i + d_i = a_i * b mod q.
  */
-import { assert, type RandomBytes } from '#base';
-import { equal } from '../primitives/constantTime.ts';
+import { assert, concat, type RandomBytes } from '#base';
+import { masked, weighed } from '../kernel/kernel.ts';
+import { equal, wipe } from '../primitives/constantTime.ts';
 import { H, H512, u16 } from '../primitives/hash.ts';
 import type { PairId } from '../primitives/ids.ts';
 import { HASH_BYTES, SCALAR_BYTES, VOLE_CHECKS, VOLE_INPUTS, VOLE_WIDTH, XI } from '../primitives/parameters.ts';
-import { mod, q, randomScalar, scalarBytes } from '../primitives/scalars.ts';
+import { areScalars, bigEndian, mod, q, randomScalar, scalarBytes } from '../primitives/scalars.ts';
 import { bitOf } from './baseOt.ts';
 import type { Columns } from './columns.ts';
-import { rowsOfScalars, scalarsBytes } from './elements.ts';
 import { extend, pads, type SenderKeys } from './extension.ts';
 
 const AT_BYTES = XI * VOLE_WIDTH * SCALAR_BYTES;
@@ -20,7 +20,7 @@ export const RVOLE_BYTES = AT_BYTES + ETA_BYTES + HASH_BYTES;
 /** g_1..g_xi: H512("gadget/v1"; j) mod q (1). Global and fixed, so nobody chooses it after the choice bits. */
 const GADGET: readonly bigint[] = Array.from({ length: XI }, (_, j) => H512('gadget/v1', u16(j)));
 
-const DOUBLE_Q = 2n * q;
+const GADGET_BYTES = concat(...GADGET.map(scalarBytes));
 
 /** Both inputs or both outputs: u is about r_i, v about sk_i (7). */
 export interface Two {
@@ -33,7 +33,7 @@ export interface BobState {
   /** b, which section 7 calls chi. */
   readonly b: bigint;
   readonly beta: Uint8Array;
-  readonly gamma: readonly bigint[];
+  readonly gamma: Uint8Array;
   /** H(ot message of Bob), for theta. */
   readonly sent: Uint8Array;
 }
@@ -58,8 +58,8 @@ function thetas(s: PairId, sent: Uint8Array, at: Uint8Array): bigint[][] {
 }
 
 /** M = H("rvole-mu/v1"; s, mu) (6.2). */
-function digestOfMu(s: PairId, mu: readonly bigint[]): Uint8Array {
-  return H('rvole-mu/v1', s, countedList(scalarsBytes(mu)));
+function digestOfMu(s: PairId, mu: Uint8Array): Uint8Array {
+  return H('rvole-mu/v1', s, countedList(mu));
 }
 
 /** Scalars as one part of a hash (2.1): count u32 BE || 32 bytes each. */
@@ -81,33 +81,23 @@ export function alice2(
 ): { readonly message: Uint8Array; readonly c: Two } {
   const { alpha0, alpha1 } = pads(s, delta, columns);
   const ahat = [randomScalar(random), randomScalar(random)] as const; // ahat_k, fresh for the session and the peer
-  // at_{j,w} = alpha0_{j,w} - alpha1_{j,w} + (a_1, a_2, ahat_1, ahat_2)_w; 2q keeps the sum positive, for alpha1 < 2^256 < 2q.
-  const added = [a.u, a.v, ...ahat].map((value) => value + DOUBLE_Q);
-  const at: bigint[] = [];
-  let [cu, cv] = [0n, 0n];
-  for (let j = 0, from = 0; j < XI; j++, from += VOLE_WIDTH) {
-    for (let w = 0; w < VOLE_WIDTH; w++) at.push((alpha0[from + w]! - alpha1[from + w]! + added[w]!) % q);
-    cu += GADGET[j]! * alpha0[from]!;
-    cv += GADGET[j]! * alpha0[from + 1]!;
-  }
-  const atBytes = scalarsBytes(at);
-  const theta = thetas(s, H('rvole-ot/v1', otMessage), atBytes);
+  const at = masked(alpha0, alpha1, [a.u, a.v, ...ahat]); // at_{j,i} = alpha0_{j,i} - alpha1_{j,i} + a_i, at_{j,l+k} = alpha0_{j,l+k} - alpha1_{j,l+k} + ahat_k
+  const theta = thetas(s, H('rvole-ot/v1', otMessage), at);
   const eta = ahat.map((value, k) => mod(value + theta[0]![k]! * a.u + theta[1]![k]! * a.v)); // eta_k = ahat_k + sum_i theta_{i,k} a_i
-  const mu: bigint[] = [];
-  for (let from = 0; from < XI * VOLE_WIDTH; from += VOLE_WIDTH)
-    for (let k = 0; k < VOLE_CHECKS; k++) mu.push((alpha0[from + VOLE_INPUTS + k]! + theta[0]![k]! * alpha0[from]! + theta[1]![k]! * alpha0[from + 1]!) % q); // mu_{j,k} = alpha0_{j,l+k} + sum_i theta_{i,k} alpha0_{j,i}
+  const { mu, sums } = weighed(GADGET_BYTES, alpha0, theta.flat()); // mu_{j,k} = alpha0_{j,l+k} + sum_i theta_{i,k} alpha0_{j,i}
+  wipe(alpha0, alpha1);
 
   const message = new Uint8Array(RVOLE_BYTES);
-  message.set(atBytes);
+  message.set(at);
   eta.forEach((value, k) => message.set(scalarBytes(value), AT_BYTES + k * SCALAR_BYTES));
   message.set(digestOfMu(s, mu), AT_BYTES + ETA_BYTES);
-  return { message, c: { u: mod(-cu), v: mod(-cv) } }; // c_i = - sum_j g_j alpha0_{j,i}
+  return { message, c: { u: mod(-sums[0]), v: mod(-sums[1]) } }; // c_i = - sum_j g_j alpha0_{j,i}
 }
 
 /** Alice's message, read: every scalar below q. */
 export interface AliceMessage {
-  readonly at: readonly bigint[];
-  readonly atBytes: Uint8Array;
+  /** at_{j,w}, 32 bytes each, row by row. */
+  readonly at: Uint8Array;
   readonly eta: readonly bigint[];
   readonly M: Uint8Array;
 }
@@ -115,33 +105,16 @@ export interface AliceMessage {
 /** Null where a scalar is not canonical; the length is the caller's to have checked. */
 export function readAliceMessage(bytes: Uint8Array): AliceMessage | null {
   assert(bytes.length === RVOLE_BYTES, 'the length of a message is checked before it is read');
-  const atBytes = bytes.slice(0, AT_BYTES);
-  const at = rowsOfScalars(atBytes, XI);
-  // Two scalars padded to one row of four.
-  const etaRow = new Uint8Array(VOLE_WIDTH * SCALAR_BYTES);
-  etaRow.set(bytes.subarray(AT_BYTES, AT_BYTES + ETA_BYTES));
-  const eta = rowsOfScalars(etaRow, 1)?.slice(0, VOLE_CHECKS);
-  return at && eta ? { at, atBytes, eta, M: bytes.slice(AT_BYTES + ETA_BYTES) } : null;
+  if (!areScalars(bytes.subarray(0, AT_BYTES + ETA_BYTES))) return null;
+  const eta = [0, 1].map((k) => bigEndian(bytes.subarray(AT_BYTES + k * SCALAR_BYTES, AT_BYTES + (k + 1) * SCALAR_BYTES)));
+  return { at: bytes.slice(0, AT_BYTES), eta, M: bytes.slice(AT_BYTES + ETA_BYTES) };
 }
 
 /** 6.3: Bob's outputs d, or null where Alice was inconsistent: a selective failure about beta, and the pair is to be poisoned. */
-export function bob3(s: PairId, { beta, gamma, sent }: BobState, { at, atBytes, eta, M }: AliceMessage): Two | null {
-  const theta = thetas(s, sent, atBytes);
-  const mu: bigint[] = [];
-  let [du, dv] = [0n, 0n];
-  for (let j = 0, from = 0; j < XI; j++, from += VOLE_WIDTH) {
-    const bit = bitOf(beta, j);
-    // dd_{j,i} = gamma_{j,i} + beta_j at_{j,i}; with 2q > 2^256 in both, either value has five words of 64 bits, so that what is done with it takes the same time.
-    const dd = (w: number): bigint => gamma[from + w]! + select(bit, DOUBLE_Q, DOUBLE_Q + at[from + w]!);
-    const [ddu, ddv] = [dd(0), dd(1)];
-    for (let k = 0; k < VOLE_CHECKS; k++) {
-      // mu'_{j,k} = dd_{j,l+k} + sum_i theta_{i,k} dd_{j,i} - beta_j eta_k; 0 is spelled q, so that both values have one length.
-      const total = dd(VOLE_INPUTS + k) + theta[0]![k]! * ddu + theta[1]![k]! * ddv + q - select(bit, q, eta[k]!);
-      mu.push(total % q);
-    }
-    du += GADGET[j]! * ddu;
-    dv += GADGET[j]! * ddv;
-  }
+export function bob3(s: PairId, { beta, gamma, sent }: BobState, { at, eta, M }: AliceMessage): Two | null {
+  const theta = thetas(s, sent, at);
+  // dd_{j,i} = gamma_{j,i} + beta_j at_{j,i}; mu'_{j,k} = dd_{j,l+k} + sum_i theta_{i,k} dd_{j,i} - beta_j eta_k
+  const { mu, sums } = weighed(GADGET_BYTES, gamma, theta.flat(), { beta, at, minusEta: eta.map((value) => mod(-value)) });
   if (!equal(digestOfMu(s, mu), M)) return null;
-  return { u: du % q, v: dv % q }; // d_i = sum_j g_j dd_{j,i}
+  return { u: sums[0], v: sums[1] }; // d_i = sum_j g_j dd_{j,i}
 }

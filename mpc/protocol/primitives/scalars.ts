@@ -37,6 +37,19 @@ export function scalarOf(bytes: Uint8Array): bigint | null {
   return value < q ? value : null;
 }
 
+const Q_BYTES = Buffer.from(q.toString(16), 'hex');
+
+/** Whether every 32 bytes of what a peer sent are below q, big-endian: the first byte that differs from q's decides. */
+export function areScalars(bytes: Uint8Array): boolean {
+  if (bytes.length % SCALAR_BYTES !== 0) return false;
+  for (let at = 0; at < bytes.length; at += SCALAR_BYTES) {
+    let k = 0;
+    while (k < SCALAR_BYTES && bytes[at + k] === Q_BYTES[k]) k++;
+    if (k === SCALAR_BYTES || bytes[at + k]! > Q_BYTES[k]!) return false;
+  }
+  return true;
+}
+
 export function bigEndian(bytes: Uint8Array): bigint {
   return BigInt(`0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')}`);
 }

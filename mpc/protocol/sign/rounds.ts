@@ -230,7 +230,7 @@ export function usableR(R: Point): NonceR {
 function multiplied(sid: SessionId, pair: Pair, state: BobState, { rvole, R, pk, Gu, Gv }: Round2Message, random: RandomBytes): Two {
   const { own, peer, setupId } = pair.secrets;
   const d = bob3(pairId(sid, peer, own, setupId), state, rvole); // 2
-  wipe(state.beta);
+  wipe(state.beta, state.gamma);
   if (!d) throw poisoned(pair, 'mpc/rvole-check-failed', `The multiplication of party ${peer} failed its check.`);
   // 3: chi R_j == du G + Gu, 4: chi pk_j == dv G + Gv. OpenSSL's ladder multiplies by the secret chi in constant time but gives x alone, and x alone would pass an input of -r_j (7.3). So both sides are
   // moved by chi D, D = dG for a random d drawn after the message came: if T' = -T were moved to the same x, then 2 chi D = -(T + T') (impossible for T' = chi R, but with probability 1/q over d).

@@ -9,7 +9,7 @@ function nobleHashes(messages: readonly Uint8Array[]): Buffer {
 }
 
 describe('the keccak kernel', () => {
-  it('is compiled from the source beside it', () => {
+  it('is compiled from the source beside it, as every other kernel is', () => {
     const run = spawnSync(process.execPath, ['scripts/kernel.ts', '--check'], { encoding: 'utf8' });
     assert.equal(run.status, 0, run.stderr);
   }).timeout(120_000);

@@ -17,7 +17,7 @@ import {
   timesPublic,
 } from '../../../../mpc/protocol/primitives/points.ts';
 import { commitments, evaluate, evaluateInExponent, interpolateInExponent, randomPolynomial } from '../../../../mpc/protocol/primitives/polynomials.ts';
-import { invert, mod, q, randomNonZeroScalar, randomScalar, scalarBytes, scalarOf } from '../../../../mpc/protocol/primitives/scalars.ts';
+import { areScalars, invert, mod, q, randomNonZeroScalar, randomScalar, scalarBytes, scalarOf } from '../../../../mpc/protocol/primitives/scalars.ts';
 import { concat, Problem, uintBytes } from '#base';
 
 const scalar = fc.bigInt({ min: 0n, max: q - 1n });
@@ -38,6 +38,20 @@ describe('scalars', () => {
     assert.equal(scalarOf(new Uint8Array(33)), null);
     assert.throws(() => scalarBytes(q), /in \[0, q\)/);
     assert.throws(() => scalarBytes(-1n), /in \[0, q\)/);
+  });
+
+  it('are told from other strings of 32 bytes wherever in a long vector one stands', () => {
+    const whole = fc.bigInt({ min: 0n, max: 2n ** 256n - 1n });
+    const near = fc.bigInt({ min: q - 2n, max: q + 2n });
+    fc.assert(
+      fc.property(fc.array(fc.oneof(scalar, near, whole), { maxLength: 6 }), (values) =>
+        assert.equal(
+          areScalars(concat(...values.map((value) => uintBytes(value, 32)))),
+          values.every((value) => value < q),
+        ),
+      ),
+    );
+    assert.equal(areScalars(new Uint8Array(63)), false);
   });
 
   it('have inverses', () => {

@@ -209,7 +209,7 @@ describe('the memory of a signer', function () {
           ahat: [scalarOfDraw(draws[2 * k]!), scalarOfDraw(draws[2 * k + 1]!)],
         });
         const sent = decodeRound2(bytes, key.id).rvole;
-        assert.deepEqual(concat(sent.atBytes, ...sent.eta.map(scalarBytes), sent.M), message);
+        assert.deepEqual(concat(sent.at, ...sent.eta.map(scalarBytes), sent.M), message);
       }
       for (const draw of draws) seen.add(Buffer.from(draw).toString('hex'));
     }
@@ -219,20 +219,24 @@ describe('the memory of a signer', function () {
   it('no longer holds a choice after the check that used it, passed or failed', () => {
     for (const isChanged of [false, true]) {
       const { parties: signers, two: steps } = halfway(2);
-      let beta: Uint8Array | undefined;
+      let choice: Uint8Array[] = [];
       const messages = new Map(inbox(signers, steps, signers[0]!.key.id));
       if (isChanged) for (const bytes of messages.values()) bytes[53_667]! ^= 1;
       const stop = new Error('not yet');
       assert.throws(
         () =>
           steps[0]!.next.take((state) => {
-            beta = state.bob.get(signers[1]!.key.id)!.beta;
+            const { beta, gamma } = state.bob.get(signers[1]!.key.id)!;
+            choice = [beta, gamma];
             throw stop;
           }),
         stop,
       );
       assert.equal(signRound3(steps[0]!.next, messages, random).kind, isChanged ? 'abort' : 'release');
-      assert.ok(beta!.every((byte) => byte === 0));
+      assert.deepEqual(
+        choice.map((bytes) => bytes.every((byte) => byte === 0)),
+        [true, true],
+      );
     }
   });
 });
