@@ -38,6 +38,7 @@ import {
 } from './core/core.ts';
 import { judgeGovernance, judgeTimelockCancel, objectionsIn, type GovernanceView, type PendingOperation } from './governance.ts';
 import { Journal } from './journal.ts';
+import { eventOf, storedBigints, type ReplicaLine, type StoredBigints, type VoteLine } from './lines.ts';
 
 export interface NodeBookOptions {
   /** Of this node alone: two files, the replica (which can be replayed anew) and the votes (which nothing brings back). Nobody else may have it open. */
@@ -78,19 +79,6 @@ export interface TimelockWatch extends Omit<GovernanceView, 'logs'> {
   readonly operations: readonly TimelockOperation[];
   readonly pending: readonly PendingOperation[];
 }
-
-interface StoredBigints {
-  readonly [member: string]: string;
-}
-
-/** A line of the replica's journal. */
-type ReplicaLine =
-  | { readonly type: 'registration'; readonly registration: StoredBigints }
-  | { readonly type: 'page'; readonly ends: readonly string[]; readonly items: readonly unknown[] }
-  | { readonly type: 'log'; readonly cursor: { readonly block: string; readonly hash: string }; readonly events: readonly StoredBigints[] }
-  | { readonly type: 'claims'; readonly proofs: readonly (readonly [id: string, isSo: boolean])[] };
-
-type VoteLine = { readonly type: 'registration'; readonly registration: StoredBigints } | { readonly type: 'vote'; readonly vote: StoredBigints };
 
 /** Claims looked up at once, and how far ahead of the newest block a deposit may claim to be before it counts as invented. */
 const CLAIMS_A_LOOK = 64;
@@ -403,13 +391,4 @@ function contractOf(intent: Intent, { anchor, vault, safe, timelock }: Registrat
     case 'timelockCancel':
       return ['timelock', intent.timelock, timelock];
   }
-}
-
-function storedBigints(object: Readonly<Record<string, unknown>>): StoredBigints {
-  return Object.fromEntries(Object.entries(object).map(([member, value]) => [member, String(value)]));
-}
-
-function eventOf(stored: StoredBigints): AnchoredFact {
-  const { index, leaf, previous, commitment, timestampS } = stored as { readonly [Member in keyof AnchoredFact]: string };
-  return { index: BigInt(index), leaf: leaf as Hex, previous: previous as Hex, commitment: commitment as Hex, timestampS: BigInt(timestampS) };
 }

@@ -9,7 +9,7 @@ import { Problem, systemClock, toHex, type ProblemCode } from '#base';
 import { nodeCommand } from '#mpc/node/command';
 import { rehearsalPolicy } from '#mpc/node/drill';
 import { findFreePort } from '#supervisor';
-import { merchantCommand } from '../../../../mpc/node/command/merchant.ts';
+import { merchantCommand } from '../../../../mpc/node/command/registry.ts';
 import { policyCommand } from '../../../../mpc/node/command/policy.ts';
 import { readConfig } from '../../../../mpc/node/command/folder.ts';
 import { providerOf } from '../../../../mpc/node/command/provider.ts';

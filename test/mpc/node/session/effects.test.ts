@@ -5,7 +5,7 @@ import { NodeStore } from '#mpc/node';
 import { contextOf, encodePair, encodeRecord, publicPart, type PartyId } from '#mpc/protocol';
 import { poison } from '../../../../mpc/node/process/duties.ts';
 import { Conversations, END, type Tell } from '../../../../mpc/node/session/conversations.ts';
-import { epochDataToJson, KeyRing, type Key } from '../../../../mpc/node/session/keyRing.ts';
+import { epochDataToJson, foundersOf, KeyRing, type Key } from '../../../../mpc/node/session/keyRing.ts';
 import { Pairs } from '../../../../mpc/node/session/pairs.ts';
 import { Signer } from '../../../../mpc/node/session/signer.ts';
 import { recordsOf, runDkg } from '../../protocol/support/ceremony.ts';
@@ -27,7 +27,12 @@ async function disk(): Promise<{ readonly options: ReturnType<typeof optionsIn>;
   await NodeStore.create(options, policyWith(), NOW_MS);
   const store = await NodeStore.open(options);
   const { setupId } = mine.secrets;
-  const made = { ...ref, epoch: records[0].epoch, parties: [1, 2], data: epochDataToJson({ role: 'poster', epoch: publicPart(records[0]) }) };
+  const made = {
+    ...ref,
+    epoch: records[0].epoch,
+    parties: [1, 2],
+    data: epochDataToJson({ role: 'poster', epoch: publicPart(records[0]), founders: foundersOf(publicPart(records[0])) }),
+  };
   await store.putPending(
     { ...made, share: encodeRecord(records[0]), pairs: [{ peer: 2, generation: 1, setupId: toHex(setupId), secrets: encodePair(mine) }] },
     NOW_MS,
