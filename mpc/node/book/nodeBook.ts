@@ -53,11 +53,15 @@ export interface NodeBook {
   nextSeq(): bigint;
   /** Takes a page of a feed, from whoever brings it, as far as it holds: what was taken before a refusal is kept. `seq`: the last record replayed. */
   absorb(page: Uint8Array, nowMs: TimeMs): Promise<{ readonly ok: true; readonly seq: bigint } | Refusal>;
-  /**
-   * Whether the node signs this, by its own records and its own endpoints; one thing at a time. A yes to an anchor is durable before it is said, and no other batch
-   * ever gets one after the same commitment. Throws only where the node itself is broken.
-   */
+  /** Whether the node signs this, by its own records and its own endpoints; one thing at a time. It binds nobody yet. Throws only where the node itself is broken. */
   judge(intent: Intent, nowMs: TimeMs): Promise<Judgement>;
+  /** Time of the newest final block that its endpoints agree on; undefined while they do not tell. */
+  witnessedMs(nowMs: TimeMs): Promise<TimeMs | undefined>;
+  /**
+   * Before a signature over this anchor leaves: durable when it resolves, and no other batch ever gets one after the same commitment; why not, where another has. Not when it is judged: whoever holds the
+   * coordinator could ask every node for another batch at the same place, and with each bound to its own the log, and all money with it, would stand still for ever.
+   */
+  bind(intent: AnchorIntent): Promise<Refusal | null>;
   close(): Promise<void>;
 }
 
@@ -151,6 +155,24 @@ class OwnBook implements NodeBook {
     });
   }
 
+  async witnessedMs(nowMs: TimeMs): Promise<TimeMs | undefined> {
+    const look = await this.#endpoints.look(nowMs);
+    return isRefusal(look) ? undefined : Number(look.final.timestampS) * 1000;
+  }
+
+  bind({ previous, leaf }: AnchorIntent): Promise<Refusal | null> {
+    return this.#alone(async () => {
+      const { log } = this.#replica;
+      const vote = log.judge(previous, leaf);
+      // What became final since it was judged is decided, and nothing more can be signed at its place that the contract takes.
+      if ('rule' in vote) return vote.rule === 'one-batch-a-position' ? vote : null;
+      if (log.voted(previous)) return null;
+      await this.#votes!.append({ type: 'vote', vote: storedBigints({ ...vote }) } satisfies VoteLine);
+      log.take(vote);
+      return null;
+    });
+  }
+
   async close(): Promise<void> {
     await this.#queue;
     await this.#records?.close();
@@ -227,8 +249,10 @@ class OwnBook implements NodeBook {
     if (intent.chainId !== registration.chainId) return refuse('chain-id', `The intent is for chain ${intent.chainId}, not for ${registration.chainId}`);
     const [name, asked, known] = contractOf(intent, registration);
     if (asked !== known) return refuse('contract', `The intent is for the ${name} ${asked}, not for ${known}`);
-    if (intent.kind === 'governance') return judgeGovernance(registration, intent);
     const look = await this.#endpoints.look(nowMs);
+    // What can be read can be judged; the time is what the policy may want to hear from the chain.
+    if (intent.kind === 'governance')
+      return judgeGovernance(registration, intent, isRefusal(look) ? {} : { witnessedMs: Number(look.final.timestampS) * 1000 });
     if (isRefusal(look)) return look;
     if (intent.kind === 'timelockCancel') return this.#judgeTimelock(intent, look);
     const behind = (await readDeployment(look, registration)) ?? (await this.#readLog(look));
@@ -264,16 +288,11 @@ class OwnBook implements NodeBook {
     return this.#replica.log.unknown();
   }
 
-  async #judgeAnchor(intent: AnchorIntent, { final }: Look) {
+  #judgeAnchor(intent: AnchorIntent, { final }: Look) {
     const { log } = this.#replica;
     const vote = log.judge(intent.previous, intent.leaf);
     if ('rule' in vote) return vote;
     const again = log.voted(vote.previous) !== undefined;
-    if (!again) {
-      // Durable before it is said: whatever happens from here on, no other batch is ever signed at this place.
-      await this.#votes!.append({ type: 'vote', vote: storedBigints({ ...vote }) } satisfies VoteLine);
-      log.take(vote);
-    }
     const { chainId, anchor } = this.#options.registration;
     const { index, firstSeq, lastSeq } = vote;
     const contracts = [{ role: 'anchor', address: anchor }] as const;

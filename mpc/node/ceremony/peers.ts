@@ -1,5 +1,6 @@
 import type { PartyId, Verify } from '#mpc/protocol';
 import { createPublicKey, sign, verify } from 'node:crypto';
+import { Problem } from '#base';
 import { fingerprintOf, type CallPatience, type Fingerprint, type Identity, type Link } from '../wire/wire.ts';
 
 /** Another node, as this node's operator wrote it down. */
@@ -19,8 +20,18 @@ export interface Group {
   readonly threshold: number;
 }
 
-export function call(group: Group, peer: PartyId, method: string, payload: Uint8Array, patience: CallPatience): Promise<Uint8Array> {
-  return group.peers.get(peer)!.link.call(method, payload, patience);
+/**
+ * The answer of a peer. What it refuses with is its word, and decides nothing here: a code of ours for a disk that failed would end this node, facts about a culprit would blame another party. So its code is told
+ * inside session/ended-by-peer and nothing else of it is kept; what the own end of the channel noticed has wire codes.
+ */
+export async function call(group: Group, peer: PartyId, method: string, payload: Uint8Array, patience: CallPatience): Promise<Uint8Array> {
+  try {
+    return await group.peers.get(peer)!.link.call(method, payload, patience);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    if (error.code.startsWith('wire/')) throw new Problem(error.code, error.detail, { peer }, error);
+    throw new Problem('session/ended-by-peer', `Party ${peer} refused ${method} (${error.code}).`, { peer, code: error.code }, error);
+  }
 }
 
 /** Ids of all parties, this one too, in order. */

@@ -198,7 +198,9 @@ describe('a signer’s book, asked for an anchor,', function () {
   inForge('agrees to one batch after another, and to the same one again', async (forge) => {
     const first = forge.seal();
     const node = await forge.fed();
-    const [yes, again] = [await node.judge(first, forge.nowMs), await node.judge(first, forge.nowMs)];
+    const yes = await node.judge(first, forge.nowMs);
+    assert.equal(await node.bind(first), null);
+    const again = await node.judge(first, forge.nowMs);
     assert.ok(yes.ok && yes.facts.kind === 'anchor' && !yes.facts.again && yes.facts.firstSeq === 1n && yes.facts.index === 0n);
     assert.ok(again.ok && again.facts.kind === 'anchor' && again.facts.again);
     forge.chain.append(first.leaf);
@@ -229,14 +231,17 @@ describe('a signer’s book, asked for an anchor,', function () {
     return fresh.judge(other, forge.nowMs);
   });
 
-  inForge('signs one of two batches that are asked for at the same moment', async (forge) => {
+  inForge('may sign either of two batches until one is bound, and then that one only', async (forge) => {
     const { short, long } = conflicting(forge);
     const node = await forge.fed();
-    const answers = await Promise.all([node.judge(short, forge.nowMs), node.judge(long, forge.nowMs)]);
+    for (const intent of [short, long]) assert.ok((await node.judge(intent, forge.nowMs)).ok);
+    const bound = await Promise.all([node.bind(long), node.bind(short), node.bind(long)]);
     assert.deepEqual(
-      answers.map((answer) => (answer.ok ? 'signed' : answer.rule)),
-      ['signed', 'one-batch-a-position'],
+      bound.map((refusal) => refusal?.rule),
+      [undefined, 'one-batch-a-position', undefined],
     );
+    const judged = await node.judge(short, forge.nowMs);
+    assert.equal(judged.ok ? 'signed' : judged.rule, 'one-batch-a-position');
   });
 
   inForge('follows the batch that became final, also where it signed another', async (forge) => {
@@ -304,7 +309,7 @@ async function twice(forge: Forge) {
   const folder = mkdtempSync(join(tmpdir(), 'cairn-node-book-'));
   const { short, long } = conflicting(forge);
   const node = await forge.fed({ folder });
-  const yes = await node.judge(short, forge.nowMs);
-  assert.ok(yes.ok);
+  assert.ok((await node.judge(short, forge.nowMs)).ok);
+  assert.equal(await node.bind(short), null);
   return { node, other: long, folder };
 }
