@@ -4,6 +4,7 @@ export {
   applyChange,
   changeMessage,
   dueProposals,
+  MAX_OPEN_PROPOSALS,
   proposalId,
   stopSubject,
   type OperatorSignature,

@@ -46,6 +46,7 @@ export class PeerHeads {
   readonly #toTell = new Set<PartyId>();
   #writing: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
+  #isSettled = false;
 
   private constructor(options: PeerHeadsOptions, remembered: Map<PartyId, HeadStatement>) {
     this.#options = options;
@@ -167,6 +168,7 @@ export class PeerHeads {
   /** Everything told so far is on the disk. */
   async settle(): Promise<void> {
     if (this.#timer) this.#write();
+    this.#isSettled = true;
     await this.#writing;
   }
 
@@ -220,6 +222,8 @@ export class PeerHeads {
 
   /** Written behind the signatures and once a second at most: its fsyncs would hold up those of the journal, and while this process lives its memory is as good. */
   #save(): void {
+    // The folder may be the next process's by now.
+    if (this.#isSettled) return;
     this.#timer ??= setTimeout(() => this.#write(), SAVE_EVERY_MS).unref();
   }
 

@@ -204,7 +204,7 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
     metrics.failures.inc({ code: problem.code });
     log.warn({ caller, method, code: problem.code, facts: problem.facts }, problem.detail);
     // What became a session stands in the audit log by itself.
-    if (!REFUSED_EARLY.has(problem.code)) return;
+    if (caller.part !== 'operator' && !REFUSED_EARLY.has(problem.code)) return;
     const data = { part: caller.part, fingerprint: caller.fingerprint, method, code: problem.code, reason: problem.detail };
     await audit.append({ kind: 'refused', atMs: clock.nowMs(), data }).catch((failure: unknown) => onFatal(failure as Problem));
   };

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fromHex, toHex, type Hex } from '#base';
 import { appendLeaf, commitment } from '#anchor/core';
-import type { AnchorIntent, Intent } from '#custody/intents';
+import { instructionId, type AnchorIntent, type Intent } from '#custody/intents';
 import type { ChainOptions } from '../../../../mpc/node/book/book.ts';
 import { inForge, refuses, signs } from './support/attack.ts';
 import type { Forge } from './support/forge.ts';
@@ -125,6 +125,27 @@ describe('a signer’s book and the chain it sees', function () {
     assert.ok((await node.judge(intent, forge.nowMs)).ok);
     forge.chain.blocks.splice(-5);
     return node.judge(intent, forge.nowMs);
+  });
+
+  refuses('chain-recent', 'waits where an endpoint came back that is a little behind what was final before', async (forge) => {
+    const intent = await ready(forge);
+    const node = await forge.fed();
+    assert.ok((await node.judge(intent, forge.nowMs)).ok);
+    forge.chain.blocks.pop();
+    return node.judge(intent, forge.nowMs);
+  });
+
+  inForge('judges what only one of two endpoints, or a block that is not final, calls cancelled', async (forge) => {
+    forge.deposit(1_000_000_000n);
+    await forge.pay('100.00');
+    await forge.pay('50.00');
+    const intent = forge.settle();
+    forge.anchor();
+    assert.ok(intent.kind === 'instruction');
+    forge.chain.instructions.set(instructionId(intent.instruction), { since: forge.chain.newest.number, bits: { opened: false, settled: 1n, cancelled: 1n } });
+    const judgement = await (await forge.fed()).judge(intent, forge.nowMs);
+    assert.ok(judgement.ok && judgement.facts.kind === 'instruction');
+    assert.deepEqual(judgement.facts.payments.map(({ amount }) => amount), [100_000_000n, 50_000_000n]); // prettier-ignore
   });
 
   refuses('deployment-known', 'refuses a vault that believes another log', async (forge) => {
@@ -285,6 +306,18 @@ describe('a signer’s book, asked for an anchor,', function () {
     const node = await forge.node();
     assert.ok((await node.absorb(page, forge.nowMs)).ok);
     return node.judge(intent, forge.nowMs);
+  });
+
+  inForge('finds a batch among thousands of invented ends without hashing the square of them', async (forge) => {
+    for (let i = 0; i < 40; i++) forge.deposit(BigInt(i + 1));
+    const intent = forge.seal();
+    const node = await forge.node();
+    const ends = Array.from({ length: forge.items.length }, (_, i) => BigInt(i + 1)).toReversed();
+    assert.ok((await node.absorb(forge.page(1n, { ends: [...ends, ...ends] }), forge.nowMs)).ok);
+    const judgement = await node.judge(intent, forge.nowMs);
+    assert.deepEqual(judgement.ok ? null : judgement, null);
+    const other = await node.judge({ ...intent, leaf: keccak256('0x66') }, forge.nowMs);
+    assert.equal(other.ok ? 'signed' : other.rule, 'batch-derived');
   });
 
   refuses('contract', 'refuses another log', async (forge) => {
