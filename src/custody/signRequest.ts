@@ -20,6 +20,7 @@ export interface SignRequest {
 
 const MEMBERS = ['requestId', 'intent', 'signers', 'path', 'evidence'];
 const MAX_STEPS = 16;
+const MAX_REQUEST_BYTES = 1 << 17;
 const HARDENED = 2 ** 31;
 
 /** UTF-8 of the request as a coordinator sends it; role and digest are left out, because nobody would believe them. */
@@ -30,6 +31,9 @@ export function requestToJson({ requestId, intent, signers, path, evidence }: Om
 
 /** The request that somebody sent, with the digest that this node computed for it; session/bad-request or custody/bad-intent. */
 export function requestFromJson(bytes: Uint8Array): SignRequest {
+  // What is asked is written into every node's audit log, also where it is refused.
+  if (bytes.length > MAX_REQUEST_BYTES)
+    throw new Problem('session/bad-request', `A request has at most ${MAX_REQUEST_BYTES} bytes, and this one ${bytes.length}.`);
   const json = objectOf(bytes);
   const stranger = Object.keys(json).find((member) => !MEMBERS.includes(member));
   if (stranger !== undefined) throw new Problem('session/bad-request', `A request has no member ${stranger.slice(0, 40)}.`);

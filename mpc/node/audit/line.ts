@@ -38,7 +38,12 @@ function bodyOf({ kind, atMs, data }: AuditEntry, seq: number): Hex {
 }
 
 /** The line after this head: its text, the hash of what it says, and the head with it. */
-export function nextLine(tag: string, { seq, hash: previous }: Head, entry: AuditEntry): { readonly text: string; readonly body: Hex; readonly head: Head } {
+export function nextLine(tag: string, { seq, hash: previous }: Head, said: AuditEntry): { readonly text: string; readonly body: Hex; readonly head: Head } {
+  // Reasons quote what others sent, and half of a surrogate pair in it must neither keep the line out of the log nor end the node.
+  const entry: AuditEntry = {
+    ...said,
+    data: JSON.parse(JSON.stringify(said.data, (_, value: unknown) => (typeof value === 'string' ? value.toWellFormed() : value))) as JsonValue,
+  };
   const body = bodyOf(entry, seq + 1);
   const head = linked(tag, { seq, hash: previous }, body);
   return { text: canonicalJson({ ...entry, seq: head.seq, previous, hash: head.hash }), body, head };

@@ -4,5 +4,6 @@ export * from './core/types.ts';
 export { RULES, type Refusal, type Rule } from './core/rules.ts';
 export { affordable, cancelFees, CANCEL_GAS, raised, reserveOf, type CancelFees } from './cancelFees.ts';
 export { stageOf, type PendingOperation } from './governance.ts';
-export { openNodeBook, type NodeBook, type NodeBookOptions, type TimelockWatch } from './nodeBook.ts';
+export { openNodeBook } from './nodeBook.ts';
+export type { NodeBook, NodeBookOptions, TimelockWatch } from './types.ts';
 export { bandsAround, readMerchants, readRateBands } from './registry.ts';

@@ -15,7 +15,11 @@ import { cancelFees, CANCEL_GAS, feeStage, MOST_TIMES } from './cancelFees.ts';
 import { refuse, type ContractFact, type GovernanceFacts, type Refusal, type Registration, type TimelockCancelFacts } from './core/core.ts';
 
 /** What the Safe is to do, decoded to the last byte by the same functions that the operators' tool has. What of it may be is the policy's business; what cannot be read is refused. */
-export function judgeGovernance(registration: Registration, intent: GovernanceIntent): GovernanceFacts | Refusal {
+export function judgeGovernance(
+  registration: Registration,
+  intent: GovernanceIntent,
+  witnessed: Pick<GovernanceFacts, 'witnessedMs'>,
+): GovernanceFacts | Refusal {
   try {
     const judged = judge(registration, transactionOf(intent));
     const called: readonly Call[] = judged.kind === 'owners' ? [intent] : [intent, ...judged.scheduling.calls];
@@ -25,7 +29,7 @@ export function judgeGovernance(registration: Registration, intent: GovernanceIn
       const role = contractAt(registration, to);
       if (role && !contracts.some(({ address }) => address === to)) contracts.push({ role, address: to });
     }
-    return { kind: 'governance', chainId, contracts, payments: [], digest: toHex(intentDigest(intent)), nonce: intent.nonce, judged };
+    return { kind: 'governance', chainId, contracts, payments: [], digest: toHex(intentDigest(intent)), ...witnessed, nonce: intent.nonce, judged };
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     return refuse(error.code === 'governance/undecodable' ? 'call-decoded' : 'call-governable', error.detail.replace(/\.$/, ''));

@@ -6,16 +6,14 @@ import {
   type AnchorIntent,
   type AuthorisationIntent,
   type CancelIntent,
-  type GovernanceIntent,
   type Intent,
   type InstructionIntent,
-  type Role,
   type TimelockCancelIntent,
 } from '#custody/intents';
-import { timelockOperations, type TimelockOperation } from '#governance/core';
+import { timelockOperations } from '#governance/core';
 import { decodePage, itemFromJson, itemToJson, type FeedItem } from '#feed/core';
 import { judgeAuthorisation } from './authorisation.ts';
-import { Endpoints, isRefusal, type ChainOptions, type Look } from './chain/endpoints.ts';
+import { Endpoints, isRefusal, type Look } from './chain/endpoints.ts';
 import { GovernanceReader, readDue } from './chain/governance.ts';
 import { readDeployment, readDeposit, readLog, readReleased, readVault, type Cursor } from './chain/reads.ts';
 import { readAuthorisation } from './chain/tokens.ts';
@@ -29,56 +27,15 @@ import {
   type AnchoredFact,
   type Judgement,
   type Known,
-  type MerchantKeys,
-  type RateBands,
   type Refusal,
   type Registration,
   type Vote,
   type WaitingClaim,
 } from './core/core.ts';
-import { judgeGovernance, judgeTimelockCancel, objectionsIn, type GovernanceView, type PendingOperation } from './governance.ts';
+import { judgeGovernance, judgeTimelockCancel, objectionsIn } from './governance.ts';
 import { Journal } from './journal.ts';
 import { eventOf, storedBigints, type ReplicaLine, type StoredBigints, type VoteLine } from './lines.ts';
-
-export interface NodeBookOptions {
-  /** Of this node alone: two files, the replica (which can be replayed anew) and the votes (which nothing brings back). Nobody else may have it open. */
-  readonly folder: string;
-  readonly registration: Registration;
-  /** As the operators registered them, asked for every judgement. */
-  readonly merchants: () => MerchantKeys;
-  /** Null: any rates are taken, and payments between currencies are worth whatever the platform says. */
-  readonly rates: () => RateBands | null;
-  readonly chain: ChainOptions;
-  /** Every transaction of the Safe that this node ever signed: what it did not agree to, it cancels. */
-  readonly agreed: () => readonly GovernanceIntent[];
-  /** Of the node's own key in this role; undefined where it has none in use. */
-  readonly addressOf: (role: Role) => Hex | undefined;
-  /** How far ahead of the node's clock a record may be written. */
-  readonly maxAheadMs: TimeMs;
-}
-
-export interface NodeBook {
-  /** The record that comes next: what to ask a feed for. */
-  nextSeq(): bigint;
-  /** Takes a page of a feed, from whoever brings it, as far as it holds: what was taken before a refusal is kept. `seq`: the last record replayed. */
-  absorb(page: Uint8Array, nowMs: TimeMs): Promise<{ readonly ok: true; readonly seq: bigint } | Refusal>;
-  /**
-   * Whether the node signs this, by its own records and its own endpoints; one thing at a time. A yes to an anchor is durable before it is said, and no other batch
-   * ever gets one after the same commitment. Throws only where the node itself is broken.
-   */
-  judge(intent: Intent, nowMs: TimeMs): Promise<Judgement>;
-  /** What waits in the timelock, and which of it this node did not agree to, by its own endpoints and up to the final block. */
-  watch(nowMs: TimeMs): Promise<TimelockWatch | Refusal>;
-  /** Hands a signed transaction to every endpoint of the node: why not, by host; null where it was taken. */
-  send(raw: Hex): Promise<ReadonlyMap<string, string | null>>;
-  close(): Promise<void>;
-}
-
-export interface TimelockWatch extends Omit<GovernanceView, 'logs'> {
-  /** Everything that was ever scheduled and is, finally, in the order of the chain. */
-  readonly operations: readonly TimelockOperation[];
-  readonly pending: readonly PendingOperation[];
-}
+import type { NodeBook, NodeBookOptions, TimelockWatch } from './types.ts';
 
 /** Claims looked up at once, and how far ahead of the newest block a deposit may claim to be before it counts as invented. */
 const CLAIMS_A_LOOK = 64;
@@ -178,6 +135,24 @@ class OwnBook implements NodeBook {
     return this.#endpoints.send(raw);
   }
 
+  async witnessedMs(nowMs: TimeMs): Promise<TimeMs | undefined> {
+    const look = await this.#endpoints.look(nowMs);
+    return isRefusal(look) ? undefined : Number(look.final.timestampS) * 1000;
+  }
+
+  bind({ previous, leaf }: AnchorIntent): Promise<Refusal | null> {
+    return this.#alone(async () => {
+      const { log } = this.#replica;
+      const vote = log.judge(previous, leaf);
+      // What became final since it was judged is decided, and nothing more can be signed at its place that the contract takes.
+      if ('rule' in vote) return vote.rule === 'one-batch-a-position' ? vote : null;
+      if (log.voted(previous)) return null;
+      await this.#votes!.append({ type: 'vote', vote: storedBigints({ ...vote }) } satisfies VoteLine);
+      log.take(vote);
+      return null;
+    });
+  }
+
   async close(): Promise<void> {
     await this.#queue;
     await this.#records?.close();
@@ -254,8 +229,10 @@ class OwnBook implements NodeBook {
     if (intent.chainId !== registration.chainId) return refuse('chain-id', `The intent is for chain ${intent.chainId}, not for ${registration.chainId}`);
     const [name, asked, known] = contractOf(intent, registration);
     if (asked !== known) return refuse('contract', `The intent is for the ${name} ${asked}, not for ${known}`);
-    if (intent.kind === 'governance') return judgeGovernance(registration, intent);
     const look = await this.#endpoints.look(nowMs);
+    // What can be read can be judged; the time is what the policy may want to hear from the chain.
+    if (intent.kind === 'governance')
+      return judgeGovernance(registration, intent, isRefusal(look) ? {} : { witnessedMs: Number(look.final.timestampS) * 1000 });
     if (isRefusal(look)) return look;
     if (intent.kind === 'timelockCancel') return this.#judgeTimelock(intent, look, nowMs);
     const unknown = await readDeployment(look, registration);
@@ -306,16 +283,11 @@ class OwnBook implements NodeBook {
     return this.#replica.log.unknown();
   }
 
-  async #judgeAnchor(intent: AnchorIntent, { final }: Look) {
+  #judgeAnchor(intent: AnchorIntent, { final }: Look) {
     const { log } = this.#replica;
     const vote = log.judge(intent.previous, intent.leaf);
     if ('rule' in vote) return vote;
     const again = log.voted(vote.previous) !== undefined;
-    if (!again) {
-      // Durable before it is said: whatever happens from here on, no other batch is ever signed at this place.
-      await this.#votes!.append({ type: 'vote', vote: storedBigints({ ...vote }) } satisfies VoteLine);
-      log.take(vote);
-    }
     const { chainId, anchor } = this.#options.registration;
     const { index, firstSeq, lastSeq } = vote;
     const contracts = [{ role: 'anchor', address: anchor }] as const;

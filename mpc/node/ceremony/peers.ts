@@ -1,6 +1,6 @@
-import { Problem } from '#base';
 import type { PartyId, Verify } from '#mpc/protocol';
 import { createPublicKey, sign, verify } from 'node:crypto';
+import { Problem } from '#base';
 import { fingerprintOf, type CallPatience, type Fingerprint, type Identity, type Link } from '../wire/wire.ts';
 
 /** Another node, as this node's operator wrote it down. */
@@ -20,11 +20,20 @@ export interface Group {
   readonly threshold: number;
 }
 
-/** wire/failed where no such peer is named, as by a key that has not gone to this group yet, or by what the channel fails of. */
+/**
+ * The answer of a peer. What it refuses with is its word, and decides nothing here: a code of ours for a disk that failed would end this node, facts about a culprit would blame another party. So its code is told
+ * inside session/ended-by-peer and nothing else of it is kept; what the own end of the channel noticed has wire codes, and so has a peer that is not named, as by a key that has not gone to this group yet.
+ */
 export async function call(group: Group, peer: PartyId, method: string, payload: Uint8Array, patience: CallPatience): Promise<Uint8Array> {
   const found = group.peers.get(peer);
   if (!found) throw new Problem('wire/failed', `node.json names no party ${peer}.`, { peer });
-  return found.link.call(method, payload, patience);
+  try {
+    return await found.link.call(method, payload, patience);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    if (error.code.startsWith('wire/')) throw new Problem(error.code, error.detail, { peer }, error);
+    throw new Problem('session/ended-by-peer', `Party ${peer} refused ${method} (${error.code}).`, { peer, code: error.code }, error);
+  }
 }
 
 /** SubjectPublicKeyInfo, 44 bytes. */

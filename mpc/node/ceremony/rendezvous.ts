@@ -33,6 +33,7 @@ interface Present {
   refused: Problem | undefined;
   readonly atMost: number;
   readonly own: Uint8Array;
+  readonly peers: readonly PartyId[];
   readonly theirs: Map<PartyId, Uint8Array>;
 }
 
@@ -52,7 +53,8 @@ export class Rendezvous {
     if (payload.length !== 32 + PRESENCE_BYTES)
       throw new Problem('mpc/malformed-message', `A meeting is named by ${32 + PRESENCE_BYTES} bytes, not ${payload.length}.`);
     const present = this.#present.get(toHex(payload.subarray(0, 32)));
-    if (!present) return new Uint8Array();
+    // A third party knows the facts of a meeting of two as well, and has no say in it.
+    if (!present?.peers.includes(from)) return new Uint8Array();
     const theirs = payload.slice(32);
     // This node has gone on. Whoever went on with it asks again for what he missed; whoever comes anew (after a crash, say) waits for the next meeting instead of beginning the last one alone.
     if (present.isOver && !sameBytes(present.theirs.get(from), theirs)) return new Uint8Array();
@@ -67,7 +69,7 @@ export class Rendezvous {
     if (this.#present.get(key)?.isOver === false) throw new Problem('session/wrong-ceremony', 'This node waits for the same ceremony already.');
     // A fresh draw of every node makes the meeting new, whatever the others send again.
     const own = concat(this.#random(DRAW_BYTES), uintBytes(atLeast, 4));
-    const present: Present = { isOver: false, refused: undefined, atMost, own, theirs: new Map() };
+    const present: Present = { isOver: false, refused: undefined, atMost, own, peers, theirs: new Map() };
     this.#present.set(key, present);
     try {
       const startedMs = performance.now();

@@ -40,7 +40,9 @@ export function isEd25519(signature: Hex, message: Uint8Array, publicKey: Hex): 
 /** The names of those whose approval of this very request is valid now, each once; whoever asks does not approve. */
 export function validApprovers(policy: Policy, facts: Facts, approvals: readonly Approval[], longestLifeS: number, nowMs: TimeMs): Set<string> {
   const valid = new Set<string>();
-  for (const { approver: named, expiresS, signature } of approvals) {
+  // The first of each: a list of a hundred thousand signatures would keep this node busy for minutes.
+  const first = new Map(approvals.toReversed().map((approval) => [approval.approver, approval]));
+  for (const { approver: named, expiresS, signature } of first.values()) {
     const approver = policy.approvers.find(({ name }) => name === named);
     if (!approver || facts.requester === approver.name || facts.requester === approver.key) continue;
     if (!Number.isSafeInteger(expiresS) || expiresS * 1000 < nowMs || expiresS * 1000 > nowMs + longestLifeS * 1000) continue;

@@ -51,6 +51,9 @@ export interface PolicyState {
   readonly closed: readonly Hex[];
 }
 
+/** Of one operator. */
+export const MAX_OPEN_PROPOSALS = 8;
+
 const TAG = utf8('cairn/node-policy-change/v1');
 
 function tagged(...parts: readonly Uint8Array[]): Uint8Array {
@@ -128,6 +131,11 @@ function proposed(state: PolicyState, change: Extract<PolicyChange, { change: 'p
   if (state.closed.includes(id) || state.proposals.some((open) => open.id === id))
     throw new Problem('policy/stale', `Proposal ${id} was made before.`, { proposal: id });
   demandOperator(state.file, change, changeMessage('approve', id));
+  // Of each operator, so that one whose key was stolen fills no disk and keeps nobody else from proposing.
+  if (state.proposals.filter(({ operators: [first] }) => first === change.operator).length >= MAX_OPEN_PROPOSALS)
+    throw new Problem('policy/too-many-proposals', `${change.operator} has ${MAX_OPEN_PROPOSALS} proposals open; one of them has to be cancelled first.`, {
+      operator: change.operator,
+    });
   const proposal: Proposal = {
     id,
     policy,

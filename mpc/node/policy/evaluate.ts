@@ -54,14 +54,7 @@ const OBJECTIONS: Readonly<Record<Rule, (asked: Case) => string | undefined>> = 
       return `The operators stopped everything but anchors and cancellations, and this is: ${facts.kind}.`;
     return undefined;
   },
-  clock: ({ policy: { clock }, counters, facts, clockMs }) => {
-    if (counters.highWaterMs - clockMs > clock.backwardsS * 1000)
-      return `The clock stands ${counters.highWaterMs - clockMs} ms behind a time that it already showed.`;
-    if (clock.witnessS === null) return undefined;
-    if (facts.witnessedMs === undefined) return 'Nobody but its own clock tells this node the time, and the policy wants the chain to.';
-    const apartMs = Math.abs(clockMs - facts.witnessedMs);
-    return apartMs > clock.witnessS * 1000 ? `The clock is ${apartMs} ms away from the time that the chain shows.` : undefined;
-  },
+  clock: ({ policy, counters, facts, clockMs }) => clockObjection(policy, counters, facts.witnessedMs, clockMs),
   kind: ({ policy, facts }) => (policy.kinds.includes(facts.kind) ? undefined : `Nothing of kind ${facts.kind} is signed here.`),
   chain: (asked) => (chainOf(asked) ? undefined : `Chain ${asked.facts.chainId} is not listed.`),
   contract: (asked) => {
@@ -120,6 +113,15 @@ const OBJECTIONS: Readonly<Record<Rule, (asked: Case) => string | undefined>> = 
     return undefined;
   },
 };
+
+/** Why this node's clock is not to be gone by, in one sentence; undefined where it is. Asked of signatures, and of whatever begins or ends a delay. */
+export function clockObjection({ clock }: Policy, { highWaterMs }: Counters, witnessedMs: TimeMs | undefined, clockMs: TimeMs): string | undefined {
+  if (highWaterMs - clockMs > clock.backwardsS * 1000) return `The clock stands ${highWaterMs - clockMs} ms behind a time that it already showed.`;
+  if (clock.witnessS === null) return undefined;
+  if (witnessedMs === undefined) return 'Nobody but its own clock tells this node the time, and the policy wants the chain to.';
+  const apartMs = Math.abs(clockMs - witnessedMs);
+  return apartMs > clock.witnessS * 1000 ? `The clock is ${apartMs} ms away from the time that the chain shows.` : undefined;
+}
 
 function chainOf({ policy, facts }: Case): Policy['chains'][number] | undefined {
   return policy.chains.find((chain) => chain.chainId === String(facts.chainId));

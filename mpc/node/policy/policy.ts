@@ -4,6 +4,7 @@ export {
   applyChange,
   changeMessage,
   dueProposals,
+  MAX_OPEN_PROPOSALS,
   proposalId,
   stopSubject,
   type OperatorSignature,
@@ -12,6 +13,6 @@ export {
   type Proposal,
 } from './changes.ts';
 export { compare } from './compare.ts';
-export { DAY_MS, evaluate, RULES, type Rule, type Verdict } from './evaluate.ts';
+export { clockObjection, DAY_MS, evaluate, RULES, type Rule, type Verdict } from './evaluate.ts';
 export { INTENT_KINDS, type ContractFact, type Counters, type Debit, type Facts, type IntentKind, type PaymentFact, type Spent } from './facts.ts';
 export { parsePolicy, parsePolicyText, policyHash, type Policy } from './schema.ts';

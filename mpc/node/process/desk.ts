@@ -14,7 +14,7 @@ import {
   type Group,
   type KeyAnchor,
 } from '../ceremony/ceremony.ts';
-import { parsePolicy, policyHash, type PolicyChange } from '../policy/policy.ts';
+import { clockObjection, parsePolicy, policyHash, type PolicyChange } from '../policy/policy.ts';
 import { epochDataOf, type KeyRing } from '../session/session.ts';
 import type { NodeStore } from '../store/store.ts';
 import type { Caller, Fingerprint } from '../wire/wire.ts';
@@ -42,6 +42,8 @@ export interface DeskOptions {
   /** Public keys of coordinators and operators by their fingerprint: approvals name keys, not fingerprints. */
   readonly keys: ReadonlyMap<Fingerprint, Hex>;
   readonly clock: Clock;
+  /** What the chain shows of the time; undefined where the policy does not ask for it, or the chain does not answer. */
+  readonly witnessed: () => Promise<TimeMs | undefined>;
   readonly random: RandomBytes;
   readonly onLine: (kind: string, text: string) => void;
 }
@@ -96,12 +98,17 @@ export class Desk {
 
   /**
    * {change: proposed | approved | cancelled | stopped, ...}, signed by an operator whom the policy names: who brings it does not matter. The time is this node's. policy/bad-signature,
-   * policy/stale, policy/unknown-proposal, policy/bad-file.
+   * policy/stale, policy/unknown-proposal, policy/bad-file, policy/too-many-proposals; policy/refused where its clock is not to be gone by.
    */
   async changePolicy(wanted: Readonly<Record<string, unknown>>): Promise<unknown> {
-    const { store, audit, clock } = this.#options;
+    const { store, audit, clock, witnessed } = this.#options;
+    const isAtOnce = wanted['change'] === 'stopped' || wanted['change'] === 'cancelled';
+    const witnessedMs = isAtOnce ? undefined : await witnessed();
     const atMs = clock.nowMs();
-    const change = policyChangeOf(wanted, atMs);
+    // What begins a delay is dated by a clock that signatures would go by as well: one that was set back would have the delay over when it is set right.
+    const objection = isAtOnce ? undefined : clockObjection(store.policy.inForce, store.counters, witnessedMs, atMs);
+    if (objection) throw new Problem('policy/refused', objection, { rule: 'clock' });
+    const change = policyChangeOf(wanted, Math.max(atMs, witnessedMs ?? atMs));
     await store.changePolicy(change);
     await audit.append({ kind: 'policy', atMs, data: { change: change.change, hash: policyHash(store.policy.inForce) } });
     return store.policy;

@@ -38,6 +38,8 @@ export function heardOnWire(event: WireEvent, { metrics, log }: Told): void {
     case 'channel-opened':
       return log.debug({ caller: event.caller, address: event.address }, 'A channel was opened.');
     case 'channel-closed':
+      if (event.problem !== undefined && event.caller.part === 'peer') metrics.malformed.inc({ party: event.caller.id });
+      if (event.problem !== undefined) return log.warn({ caller: event.caller, problem: event.problem }, 'A channel was closed for what came over it.');
       return log.debug({ caller: event.caller, problem: event.problem }, 'A channel was closed.');
     case 'stranger':
       metrics.strangers.inc();

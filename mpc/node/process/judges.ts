@@ -1,5 +1,5 @@
-import { toHex, type Clock } from '#base';
-import { intentDigest, type Intent } from '#custody/intents';
+import { Problem, toHex, type Clock, type Hex } from '#base';
+import { intentDigest, type AnchorIntent, type Intent } from '#custody/intents';
 import type { SignRequest } from '#custody/requests';
 import type { NodeBook } from '../book/book.ts';
 import { evaluate, policyHash, type Approval, type Facts } from '../policy/policy.ts';
@@ -14,6 +14,7 @@ const PASSING: ReadonlySet<string> = new Set([
   // Of a batch that the others signed while this node was away: it waits for the final block.
   'log-extended',
   'batch-derived',
+  'one-batch-at-once',
   'instruction-booked',
   'instruction-anchored',
   'deposit-final',
@@ -24,15 +25,30 @@ const PASSING: ReadonlySet<string> = new Set([
 
 const LOCAL_CHAIN_ID = 31337n;
 
+/** What one commitment is being extended by now: one batch at a time, so that of sessions that run side by side none binds this node to one batch and its partner to another. */
+class Places {
+  readonly #taken = new Map<Hex, { readonly leaf: Hex; sessions: number }>();
+
+  /** Undefined where another batch is being signed at this place. */
+  take({ previous, leaf }: AnchorIntent): (() => void) | undefined {
+    const place = this.#taken.get(previous) ?? { leaf, sessions: 0 };
+    if (place.leaf !== leaf) return undefined;
+    this.#taken.set(previous, place);
+    place.sessions++;
+    return () => void (--place.sessions === 0 && this.#taken.delete(previous));
+  }
+}
+
 export interface JudgeOptions {
   readonly store: NodeStore;
   /** Undefined: a node without a book knows nothing that a payment could follow from. */
-  readonly book: Pick<NodeBook, 'judge'> | undefined;
+  readonly book: Pick<NodeBook, 'judge' | 'bind'> | undefined;
   readonly clock: Clock;
 }
 
 /** The book first, which finds out what is asked for; then the policy, which says whether it may be. Both by this node's own copies. */
 export function createJudge({ store, book, clock }: JudgeOptions): Judge {
+  const places = new Places();
   return {
     judge: async (request, requester) => {
       // The contracts know the keys themselves. What is signed below them would be for a use that nobody here can judge.
@@ -44,7 +60,16 @@ export function createJudge({ store, book, clock }: JudgeOptions): Judge {
       const { inForce } = store.policy;
       const verdict = evaluate(inForce, store.counters, facts, approvals, clock.nowMs());
       if (!verdict.allowed) return { accepted: false, retry: 'never', rule: verdict.rule, reason: verdict.reason };
-      return { accepted: true, facts, approvals, policyHash: policyHash(inForce) };
+      const accepted = { accepted: true, facts, approvals, policyHash: policyHash(inForce) } as const;
+      const { intent } = request;
+      if (!book || intent.kind !== 'anchor') return accepted;
+      const free = places.take(intent);
+      if (!free) return refused('one-batch-at-once', `Another batch is being signed after the commitment ${intent.previous}.`);
+      const bind = async (): Promise<void> => {
+        const refusal = await book.bind(intent);
+        if (refusal) throw new Problem('policy/refused', refusal.reason, { rule: refusal.rule });
+      };
+      return { ...accepted, place: { bind, free } };
     },
   };
 }

@@ -1,11 +1,11 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { join } from 'node:path';
-import { concat, fromHex, Problem, toHex, utf8, type Clock, type Hex } from '#base';
+import { concat, fromHex, Problem, toHex, uintBytes, utf8, type Clock, type Hex } from '#base';
 import type { PartyId } from '#mpc/protocol';
 import { auditTag, type AuditLog } from '../audit/audit.ts';
 import { call, type Group } from '../ceremony/ceremony.ts';
 import { readIfPresent, writeDurably } from '../files/files.ts';
-import { extendsHead, isBehind, signHeads, verifyHeads, type HeadStatement } from '../heads/heads.ts';
+import { extendsHead, isBehind, linked, signHeads, verifyHeads, type HeadStatement } from '../heads/heads.ts';
 import { storeTag, type NodeStore } from '../store/store.ts';
 
 export const TELL_HEADS = 'heads/tell';
@@ -13,8 +13,9 @@ export const REMEMBERED = 'heads/remembered';
 export const BODIES = 'heads/bodies';
 
 const PATIENCE = { timeoutMs: 5_000, resendForMs: 0 };
-/** Hashes of so many lines fit an answer: 32 bytes each. */
-const MOST_BODIES = 65_536;
+/** Hashes of so many lines are in an answer, 32 bytes each, and so many answers are asked for until it is an operator's business. */
+const MOST_BODIES = 4_096;
+const MOST_ANSWERS = 256;
 const SAVE_EVERY_MS = 1_000;
 
 export interface PeerHeadsOptions {
@@ -45,6 +46,7 @@ export class PeerHeads {
   readonly #toTell = new Set<PartyId>();
   #writing: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
+  #isSettled = false;
 
   private constructor(options: PeerHeadsOptions, remembered: Map<PartyId, HeadStatement>) {
     this.#options = options;
@@ -67,8 +69,11 @@ export class PeerHeads {
       throw new Problem('session/not-yet', `Parties ${unheard.join(', ')} have not said yet what they remember of this node.`, { rule: 'rollback', unheard });
   }
 
-  /** Asks the peers that were not heard yet. node/store-behind where one remembers more of this node than its disk holds: then it must not sign. */
-  async askPeers(): Promise<void> {
+  /**
+   * Asks the peers that were not heard yet, and has each `recall` what else this node lost. node/store-behind where one remembers more of this node than its disk holds: then it must not sign. A peer
+   * that answers with no statement says nothing, and stops nobody.
+   */
+  async askPeers(recall?: (peer: PartyId) => Promise<void>): Promise<void> {
     const { group } = this.#options;
     await Promise.all(
       [...group.peers.keys()]
@@ -79,10 +84,29 @@ export class PeerHeads {
             throw error;
           });
           if (!answer) return;
-          this.#compare(peer, answer.length === 0 ? [] : [parseStatement(answer)]);
+          this.#compare(peer, this.#statementOf(peer, answer));
+          await recall?.(peer);
           this.#ready.add(peer);
         }),
     );
+  }
+
+  #statementOf(peer: PartyId, answer: Uint8Array): HeadStatement[] {
+    if (answer.length === 0) return [];
+    try {
+      return [parseStatement(answer)];
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      this.#options.onAlarm(
+        new Problem(error.code, `Party ${peer} answers with something that is no statement of heads.`, { peer, culprit: peer, effect: 'count' }),
+      );
+      return [];
+    }
+  }
+
+  /** Whether so many peers have spoken as it takes for a signature. */
+  isReadyToSign(): boolean {
+    return this.#ready.size >= this.#options.group.threshold - 1;
   }
 
   isReady(): boolean {
@@ -146,6 +170,7 @@ export class PeerHeads {
   /** Everything told so far is on the disk. */
   async settle(): Promise<void> {
     if (this.#timer) this.#write();
+    this.#isSettled = true;
     await this.#writing;
   }
 
@@ -159,22 +184,23 @@ export class PeerHeads {
     ] as const) {
       const [from, to] = [before.heads[log], heads[log]];
       if (to.seq === from.seq && to.hash === from.hash) continue;
-      if (to.seq - from.seq > MOST_BODIES) return `its ${log} grew by more than can be checked`;
-      const answer = await call(
-        this.#options.group,
-        peer,
-        BODIES,
-        concat(Uint8Array.of(code), Buffer.from(from.seq.toString(16).padStart(8, '0'), 'hex')),
-        PATIENCE,
-      );
-      const hashes: Hex[] = Array.from({ length: Math.max(0, Math.min(to.seq - from.seq, answer.length / 32)) }, (_, i) =>
-        toHex(answer.slice(32 * i, 32 * i + 32)),
-      );
+      if (to.seq >= 2 ** 32 || to.seq - from.seq > MOST_BODIES * MOST_ANSWERS) return `its ${log} grew by more than can be checked`;
       const tag = log === 'store' ? storeTag(storeId) : auditTag(storeId);
-      const extension = extendsHead(tag, from, hashes, to);
+      let reached = from;
+      while (to.seq - reached.seq > MOST_BODIES) {
+        const hashes = await this.#bodiesAfter(peer, code, reached.seq, MOST_BODIES);
+        if (hashes.length < MOST_BODIES) return `its ${log} is shorter than it says`;
+        reached = hashes.reduce((head, body) => linked(tag, head, body), reached);
+      }
+      const extension = extendsHead(tag, reached, await this.#bodiesAfter(peer, code, reached.seq, to.seq - reached.seq), to);
       if (!extension.extends) return `its ${log} does not continue what was remembered (${extension.why})`;
     }
     return undefined;
+  }
+
+  async #bodiesAfter(peer: PartyId, code: number, seq: number, most: number): Promise<Hex[]> {
+    const answer = await call(this.#options.group, peer, BODIES, concat(Uint8Array.of(code), uintBytes(seq, 4)), PATIENCE);
+    return Array.from({ length: Math.max(0, Math.min(most, Math.floor(answer.length / 32))) }, (_, i) => toHex(answer.slice(32 * i, 32 * i + 32)));
   }
 
   #compare(peer: PartyId, statements: readonly HeadStatement[]): void {
@@ -198,6 +224,8 @@ export class PeerHeads {
 
   /** Written behind the signatures and once a second at most: its fsyncs would hold up those of the journal, and while this process lives its memory is as good. */
   #save(): void {
+    // The folder may be the next process's by now.
+    if (this.#isSettled) return;
     this.#timer ??= setTimeout(() => this.#write(), SAVE_EVERY_MS).unref();
   }
 

@@ -1,11 +1,11 @@
-import { fromHex, isHex, Problem, utf8, type Hex } from '#base';
+import { fromHex, isHex, Problem, utf8, type Hex, type ProblemCode } from '#base';
 import { ROLES } from '#custody/intents';
 import { requestFromJson } from '#custody/requests';
 import { partyId, type PartyId } from '#mpc/protocol';
 import type { NodeBook } from '../book/book.ts';
 import { BUNDLE, CONFIRMED, MEET, type Ceremonies, type EpochSwitch, type Group, type Rendezvous } from '../ceremony/ceremony.ts';
 import { END, epochDataOf, SAY, type Conversations, type KeyRing, type Signer } from '../session/session.ts';
-import type { NodeStore, PeersMemory } from '../store/store.ts';
+import type { NodeStore } from '../store/store.ts';
 import type { Answer, Caller, Part } from '../wire/wire.ts';
 import { CANCEL, CANCELLED, type Watcher } from '../watch/watch.ts';
 import type { Desk } from './desk.ts';
@@ -27,6 +27,8 @@ export interface Parts {
   readonly nowMs: () => number;
   /** A call was refused: in the log, and where no session came of it in the audit log too, durably, before the refusal is told. */
   readonly onRefused: (caller: Caller, method: string, problem: Problem) => Promise<void>;
+  /** A peer sent, over its own channel, what no honest node sends (digest 12: abort, count, alarm). */
+  readonly onMalformed: (peer: PartyId, problem: Problem) => void;
 }
 
 interface Route {
@@ -84,6 +86,9 @@ const ROUTES: Readonly<Record<string, Route>> = {
   'ceremony/progress': { parts: OPERATORS, answer: async ({ desk }, payload) => json(desk.progress(objectOf(payload))) },
 };
 
+/** What a peer is blamed for whoever else it names: it came over its own channel. */
+const MALFORMED: ReadonlySet<ProblemCode> = new Set<ProblemCode>(['mpc/malformed-message', 'mpc/equivocation', 'session/bad-request', 'wire/bad-statement']);
+
 /** Guards in their order: there is such a call, and it is this caller's to make. */
 export function answerOf(parts: Parts): Answer {
   return async (caller, method, payload) => {
@@ -95,6 +100,7 @@ export function answerOf(parts: Parts): Answer {
     } catch (error) {
       if (error instanceof Problem && (caller.part !== 'peer' || error.code === 'wire/not-allowed' || method === CANCEL || method === CANCELLED))
         await parts.onRefused(caller, method, error);
+      if (error instanceof Problem && caller.part === 'peer' && MALFORMED.has(error.code)) parts.onMalformed(peerOf(caller), error);
       throw error;
     }
   };
@@ -139,19 +145,6 @@ function memoryOf({ counters, poisonings }: NodeStore): unknown {
     debits: debits.map((debit) => ({ ...debit, amount: String(debit.amount) })),
   }));
   return { spent, poisonings };
-}
-
-/** What a peer answers to `store/memory`; wire/bad-frame where it is none. It makes this node stricter at most, so only its form is looked at. */
-export function memoryFromJson(bytes: Uint8Array): PeersMemory {
-  try {
-    const { spent, poisonings } = objectOf(bytes) as { readonly spent: { debits: { amount: string }[] }[]; readonly poisonings: PeersMemory['poisonings'] };
-    const dated = spent.map(({ debits, ...rest }) => ({ ...rest, debits: debits.map(({ amount, ...debit }) => ({ ...debit, amount: BigInt(amount) })) }));
-    if (dated.every((one) => Number.isSafeInteger((one as { atMs?: unknown }).atMs)) && Array.isArray(poisonings))
-      return { spent: dated as unknown as PeersMemory['spent'], poisonings };
-  } catch {
-    // Said below.
-  }
-  throw new Problem('wire/bad-frame', 'A peer answers with something that is no memory of it.');
 }
 
 function isHash(value: unknown): value is Hex {

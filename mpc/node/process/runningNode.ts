@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { Problem, toHex, utf8, type Clock, type ProblemCode, type RandomBytes } from '#base';
+import { Problem, toHex, utf8, type Clock, type ProblemCode, type RandomBytes, type TimeMs } from '#base';
 import { doneDigest, partyId, testDigest, type Effect, type PartyId } from '#mpc/protocol';
 import { AuditLog } from '../audit/audit.ts';
 import {
@@ -17,7 +17,7 @@ import {
 } from '../ceremony/ceremony.ts';
 import { RegisteredFile, type FolderLock } from '../files/files.ts';
 import { Conversations, epochDataOf, KeyRing, Signer, SIGNING_TIMEOUTS, type Key } from '../session/session.ts';
-import { dueProposals, policyHash } from '../policy/policy.ts';
+import { clockObjection, dueProposals, policyHash } from '../policy/policy.ts';
 import { CRASHES_THAT_POISON, NodeStore, type KeyProvider } from '../store/store.ts';
 import {
   fingerprintOf,
@@ -203,18 +203,20 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
     onEvidence: (id, evidence) => keepEvidence(folder, id, evidence),
   });
   const named = new Map([...config.coordinators, ...config.operators].map((key) => [fingerprintOf(publicKeyInfo(keyBytes(key))), key]));
+  const witnessed = async (): Promise<TimeMs | undefined> => (store.policy.inForce.clock.witnessS === null ? undefined : book?.witnessedMs(clock.nowMs()));
   const watch = watcher && (() => watcher.status());
   const onLine = (ceremony: string, text: string): void => log.info({ ceremony }, text);
-  const desk = new Desk({ group, audit, store, ring, ceremonies, epochs, heads, watch, keys: named, clock, random, onLine });
+  const desk = new Desk({ group, audit, store, ring, ceremonies, epochs, heads, watch, keys: named, clock, witnessed, random, onLine });
 
   const onRefused = async (caller: Caller, method: string, problem: Problem): Promise<void> => {
     metrics.failures.inc({ code: problem.code });
     log.warn({ caller, method, code: problem.code, facts: problem.facts }, problem.detail);
     // What became a session stands in the audit log by itself.
-    if (!REFUSED_EARLY.has(problem.code)) return;
+    if (caller.part !== 'operator' && !REFUSED_EARLY.has(problem.code)) return;
     const data = { part: caller.part, fingerprint: caller.fingerprint, method, code: problem.code, reason: problem.detail };
     await audit.append({ kind: 'refused', atMs: clock.nowMs(), data }).catch((failure: unknown) => onFatal(failure as Problem));
   };
+  const onMalformed = (peer: PartyId, { code, detail, facts }: Problem): void => alarm(new Problem(code, detail, { ...facts, culprit: peer, effect: 'count' }));
   const parts: Parts = {
     group,
     store,
@@ -230,6 +232,7 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
     watcher,
     nowMs: () => clock.nowMs(),
     onRefused,
+    onMalformed,
   };
   const listener = await listen({
     identity,
@@ -261,19 +264,25 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
   // Tasks that go on by themselves; each begins again when it is done, so none is ever in two places at once.
   every(ASK_PEERS_EVERY_MS, ending.signal, async () => {
     if (heads.isReady()) return;
-    await heads.askPeers().catch((error: unknown) => {
-      if (!(error instanceof Problem)) throw error;
-      alarm(error);
-      onFatal(error);
-    });
+    const isRestored = ring.epochs().some(({ status }) => status === 'RESTORED');
+    await heads
+      .askPeers((peer) => (isRestored ? recall(group, store, peer, clock.nowMs()) : Promise.resolve()))
+      .catch((error: unknown) => {
+        if (!(error instanceof Problem)) throw error;
+        alarm(error);
+        // Whatever else it is, a peer said it, and is asked again.
+        if (error.code === 'node/store-behind' || error.code === 'node/disk-failed') onFatal(error);
+      });
     if (!heads.isReady()) return;
     log.info('All peers said what they remember of this node, and its disk holds it.');
-    if (ring.epochs().some(({ status }) => status === 'RESTORED')) await recall(group, store, clock.nowMs());
     await store.eraseLeftovers();
   });
   every(POLICY_EVERY_MS, ending.signal, async () => {
-    for (const proposal of dueProposals(store.policy, clock.nowMs())) {
-      await store.changePolicy({ change: 'effective', proposal, atMs: clock.nowMs() });
+    if (dueProposals(store.policy, clock.nowMs()).length === 0) return;
+    const [witnessedMs, nowMs] = [await witnessed(), clock.nowMs()];
+    if (clockObjection(store.policy.inForce, store.counters, witnessedMs, nowMs)) return;
+    for (const proposal of dueProposals(store.policy, Math.min(nowMs, witnessedMs ?? nowMs))) {
+      await store.changePolicy({ change: 'effective', proposal, atMs: nowMs });
       await audit.append({ kind: 'policy', atMs: clock.nowMs(), data: { change: 'effective', hash: policyHash(store.policy.inForce) } });
       log.info({ proposal, version: store.policy.inForce.version }, 'A policy took effect.');
     }
@@ -285,7 +294,8 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
     });
   let turns = 0;
   every(RESUME_EVERY_MS, ending.signal, async () => {
-    if (!heads.isReady()) return;
+    // Not of all: a captured party that keeps silent after a restart would keep the bundle from whoever lacks it (digest 10.3).
+    if (!heads.isReadyToSign()) return;
     if (turns++ % REMIND_EVERY === 0 || epochs.isWaitingForAny()) await epochs.resume();
     await ceremonies.finish().catch((error: unknown) => {
       if (!(error instanceof Problem)) throw error;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { concat, fromHex, Problem, toHex, uintBytes, utf8, type Hex } from '#base';
+import { concat, fromHex, Problem, PROBLEMS, toHex, uintBytes, utf8, type Hex } from '#base';
 import type { PartyId } from '#mpc/protocol';
 
 /** Tells a peer one thing of a conversation; resolves when the peer has it. Sends the same bytes again while the channel is lost and there is time. */
@@ -87,8 +87,9 @@ export class Conversations {
 
   /** A peer ends a conversation, with the code of its reason. */
   ended(from: PartyId, payload: Uint8Array): void {
-    const code = Buffer.from(payload.subarray(ID_BYTES)).toString('latin1').slice(0, 64);
-    this.#open.get(idOf(payload))?.endedBy(from, code);
+    const said = Buffer.from(payload.subarray(ID_BYTES)).toString('latin1');
+    // Only codes that there are: what a peer says stands in transcripts and on terminals.
+    this.#open.get(idOf(payload))?.endedBy(from, Object.hasOwn(PROBLEMS, said) ? said : 'without a known reason');
   }
 
   /** Ends everything that is open, telling the peers. */
@@ -124,7 +125,8 @@ export class Conversations {
 }
 
 function idOf(payload: Uint8Array): Hex {
-  if (payload.length < ID_BYTES + 1) throw new Problem('mpc/malformed-message', `A message of ${payload.length} bytes names no conversation.`);
+  if (payload.length < ID_BYTES + 1)
+    throw new Problem('mpc/malformed-message', `A message of ${payload.length} bytes names no conversation.`, { effect: 'count' });
   return toHex(payload.subarray(0, ID_BYTES));
 }
 
@@ -187,14 +189,17 @@ class OpenConversation implements Conversation {
 
   /** round u8 || message. A second message for one (round, sender) is the same bytes or an equivocation (digest 14). */
   hear(from: PartyId, payload: Uint8Array): void {
-    if (!this.#peers.includes(from)) throw new Problem('mpc/malformed-message', `Party ${from} has no part in this conversation.`, { culprit: from });
+    if (!this.#peers.includes(from))
+      throw new Problem('mpc/malformed-message', `Party ${from} has no part in this conversation.`, { culprit: from, effect: 'count' });
     const round = payload[0]!;
-    if (round >= this.#rounds) throw new Problem('mpc/malformed-message', `There is no round ${round} in this conversation.`, { culprit: from });
+    if (round >= this.#rounds)
+      throw new Problem('mpc/malformed-message', `There is no round ${round} in this conversation.`, { culprit: from, effect: 'count' });
     const message = payload.slice(1);
     const before = this.#heard[round]!.get(from);
     if (before && !sameBytes(before, message)) {
       const evidence = [before, message].map((bytes) => createHash('sha256').update(bytes).digest('hex'));
-      const problem = new Problem('mpc/equivocation', `Party ${from} sent two different messages for round ${round}.`, { culprit: from, round, evidence });
+      const facts = { culprit: from, effect: 'keep-evidence', round, evidence };
+      const problem = new Problem('mpc/equivocation', `Party ${from} sent two different messages for round ${round}.`, facts);
       this.end(problem);
       throw problem;
     }

@@ -11,6 +11,8 @@ export type Verdict =
       readonly approvals: readonly Approval[];
       /** Of the policy that it decided by: it stands in this signer's slot of the session id. 32 bytes. */
       readonly policyHash: Hex;
+      /** Of what can be signed once only: `bind` before the signature leaves, durable when it resolves, policy/refused where another was; `free` when the session is over, whatever became of it. */
+      readonly place?: { readonly bind: () => Promise<void>; readonly free: () => void };
     }
   /** `never`: the answer is no. `later`: it cannot be judged yet, such as while records of the book are missing. */
   | { readonly accepted: false; readonly retry: 'never' | 'later'; readonly rule: string; readonly reason: string };

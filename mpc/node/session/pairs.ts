@@ -19,7 +19,13 @@ interface Pair {
   readonly sessions: Set<PairSession>;
   /** The verdict that is being passed, and after it those that wait: one at a time. */
   queue: Promise<unknown>;
-  poison: Problem | undefined;
+  poison: Poisoning | undefined;
+}
+
+interface Poisoning {
+  readonly problem: Problem;
+  /** Resolves when it is on the disk. */
+  readonly durable: Promise<void>;
 }
 
 export interface PairsOptions {
@@ -48,7 +54,7 @@ export class Pairs {
       throw new Problem('session/pair-unusable', `Too many signatures with ${peers.join(', ')} came out invalid; they are suspended.`, { peers });
     for (const [i, peer] of peers.entries()) {
       const { poison } = pairs[i]!;
-      if (poison) throw poison;
+      if (poison) throw poison.problem;
       if (pairs[i]!.sessions.size >= MAX_SESSIONS_PER_PAIR)
         throw new Problem('session/too-many', `${MAX_SESSIONS_PER_PAIR} sessions run with party ${peer}.`, { peer });
     }
@@ -78,8 +84,13 @@ export class Pairs {
 
   /** node/pair-poisoned from the moment a check against one of these peers has failed, before it is on the disk: asked once more before anything of a session leaves. */
   demandWhole(peers: readonly PartyId[]): void {
-    const poison = peers.map((peer) => this.#pair(peer).poison).find((problem) => problem !== undefined);
-    if (poison) throw poison;
+    const poison = peers.map((peer) => this.#pair(peer).poison).find((found) => found !== undefined);
+    if (poison) throw poison.problem;
+  }
+
+  /** Every POISON against these peers is on the disk: before a session that ends by one tells its peers so, which is a verdict as well (digest 12). */
+  async settled(peers: readonly PartyId[]): Promise<void> {
+    await Promise.all(peers.map((peer) => this.#pair(peer).poison?.durable));
   }
 
   /** One more signature with these peers that came out invalid: nobody knows by whose fault where there is more than one, so it is the quorum that is suspended, never the key (digest 12). */
@@ -106,7 +117,7 @@ export class Pairs {
     evaluate: () => Result | { readonly kind: 'abort'; readonly abort: Abort },
   ): Promise<Result> {
     const poison = pairs.find((pair) => pair.poison)?.poison;
-    if (poison) throw poison;
+    if (poison) throw poison.problem;
     if (session.signal.aborted) throw session.signal.reason;
     const outcome = evaluate();
     if (!('kind' in outcome) || outcome.kind !== 'abort') return outcome as Result;
@@ -118,10 +129,12 @@ export class Pairs {
   async #poison(abort: Abort, session: PairSession): Promise<void> {
     const peer = abort.culprit!;
     const pair = this.#pair(peer);
-    pair.poison = new Problem('node/pair-poisoned', `A check against party ${peer} failed; no session with it goes on.`, { peer, code: abort.problem.code });
-    await this.#options.poison(peer, abort, session.sid());
+    const problem = new Problem('node/pair-poisoned', `A check against party ${peer} failed; no session with it goes on.`, { peer, code: abort.problem.code });
+    const durable = this.#options.poison(peer, abort, session.sid());
+    pair.poison = { problem, durable };
+    await durable;
     // Only now: what the sessions tell their peers leaves after the POISON is on the disk.
-    for (const each of pair.sessions) each.end(pair.poison);
+    for (const each of pair.sessions) each.end(problem);
   }
 
   #pair(peer: PartyId): Pair {

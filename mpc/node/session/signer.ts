@@ -64,6 +64,8 @@ interface Purpose {
   decide(): Promise<{ readonly policyHash: Uint8Array; readonly noted: Promise<Head> }>;
   /** RELEASED, durably. */
   release(sid: Hex, peers: readonly PartyId[], audit: Head): Promise<void>;
+  /** The session is over, whatever became of it. */
+  over?(): void;
 }
 
 /** The rounds of a conversation about a signature. */
@@ -71,6 +73,16 @@ const [SLOT, ROUND_1, ROUND_2, ROUND_3] = [0, 1, 2, 3];
 const ROUNDS = 4;
 const HASH_BYTES = 32;
 const NO_POLICY = new Uint8Array(HASH_BYTES);
+/** Refusals that stand in the audit log by themselves, with what was asked. */
+const NOTED = new WeakSet<Problem>();
+
+interface Failed {
+  readonly key: Key;
+  readonly S: readonly PartyId[];
+  readonly peers: readonly PartyId[];
+  readonly conversation: Conversation;
+  readonly requestId: Hex;
+}
 
 /** This node's part in signatures (digest 2.6, 7, 12, 14). Each session decides first, runs once, and leaves nothing on the disk but what was released or poisoned. */
 export class Signer {
@@ -105,18 +117,22 @@ export class Signer {
           await this.#note({ kind: 'refused', atMs: clock.nowMs(), data: { requestId: request.requestId, rule: verdict.rule, reason: verdict.reason } });
           this.#options.onEvent({ kind: 'refused', rule: verdict.rule, reason: verdict.reason });
           const code = verdict.retry === 'never' ? 'session/refused' : 'session/not-yet';
-          throw new Problem(code, verdict.reason, { rule: verdict.rule, party: key.record.id });
+          const refusal = new Problem(code, verdict.reason, { rule: verdict.rule, party: key.record.id });
+          NOTED.add(refusal);
+          throw refusal;
         }
         accepted = verdict;
         const data = { requestId: request.requestId, digest: toHex(request.digest), policy: verdict.policyHash };
         return { policyHash: fromHex(verdict.policyHash), noted: this.#note({ kind: 'decided', atMs: clock.nowMs(), data }) };
       },
-      release: (sid, peers, head) => {
+      release: async (sid, peers, head) => {
         assert(accepted, 'nothing is released that was not accepted');
-        const { facts, approvals, policyHash } = accepted;
+        const { facts, approvals, policyHash, place } = accepted;
+        await place?.bind();
         const intent = JSON.parse(intentToJson(request.intent));
-        return store.release({ ...key.ref, sid, peers, audit: head, facts, approvals, intent, policyHash }, clock.nowMs());
+        await store.release({ ...key.ref, sid, peers, audit: head, facts, approvals, intent, policyHash }, clock.nowMs());
       },
+      over: () => accepted?.place?.free(),
     });
   }
 
@@ -173,9 +189,11 @@ export class Signer {
       // After the verdict, whichever it was, is on the disk. A bug of our own is none, and leaves the mark where it is.
       if (sid !== undefined && error instanceof Problem && error.code !== 'node/disk-failed')
         store.evaluated(sid, clock.nowMs()).catch((problem: unknown) => this.#options.onFatal(problem as Problem));
-      throw this.#failed(error, { key, S, peers, conversation });
+      if (error instanceof Problem && error.code === 'node/pair-poisoned') await key.pairs.settled(peers);
+      throw this.#failed(error, { key, S, peers, conversation, requestId: toHex(purpose.requestId) });
     } finally {
       seat?.leave();
+      purpose.over?.();
       // N_i was for this session, whatever became of it.
       slot?.nonce.fill(0);
     }
@@ -232,15 +250,7 @@ export class Signer {
   }
 
   /** What an abort retires and tells, after it has ended the session; the Problem that the asker gets. */
-  #failed(
-    error: unknown,
-    {
-      key,
-      S,
-      peers,
-      conversation,
-    }: { readonly key: Key; readonly S: readonly PartyId[]; readonly peers: readonly PartyId[]; readonly conversation: Conversation },
-  ): unknown {
+  #failed(error: unknown, { key, S, peers, conversation, requestId }: Failed): unknown {
     const { onFatal, onEvent, clock, ring } = this.#options;
     if (!(error instanceof Problem)) {
       conversation.end(new Problem('wire/failed', 'The node failed by a bug of its own.'));
@@ -256,11 +266,18 @@ export class Signer {
       onFatal(new Problem('node/store-tampered', 'The share in memory is not the one of the key.', { ...key.ref }));
     if (effect !== undefined && effect !== 'none') onEvent({ kind: 'alarm', problem: error });
     if (effect !== 'poison-pair') conversation.end(error);
-    if (error.code !== 'session/refused' && error.code !== 'session/not-yet')
+    if (!NOTED.has(error))
       void this.#note({
         kind: 'refused',
         atMs: clock.nowMs(),
-        data: { session: conversation.id, code: error.code, reason: error.detail, culprit: culprit ?? null },
+        data: {
+          session: conversation.id,
+          requestId,
+          code: error.code,
+          rule: String(error.facts['rule'] ?? ''),
+          reason: error.detail,
+          culprit: culprit ?? null,
+        },
       });
     onEvent({ kind: 'failed', signers: S, problem: error });
     return error;

@@ -174,7 +174,8 @@ export class StoreState {
       case 'remembered':
         // What this node wrote down itself no peer can talk down.
         for (const spent of event.spent) if (!this.#spent.has(spent.digest)) this.#spend(spent);
-        this.#poisonings.push(...event.poisonings);
+        // Told at every start until the node is made whole, and counted once.
+        this.#poisonings.push(...event.poisonings.filter((told) => !this.#poisonings.some((known) => isSame(known, told))));
         return;
       case 'confirmed':
         return this.#set({ ...this.epoch(event), confirmed: event.signature });
@@ -204,7 +205,8 @@ export class StoreState {
         return this.#crash();
       case 'policy':
         this.#policy = applyChange(this.#policy, event.change);
-        this.#seen(event.atMs);
+        // A stop and a cancellation are taken at any time, also by a clock that is wrong: it is not remembered as one that was seen.
+        if (event.change.change !== 'stopped' && event.change.change !== 'cancelled') this.#seen(event.atMs);
     }
   }
 
@@ -335,6 +337,10 @@ export class StoreState {
       this.#sids.delete(sid);
     }
   }
+}
+
+function isSame(a: Poisoned, b: Poisoned): boolean {
+  return a.epochId === b.epochId && a.peer === b.peer && a.generation === b.generation && a.sid === b.sid && a.atMs === b.atMs;
 }
 
 function refOf({ keyId, epochId }: EpochRef) {

@@ -39,7 +39,7 @@ export interface ChannelEvents {
 }
 
 /** Frames over an authenticated socket. */
-export function openChannel(socket: TLSSocket, limits: WireLimits, { frame, closed }: ChannelEvents): Channel {
+export function openChannel(socket: TLSSocket, limits: Pick<WireLimits, 'maxFrameBytes' | 'idleTimeoutMs'>, { frame, closed }: ChannelEvents): Channel {
   const reader = createFrameReader(limits.maxFrameBytes);
   let cause: unknown;
   const waiting = new Set<() => void>();

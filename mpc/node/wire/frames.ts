@@ -101,7 +101,12 @@ function decodeProblem(body: Uint8Array): Problem {
   const { code, detail, facts } = (typeof said === 'object' && said !== null ? said : {}) as Record<string, unknown>;
   if (typeof code !== 'string' || typeof detail !== 'string') throw new Problem('wire/bad-frame', 'A refusal has no code.');
   // A newer version may refuse for reasons that this one has no word for.
-  if (!Object.hasOwn(PROBLEMS, code)) return new Problem('wire/failed', `Refused with ${code.slice(0, 64)}, which this version does not know.`);
+  if (!Object.hasOwn(PROBLEMS, code)) return new Problem('wire/failed', `Refused with ${printable(code.slice(0, 64))}, which this version does not know.`);
   const kept = typeof facts === 'object' && facts !== null && !Array.isArray(facts) ? (facts as Record<string, unknown>) : {};
-  return new Problem(code as ProblemCode, detail.slice(0, DETAIL_CHARACTERS), kept);
+  return new Problem(code as ProblemCode, printable(detail.slice(0, DETAIL_CHARACTERS)), kept);
+}
+
+/** Words of the other side end in logs, transcripts and terminals: no line is forged with a line feed in them, and no terminal is moved by an escape. */
+export function printable(text: string): string {
+  return text.toWellFormed().replace(/\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}/gu, ' ');
 }

@@ -98,7 +98,8 @@ function farEndOf(socket: Socket): string {
 }
 
 function serve(socket: TLSSocket, caller: Caller, { limits, answer, onEvent }: ListenOptions, onClosed: () => void): Channel {
-  let inFlight = 0;
+  let [inFlight, bytesInFlight] = [0, 0];
+  const isFull = (): boolean => inFlight >= limits.maxCallsInFlight || bytesInFlight >= limits.maxBytesInFlight;
   const work = async (call: number, method: string, payload: Uint8Array): Promise<void> => {
     const reply = await answer(caller, method, payload).then(
       (answered): Frame => ({ kind: 'answer', call, payload: answered }),
@@ -109,19 +110,28 @@ function serve(socket: TLSSocket, caller: Caller, { limits, answer, onEvent }: L
       },
     );
     await channel.send(reply);
-    if (--inFlight < limits.maxCallsInFlight) channel.resume();
+    inFlight--;
+    bytesInFlight -= payload.length;
+    if (!isFull()) channel.resume();
   };
-  const channel = openChannel(socket, limits, {
-    frame: (frame) => {
-      if (frame.kind !== 'request') throw new Problem('wire/bad-frame', 'A caller asks and does not answer.');
-      if (++inFlight >= limits.maxCallsInFlight) channel.pause();
-      void work(frame.call, frame.method, frame.payload);
+  const maxFrameBytes = caller.part === 'peer' ? limits.maxPeerFrameBytes : limits.maxFrameBytes;
+  const channel = openChannel(
+    socket,
+    { ...limits, maxFrameBytes },
+    {
+      frame: (frame) => {
+        if (frame.kind !== 'request') throw new Problem('wire/bad-frame', 'A caller asks and does not answer.');
+        inFlight++;
+        bytesInFlight += frame.payload.length;
+        if (isFull()) channel.pause();
+        void work(frame.call, frame.method, frame.payload);
+      },
+      closed: (cause) => {
+        onClosed();
+        onEvent({ kind: 'channel-closed', caller, ...(cause instanceof Problem ? { problem: cause.message } : {}) });
+      },
     },
-    closed: (cause) => {
-      onClosed();
-      onEvent({ kind: 'channel-closed', caller, ...(cause instanceof Problem ? { problem: cause.message } : {}) });
-    },
-  });
+  );
   return channel;
 }
 

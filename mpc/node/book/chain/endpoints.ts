@@ -30,6 +30,8 @@ export interface Look {
   readonly final: BlockFact;
   /** The newest block of any endpoint: its number and its clock. */
   readonly newest: { readonly number: bigint; readonly timestampS: bigint };
+  /** How far one of them may be behind another. */
+  readonly maxBehindBlocks: bigint;
   /** What all of them answer alike; a refusal where they do not. */
   agreed<T>(what: string, read: (client: PublicClient) => Promise<T>): Promise<T | Refusal>;
   /** What each of them answers, for what differs by the moment. */
@@ -92,6 +94,7 @@ export class Endpoints {
     return {
       final,
       newest: { number: most(newest.map(({ number }) => number)), timestampS: most(newest.map(({ timestampS }) => timestampS)) },
+      maxBehindBlocks: BigInt(this.#options.maxBehindBlocks),
       agreed: (what, read) => agreed(asked, what, read),
       each: (what, read) => each(asked, what, read),
     };

@@ -42,6 +42,8 @@ export interface LogView {
 export async function readLog(look: Look, { anchor, fromBlock }: Registration, cursor: Cursor | null): Promise<LogView | Refusal> {
   const { final } = look;
   if (cursor !== null) {
+    if (cursor.block > final.number && cursor.block - final.number <= look.maxBehindBlocks)
+      return refuse('chain-recent', `Block ${cursor.block} was final before, and an endpoint is only at ${final.number} yet`);
     if (cursor.block > final.number) return refuse('chain-not-reorganised', `Block ${cursor.block} was final before, and now ${final.number} is the newest`);
     const there = await look.agreed(`block ${cursor.block}`, async (client) => (await client.getBlock({ blockNumber: cursor.block })).hash);
     if (isRefusal(there)) return there;
@@ -93,13 +95,16 @@ async function readStates(look: Look, vault: Hex, instruction: Hex): Promise<{ r
   return isRefusal(newest) ? newest : { final, newest };
 }
 
-/** What the vault says of an instruction, finally, and together with it whatever any endpoint saw happen since. */
+/**
+ * What the vault says of an instruction, finally; and what any endpoint saw be paid since, because that can only refuse. A cancellation counts when it is final: what is cancelled is judged no more, so that
+ * one endpoint alone, or a block that does not stay, must not say it.
+ */
 export async function readVault(look: Look, vault: Hex, instruction: Hex): Promise<VaultFacts | Refusal> {
   const states = await readStates(look, vault, instruction);
   if (isRefusal(states)) return states;
   return [states.final, ...states.newest].reduce<VaultFacts>(
-    (seen, [opened, settled, cancelled]) => ({ opened: seen.opened || opened, settled: seen.settled | settled, cancelled: seen.cancelled | cancelled }),
-    { opened: false, settled: 0n, cancelled: 0n },
+    (seen, [opened, settled]) => ({ ...seen, opened: seen.opened || opened, settled: seen.settled | settled }),
+    { opened: false, settled: 0n, cancelled: states.final[2] },
   );
 }
 

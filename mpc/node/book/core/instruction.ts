@@ -10,8 +10,9 @@ import type { CancelFacts, InstructionFacts, MerchantKeys, PaymentFacts, RateBan
 /** What the vault says of an instruction, finally and as of the newest block of any endpoint. */
 export interface VaultFacts {
   readonly opened: boolean;
-  /** Bit i: word i is paid or cancelled. */
+  /** Bit i: word i is paid or cancelled, also in a newer block than the final one. */
   readonly settled: bigint;
+  /** Finally. */
   readonly cancelled: bigint;
 }
 
@@ -46,9 +47,11 @@ export function judgeInstruction(replica: Replica, known: Known, intent: Instruc
   if ((all & ~seen.cancelled & ~seen.settled) === 0n) return refuse('uncancelled', `Every payment of instruction ${id} is cancelled`);
   const list = replica.list(id) ?? refuse('list-derived', `Instruction ${id} has no list`);
   if ('rule' in list) return list;
-  const payable = list.payouts.filter((_, index) => ((seen.cancelled >> BigInt(index)) & 1n) === 0n);
-  for (const { held } of payable) {
-    const fault = faultOf(replica, known, held, list);
+  const isPayable = (_: unknown, index: number): boolean => ((seen.cancelled >> BigInt(index)) & 1n) === 0n;
+  const payable = list.payouts.filter(isPayable);
+  for (const [index, { held }] of list.payouts.entries()) {
+    // A payment that the chain cancelled needs no open hold and no money; but what no merchant ever signed for stands in no list that is signed, whatever an endpoint says of it.
+    const fault = isPayable(held, index) ? faultOf(replica, known, held, list) : unsigned(held);
     if (fault) return refuse(fault.rule, `Payment ${held.payment}, held in record ${held.seq}: ${fault.reason}`);
   }
   return factsOf(replica, known, intent, payable);
@@ -62,7 +65,8 @@ function faultOf(replica: Replica, { merchants, rates }: Known, held: HeldPaymen
     if (hold?.windowSeq !== windowSeq || hold.releaseSeq !== null || hold.captured !== 0n)
       return { rule: 'hold-open', reason: `leg ${leg} of its hold was released, closed, captured in part, or is of another window` };
   }
-  if (held.fault || !held.proof) return held.fault ?? { rule: 'order-signed', reason: 'nothing of it is signed' };
+  const invention = unsigned(held);
+  if (invention || !held.proof) return invention;
   const { order, payee, quote } = held.proof;
   return (
     expired(replica, order) ??
@@ -73,6 +77,10 @@ function faultOf(replica: Replica, { merchants, rates }: Known, held: HeldPaymen
     implausibleRate(quote, rates) ??
     unbacked(replica, held, record)
   );
+}
+
+function unsigned({ fault, proof }: HeldPayment): Fault | null {
+  return fault ?? (proof ? null : { rule: 'order-signed', reason: 'nothing of it is signed' });
 }
 
 interface Message {

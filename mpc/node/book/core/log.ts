@@ -1,5 +1,5 @@
 import { assert, fromHex, toHex, type BookId, type Hex } from '#base';
-import { appendLeaf, bookRecordHash, commitment, EMPTY_LOG, merkleTree, NO_HEAD, type Hash, type LogHead } from '#anchor/core';
+import { appendLeaf, bookRecordHash, commitment, EMPTY_LOG, logRoot, merkleTree, NO_HEAD, type Hash, type LogHead } from '#anchor/core';
 import { refuse, type Refusal } from './rules.ts';
 
 const HASH_BYTES = 32;
@@ -72,7 +72,7 @@ export class LogBook {
   readonly #leaves: LeafList;
   readonly #votes = new Map<Hex, Vote>();
   /** Where the feed says that batches end, in order: tried, never believed. */
-  readonly #ends: bigint[] = [];
+  #ends: readonly bigint[] = [];
   /** Leaves of the chain that no replayed records make yet, oldest first. */
   readonly #unknown: AnchoredFact[] = [];
   readonly #finals: Final[] = [];
@@ -88,10 +88,9 @@ export class LogBook {
   }
 
   hint(ends: readonly bigint[]): void {
-    for (const end of ends) {
-      const at = this.#ends.findLastIndex((known) => known <= end);
-      if (end > this.finalSeq && this.#ends[at] !== end) this.#ends.splice(at + 1, 0, end);
-    }
+    const fresh = ends.filter((end) => end > this.finalSeq);
+    const isInOrder = fresh.every((end, i) => end > (fresh[i - 1] ?? this.#ends.at(-1) ?? 0n));
+    this.#ends = isInOrder ? [...this.#ends, ...fresh] : [...new Set([...this.#ends, ...fresh])].sort((a, b) => (a < b ? -1 : 1));
   }
 
   /** Takes a vote that was made durable. */
@@ -171,19 +170,28 @@ export class LogBook {
     if (lastSeq === null) return false;
     this.#head = extend(this.#head, fromHex(event.leaf), lastSeq);
     this.#finals.push({ lastSeq, timestampS: event.timestampS });
-    while (this.#ends[0] !== undefined && this.#ends[0] <= lastSeq) this.#ends.shift();
+    const open = this.#ends.findIndex((end) => end > lastSeq);
+    this.#ends = open < 0 ? [] : this.#ends.slice(open);
     return true;
   }
 
-  /** Which of the hinted ends makes this leaf of the records behind the head: a leaf of a book alone is its book record (docs/formats.md, "The log"). */
-  #endOf({ lastSeq: before, bookHead }: Head, leaf: Hex): bigint | null {
+  /**
+   * Which of the hinted ends makes this leaf of the records behind the head: a leaf of a book alone is its book record (docs/formats.md, "The log"). The first end is the right one wherever the feed is honest.
+   * The others are tried in one walk over the records, because whoever invents a hundred thousand of them would have this node hash the square of that.
+   */
+  #endOf({ lastSeq: before, bookHead: previousHead }: Head, leaf: Hex): bigint | null {
     const firstSeq = before + 1n;
-    const found = this.#ends.find((lastSeq) => {
-      if (lastSeq < firstSeq || lastSeq > this.#leaves.count) return false;
-      const { root: batchRoot } = merkleTree(this.#leaves.range(firstSeq, lastSeq));
-      return toHex(bookRecordHash({ book: this.#book, firstSeq, lastSeq, previousHead: bookHead, batchRoot })) === leaf;
-    });
-    return found ?? null;
+    const isIt = (lastSeq: bigint, batchRoot: Hash): boolean =>
+      toHex(bookRecordHash({ book: this.#book, firstSeq, lastSeq, previousHead, batchRoot })) === leaf;
+    const [first, ...others] = this.#ends.filter((end) => end >= firstSeq && end <= this.#leaves.count);
+    if (first === undefined || isIt(first, merkleTree(this.#leaves.range(firstSeq, first)).root)) return first ?? null;
+    let [walked, seq] = [EMPTY_LOG, before];
+    for (const end of others) {
+      // The root over a batch and that of a log with the same leaves are one thing (RFC 9162, section 2.1.1).
+      for (; seq < end; seq++) walked = appendLeaf(walked, this.#leaves.at(seq + 1n));
+      if (isIt(end, logRoot(walked))) return end;
+    }
+    return null;
   }
 }
 

@@ -32,6 +32,12 @@ export const MPC_POLICY_PROBLEMS = {
     retry: 'never',
     howToSolve: 'Make the change again from the policy in force: its hash and its version plus one.',
   },
+  'policy/too-many-proposals': {
+    status: 409,
+    title: 'The operator has too many proposals open',
+    retry: 'never',
+    howToSolve: 'Cancel one of them. If the operator did not make them, his key is stolen: another one proposes a policy without it.',
+  },
   'policy/unknown-proposal': {
     status: 404,
     title: 'There is no such proposal open',

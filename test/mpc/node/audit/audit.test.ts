@@ -46,6 +46,16 @@ describe('the audit log of a node', () => {
     await log.close();
   });
 
+  it('takes a reason that quotes half of a surrogate pair and the end of a line, as one line that reads again', async () => {
+    const log = await open();
+    await log.append({ kind: 'refused', atMs: NOW_MS, data: { reason: 'no member \ud800\n{"seq":8}' } });
+    await log.close();
+    strictEqual(lines().length, LINES + 1);
+    const again = await open();
+    strictEqual((await again.read()).at(-1)!.seq, LINES + 1);
+    await again.close();
+  });
+
   it('shows every change of every byte, and names the line', () => {
     const whole = lines();
     fc.assert(

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fromHex, toHex, type Hex } from '#base';
 import { appendLeaf, commitment } from '#anchor/core';
-import type { AnchorIntent, Intent } from '#custody/intents';
+import { instructionId, type AnchorIntent, type Intent } from '#custody/intents';
 import type { ChainOptions } from '../../../../mpc/node/book/book.ts';
 import { inForge, refuses, signs } from './support/attack.ts';
 import type { Forge } from './support/forge.ts';
@@ -127,6 +127,27 @@ describe('a signer’s book and the chain it sees', function () {
     return node.judge(intent, forge.nowMs);
   });
 
+  refuses('chain-recent', 'waits where an endpoint came back that is a little behind what was final before', async (forge) => {
+    const intent = await ready(forge);
+    const node = await forge.fed();
+    assert.ok((await node.judge(intent, forge.nowMs)).ok);
+    forge.chain.blocks.pop();
+    return node.judge(intent, forge.nowMs);
+  });
+
+  inForge('judges what only one of two endpoints, or a block that is not final, calls cancelled', async (forge) => {
+    forge.deposit(1_000_000_000n);
+    await forge.pay('100.00');
+    await forge.pay('50.00');
+    const intent = forge.settle();
+    forge.anchor();
+    assert.ok(intent.kind === 'instruction');
+    forge.chain.instructions.set(instructionId(intent.instruction), { since: forge.chain.newest.number, bits: { opened: false, settled: 1n, cancelled: 1n } });
+    const judgement = await (await forge.fed()).judge(intent, forge.nowMs);
+    assert.ok(judgement.ok && judgement.facts.kind === 'instruction');
+    assert.deepEqual(judgement.facts.payments.map(({ amount }) => amount), [100_000_000n, 50_000_000n]); // prettier-ignore
+  });
+
   refuses('deployment-known', 'refuses a vault that believes another log', async (forge) => {
     const intent = await ready(forge);
     forge.chain.vaultAnchor = `0x${'ee'.repeat(20)}`;
@@ -198,7 +219,9 @@ describe('a signer’s book, asked for an anchor,', function () {
   inForge('agrees to one batch after another, and to the same one again', async (forge) => {
     const first = forge.seal();
     const node = await forge.fed();
-    const [yes, again] = [await node.judge(first, forge.nowMs), await node.judge(first, forge.nowMs)];
+    const yes = await node.judge(first, forge.nowMs);
+    assert.equal(await node.bind(first), null);
+    const again = await node.judge(first, forge.nowMs);
     assert.ok(yes.ok && yes.facts.kind === 'anchor' && !yes.facts.again && yes.facts.firstSeq === 1n && yes.facts.index === 0n);
     assert.ok(again.ok && again.facts.kind === 'anchor' && again.facts.again);
     forge.chain.append(first.leaf);
@@ -229,14 +252,17 @@ describe('a signer’s book, asked for an anchor,', function () {
     return fresh.judge(other, forge.nowMs);
   });
 
-  inForge('signs one of two batches that are asked for at the same moment', async (forge) => {
+  inForge('may sign either of two batches until one is bound, and then that one only', async (forge) => {
     const { short, long } = conflicting(forge);
     const node = await forge.fed();
-    const answers = await Promise.all([node.judge(short, forge.nowMs), node.judge(long, forge.nowMs)]);
+    for (const intent of [short, long]) assert.ok((await node.judge(intent, forge.nowMs)).ok);
+    const bound = await Promise.all([node.bind(long), node.bind(short), node.bind(long)]);
     assert.deepEqual(
-      answers.map((answer) => (answer.ok ? 'signed' : answer.rule)),
-      ['signed', 'one-batch-a-position'],
+      bound.map((refusal) => refusal?.rule),
+      [undefined, 'one-batch-a-position', undefined],
     );
+    const judged = await node.judge(short, forge.nowMs);
+    assert.equal(judged.ok ? 'signed' : judged.rule, 'one-batch-a-position');
   });
 
   inForge('follows the batch that became final, also where it signed another', async (forge) => {
@@ -282,6 +308,18 @@ describe('a signer’s book, asked for an anchor,', function () {
     return node.judge(intent, forge.nowMs);
   });
 
+  inForge('finds a batch among thousands of invented ends without hashing the square of them', async (forge) => {
+    for (let i = 0; i < 40; i++) forge.deposit(BigInt(i + 1));
+    const intent = forge.seal();
+    const node = await forge.node();
+    const ends = Array.from({ length: forge.items.length }, (_, i) => BigInt(i + 1)).toReversed();
+    assert.ok((await node.absorb(forge.page(1n, { ends: [...ends, ...ends] }), forge.nowMs)).ok);
+    const judgement = await node.judge(intent, forge.nowMs);
+    assert.deepEqual(judgement.ok ? null : judgement, null);
+    const other = await node.judge({ ...intent, leaf: keccak256('0x66') }, forge.nowMs);
+    assert.equal(other.ok ? 'signed' : other.rule, 'batch-derived');
+  });
+
   refuses('contract', 'refuses another log', async (forge) => {
     const intent = forge.seal();
     return (await forge.fed()).judge({ ...intent, anchor: `0x${'ee'.repeat(20)}` }, forge.nowMs);
@@ -304,7 +342,7 @@ async function twice(forge: Forge) {
   const folder = mkdtempSync(join(tmpdir(), 'cairn-node-book-'));
   const { short, long } = conflicting(forge);
   const node = await forge.fed({ folder });
-  const yes = await node.judge(short, forge.nowMs);
-  assert.ok(yes.ok);
+  assert.ok((await node.judge(short, forge.nowMs)).ok);
+  assert.equal(await node.bind(short), null);
   return { node, other: long, folder };
 }

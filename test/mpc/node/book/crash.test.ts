@@ -41,7 +41,9 @@ describe('a signer’s book that is killed while it votes', function () {
       cpSync(fed, folder, { recursive: true });
       const said = await kill(folder, file, at);
       const node = await forge.node({ folder });
-      const [other, same] = [await node.judge(long, forge.nowMs), await node.judge(short, forge.nowMs)];
+      const [other, bound] = [await node.judge(long, forge.nowMs), await node.bind(long)];
+      assert.equal(other.ok, bound === null);
+      const same = await node.judge(short, forge.nowMs);
       // Either the vote was on the disk, or it was never given: never both batches, and never a yes that is forgotten.
       assert.equal(other.ok, !same.ok, `${said.join(', ')}: both or none`);
       if (said.includes('yes')) assert.equal(other.ok ? 'forgotten' : other.rule, 'one-batch-a-position');

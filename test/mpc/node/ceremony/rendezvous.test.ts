@@ -47,6 +47,20 @@ function others(ids: readonly PartyId[], own: PartyId): PartyId[] {
 }
 
 describe('a rendezvous', () => {
+  it('of two is not spoiled by a third, who knows what it is about and names a number above all', async () => {
+    const { at } = parties(3);
+    const [one, two, three] = [1, 2, 3].map((id) => partyId(id, 3)) as [PartyId, PartyId, PartyId];
+    const meeting = { facts: 'repair of 1 and 2', atLeast: 1, atMost: 10 };
+    const first = at.get(one)!.meet({ ...meeting, with: [two] }, PATIENCE_MS);
+    await at
+      .get(three)!
+      .meet({ ...meeting, atLeast: 4_000_000_000, with: [one] }, 300)
+      .catch(() => undefined);
+    const both = await Promise.all([first, at.get(two)!.meet({ ...meeting, with: [one] }, PATIENCE_MS)]);
+    assert.deepEqual(both[0], both[1]);
+    assert.equal(both[0].number, 1);
+  });
+
   it('begins when all are there, in whatever order they come, under one new id and the highest number', async () => {
     const { ids, at } = parties(3);
     const meet = (facts: string) => Promise.all(ids.map((id, i) => at.get(id)!.meet({ facts, with: others(ids, id), atLeast: 5 - i, atMost: 9 }, PATIENCE_MS)));

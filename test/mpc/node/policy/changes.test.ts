@@ -3,6 +3,7 @@ import {
   applyChange,
   changeMessage,
   dueProposals,
+  MAX_OPEN_PROPOSALS,
   NodeStore,
   parsePolicy,
   parsePolicyText,
@@ -53,6 +54,16 @@ describe('changing a policy', () => {
       state = applyChange(state, { change: 'effective', proposal: id, atMs: NOW_MS + 5 + delayMs });
       deepStrictEqual([state.inForce, state.proposals, state.closed], [policy, [], [id]]);
     }
+  });
+
+  it('is refused to an operator who has too many proposals open, and to no other', () => {
+    const nonceOf = (i: number): `0x${string}` => bytes(i + 1, 16);
+    let state = first();
+    for (let i = 0; i < MAX_OPEN_PROPOSALS; i++) state = applyChange(state, proposed(state, tighter, 'op1', nonceOf(i)));
+    throws(() => applyChange(state, proposed(state, tighter, 'op1', nonceOf(99))), { code: 'policy/too-many-proposals' });
+    state = applyChange(state, proposed(state, tighter, 'op2', nonceOf(99)));
+    state = applyChange(state, signed('cancelled', state.proposals[0]!.id, 'op3'));
+    strictEqual(applyChange(state, proposed(state, tighter, 'op1', nonceOf(98))).proposals.length, MAX_OPEN_PROPOSALS + 1);
   });
 
   it('is not hurried by a third signature, nor by the delay that it proposes itself', () => {

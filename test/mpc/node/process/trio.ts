@@ -56,16 +56,18 @@ export interface Trio {
 export interface TrioOptions {
   readonly n?: number;
   readonly threshold?: number;
-  readonly policy?: Policy;
+  /** By the coordinator's key as policies name it, which is drawn here. */
+  readonly policy?: (coordinator: Hex) => Policy;
   readonly timeouts?: NodeConfig['timeouts'];
   readonly selfTestEveryS?: number | null;
 }
 
 /** Folders, identities, stores and configurations; nothing runs yet. */
-export async function makeTrio({ n = 3, threshold = 2, policy = anchorsOnly(), timeouts = {}, selfTestEveryS = null }: TrioOptions = {}): Promise<Trio> {
+export async function makeTrio({ n = 3, threshold = 2, policy = anchorsOnly, timeouts = {}, selfTestEveryS = null }: TrioOptions = {}): Promise<Trio> {
   const root = await mkdtemp(join(tmpdir(), 'cairn-trio-'));
   const seed = random(32);
   const [coordinator, operator] = [identityOf(seed), identityOf(random(32))];
+  const decides = policy(toHex(rawPublicKey(coordinator)));
   const drafts: (Omit<Seat, 'config'> & { readonly port: number })[] = [];
   const ports = new Set<number>();
   for (let party = 1; party <= n; party++) {
@@ -73,7 +75,7 @@ export async function makeTrio({ n = 3, threshold = 2, policy = anchorsOnly(), t
     await writeFile(keyFile, toHex(random(32)), { mode: 0o600 });
     const folder = join(root, nodeName(party));
     const provider = keyFileProvider(keyFile);
-    await NodeStore.create({ folder, node: nodeName(party), provider, random }, policy, Date.now());
+    await NodeStore.create({ folder, node: nodeName(party), provider, random }, decides, Date.now());
     const identity = await createIdentity(folder, provider, random);
     let port = await findFreePort();
     while (ports.has(port)) port = await findFreePort();

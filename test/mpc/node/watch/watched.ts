@@ -57,7 +57,7 @@ const TURN_MS = 1_000;
 
 export async function watched(): Promise<Watched> {
   const policyIdentity = identityOf(random(32));
-  const trio = await makeTrio({ policy: first(toHex(rawPublicKey(policyIdentity))), timeouts: { decisionMs: 3_000, roundMs: 5_000 } });
+  const trio = await makeTrio({ policy: () => first(toHex(rawPublicKey(policyIdentity))), timeouts: { decisionMs: 3_000, roundMs: 5_000 } });
   const lines: string[] = [];
   const nodes = new Map<number, RunningNode>();
   for (const seat of trio.seats) nodes.set(seat.party, await runHere(seat, lines));

@@ -79,7 +79,9 @@ export async function platformNode(): Promise<PlatformNode> {
   const request = custody.requestSignature.bind(custody);
   custody.requestSignature = async (role, intent) => {
     await feedAll(node);
-    asked.push({ intent, judgement: await node.judge(intent, nowMs()) });
+    const judgement = await node.judge(intent, nowMs());
+    if (judgement.ok && intent.kind === 'anchor') await node.bind(intent);
+    asked.push({ intent, judgement });
     return request(role, intent);
   };
   return {

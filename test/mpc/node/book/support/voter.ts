@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { openNodeBook } from '../../../../../mpc/node/book/book.ts';
 import { DEPTH } from './samples.ts';
 
-/** `node voter.ts FOLDER QUESTION`: a signer's book in a process of its own, that says "ready" when it is open and "yes" when it has agreed; to be killed at any moment. */
+/** `node voter.ts FOLDER QUESTION`: a signer's book in a process of its own, that says "ready" when it is open and "yes" when it is bound; to be killed at any moment. */
 const [folder = '', question = ''] = process.argv.slice(2);
 const revive = (_: string, value: unknown) => (typeof value === 'string' && /^\d+n$/.test(value) ? BigInt(value.slice(0, -1)) : value);
 const { registration, intent, url, nowMs } = JSON.parse(readFileSync(question, 'utf8'), revive) as Question;
@@ -18,6 +18,7 @@ const book = await openNodeBook({
 });
 process.stdout.write('ready\n');
 const answer = await book.judge(intent, nowMs);
+if (answer.ok && intent.kind === 'anchor') await book.bind(intent);
 process.stdout.write(answer.ok ? 'yes\n' : `${answer.rule}\n`);
 await book.close();
 
