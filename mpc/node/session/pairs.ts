@@ -90,7 +90,7 @@ export class Pairs {
 
   /** Every POISON against these peers is on the disk: before a session that ends by one tells its peers so, which is a verdict as well (digest 12). */
   async settled(peers: readonly PartyId[]): Promise<void> {
-    await Promise.all(peers.map((peer) => this.#pair(peer).poison?.durable));
+    for (const peer of peers) await this.#pair(peer).poison?.durable;
   }
 
   /** One more signature with these peers that came out invalid: nobody knows by whose fault where there is more than one, so it is the quorum that is suspended, never the key (digest 12). */

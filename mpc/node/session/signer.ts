@@ -274,7 +274,7 @@ export class Signer {
           session: conversation.id,
           requestId,
           code: error.code,
-          rule: String(error.facts['rule'] ?? ''),
+          rule: typeof error.facts['rule'] === 'string' ? error.facts['rule'] : null,
           reason: error.detail,
           culprit: culprit ?? null,
         },

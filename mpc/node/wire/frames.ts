@@ -107,6 +107,6 @@ function decodeProblem(body: Uint8Array): Problem {
 }
 
 /** Words of the other side end in logs, transcripts and terminals: no line is forged with a line feed in them, and no terminal is moved by an escape. */
-export function printable(text: string): string {
+function printable(text: string): string {
   return text.toWellFormed().replace(/\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}/gu, ' ');
 }

@@ -14,7 +14,7 @@ import { nodeName, parseNodeConfig, startNode, type RunningNode } from '../../..
 import { Forge } from '../book/support/forge.ts';
 import { DEPTH, START_MS, TOKENS } from '../book/support/samples.ts';
 import { publicKey } from '../fixtures.ts';
-import { hold, makeTrio, random, type Trio } from '../process/trio.ts';
+import { hold, makeTrio, random, type Trio } from './trio.ts';
 
 const PATIENCE = { timeoutMs: 30_000, resendForMs: 5_000 };
 export const PARTIES = [1, 2, 3] as const;

@@ -5,7 +5,7 @@ import { intentDigest, isSignatureBy, type AnchorIntent } from '#custody/intents
 import { requestToJson } from '#custody/requests';
 import { listen, openPins, WIRE_LIMITS, type Answer, type Link, type Listener } from '#mpc/node/wire';
 import type { RunningNode } from '../../../../mpc/node/process/process.ts';
-import { ANCHOR, hold, makeTrio, runHere, type Trio } from '../process/trio.ts';
+import { ANCHOR, hold, makeTrio, runHere, type Trio } from './trio.ts';
 
 const PATIENCE = { timeoutMs: 30_000, resendForMs: 5_000 };
 
@@ -67,7 +67,7 @@ describe('a captured peer that answers', function () {
       const problem = await ask([1, 3], [1]);
       assert.equal(problem?.code, 'session/ended-by-peer');
       assert.deepEqual(problem.facts['effect'], undefined);
-      assert.ok(!/[\n\u001b]/.test(problem.detail), problem.detail);
+      assert.ok(!/\p{Cc}/u.test(problem.detail), problem.detail);
     }
     assert.deepEqual(isFatal(), []);
     assert.ok(!lines.some((line) => line.startsWith('{"level":50,"msg":"forged"}')));
