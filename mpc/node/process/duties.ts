@@ -58,7 +58,10 @@ export function memoryFromJson(answer: Uint8Array): PeersMemory {
   if (!read.success) throw new Problem('wire/bad-frame', 'A peer answers with something that is no memory of it.');
   const { spent, poisonings } = read.data;
   return {
-    spent: spent.map(({ debits, ...rest }) => ({ ...rest, debits: debits.map(({ amount, incoming, ...moved }) => ({ ...moved, amount: BigInt(amount), ...(incoming && { incoming }) })) })),
+    spent: spent.map(({ debits, ...rest }) => ({
+      ...rest,
+      debits: debits.map(({ amount, incoming, ...moved }) => ({ ...moved, amount: BigInt(amount), ...(incoming && { incoming }) })),
+    })),
     poisonings,
   };
 }
