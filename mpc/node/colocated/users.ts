@@ -39,16 +39,16 @@ function idsIn(file: string): number[] {
   }
 }
 
-/** Gives a node that does not run its folder, the key of its store, and a look at the merchants' keys. What else is its operators' stays root's, as does the folder above. node/store-tampered, node/no-os-user. */
+/** Gives a node that does not run its folder, the key of its store, and a look at what its operators registered, merchants' keys and bands of rates. What else is its operators' stays root's, as does the folder above. node/store-tampered, node/no-os-user. */
 export async function handOver(folders: Folders, party: number, uid: number): Promise<void> {
   await owning(async () => {
     await take(folders.node(party));
     for (const folder of [folders.root, folders.operators(party, '')]) await chmod(folder, PASSAGE);
     await chown(folders.operators(party, 'store.key'), uid, uid);
-    const merchants = folders.operators(party, 'merchants.json');
-    if (await lookAt(merchants)) {
-      await chown(merchants, ROOT, uid);
-      await chmod(merchants, 0o640);
+    for (const registered of ['merchants.json', 'rates.json'].map((name) => folders.operators(party, name))) {
+      if (!(await lookAt(registered))) continue;
+      await chown(registered, ROOT, uid);
+      await chmod(registered, 0o640);
     }
     await give(folders.node(party), uid);
   });

@@ -1,4 +1,4 @@
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { lstat, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Makes the entries of a folder durable: without it a rename or an unlink may be undone by a power loss. */
@@ -11,14 +11,23 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** The old bytes or the new ones, never a mixture: a draft beside it, fsync, rename, fsync of the folder. 0600. */
+/**
+ * The old bytes or the new ones, never a mixture: a draft beside it, fsync, rename, fsync of the folder. 0600 where it is new; a file that it replaces keeps its mode and, where we are root, its owners: what a node
+ * of another user reads, it goes on reading.
+ */
 export async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
   const draft = `${path}.new`;
+  const before = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
   // The draft of a process that was killed is nobody's.
   await rm(draft, { force: true });
   const handle = await open(draft, 'wx', 0o600);
   try {
     await handle.writeFile(bytes);
+    if (before?.isFile()) await handle.chmod(before.mode & 0o777);
+    if (before?.isFile() && process.getuid?.() === 0) await handle.chown(before.uid, before.gid);
     await handle.sync();
   } finally {
     await handle.close();

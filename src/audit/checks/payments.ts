@@ -21,8 +21,10 @@ export function checkPayments({ authority, payments: held }: HoldBook, state: St
     const seq = hold?.seq ?? authority.orders.get(entry.order)?.seq ?? null;
     const say = (what: string): void => findings.add('payment', seq, `Payment ${entry.payment} is shown ${what}`);
     checkLine(authority, entry, say);
-    if (hold && entry.hold !== hold.id) say(`with the hold ${entry.hold}, which is not its own`);
-    if (hold && entry.holdSeq !== hold.seq && entry.state !== 'quoted') say(`with the hold of record ${entry.holdSeq}; it is in record ${hold.seq}`);
+    if (entry.hold !== legIdOf(entry.payment, 0)) say(`with the hold ${entry.hold}, which is not its own`);
+    // Between the hold and the note of it a payment is still called quoted.
+    const isNoted = entry.holdSeq === (hold?.seq ?? null) || (entry.holdSeq === null && entry.state === 'quoted');
+    if (!isNoted) say(`with the hold of record ${entry.holdSeq}; ${hold ? `it is in record ${hold.seq}` : 'the book holds nothing for it'}`);
     const ended = {
       open: ['quoted', 'held', 'instructed'],
       posted: ['held', 'instructed', 'settled'],

@@ -163,5 +163,16 @@ describe('a signer’s book, asked to cancel what was proposed to the timelock,'
     return judged(forge, cancelOf(forge, what, { nonce: 9n }));
   });
 
+  for (const [what, more] of [
+    ['at a price that would empty the account', { maxFeePerGas: 10_000n * 10n ** 9n, maxPriorityFeePerGas: 10_000n * 10n ** 9n }],
+    ['with more gas than a cancellation takes', { gas: 30_000_000n }],
+  ] as const)
+    refuses('cancel-fee', `refuses to cancel ${what}`, async (forge) => {
+      const operation = theft(forge);
+      propose(forge, operation);
+      forge.chain.finalise(DEPTH);
+      return judged(forge, cancelOf(forge, operation, more));
+    });
+
   refuses('contract', 'refuses another timelock', async (forge) => judged(forge, cancelOf(forge, theft(forge), { timelock: NEW })));
 });

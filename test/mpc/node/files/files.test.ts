@@ -1,5 +1,5 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from 'node:assert/strict';
-import { open, readFile, readdir, writeFile } from 'node:fs/promises';
+import { chmod, chown, open, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lockFolder, writeDurably } from '#mpc/node';
 import { AppendFile, eraseFile } from '../../../../mpc/node/files/files.ts';
@@ -33,6 +33,19 @@ describe('durable files of a node', () => {
     await writeDurably(path, Buffer.from('new'));
     strictEqual(await readFile(path, 'utf8'), 'new');
     deepStrictEqual(await readdir(folder), ['x']);
+  });
+
+  it('lets who reads a file go on reading the one that replaces it', async () => {
+    const path = join(folder, 'x');
+    await writeDurably(path, Buffer.from('old'));
+    strictEqual((await stat(path)).mode & 0o777, 0o600);
+    await chmod(path, 0o640);
+    // Only root gives files away.
+    if (process.getuid?.() === 0) await chown(path, 0, 60_801);
+    const { uid, gid } = await stat(path);
+    await writeDurably(path, Buffer.from('new'));
+    const after = await stat(path);
+    deepStrictEqual([after.mode & 0o777, after.uid, after.gid], [0o640, uid, gid]);
   });
 
   it('overwrites before it unlinks: another name of the same file holds nothing', async () => {

@@ -157,7 +157,8 @@ describe('signer nodes that watch the timelock', function () {
   it('do nothing about a proposal that a reorganisation takes away, before it is final or after', async () => {
     const { chain } = world.governed;
     const height = async (): Promise<number> => Number(await chain.request('eth_blockNumber'));
-    await world.start(ALL);
+    // Final so late that what the proposal itself takes of blocks cannot make it so.
+    await world.start(ALL, undefined, { finality: { kind: 'depth', blocks: 8 } });
     await world.still();
     let before = await height();
     const young = await stolen();
