@@ -134,7 +134,11 @@ export async function watched(): Promise<Watched> {
         .split('\n')
         .filter((line) => line !== '')
         .map((line) => JSON.parse(line) as AuditLine),
-    operationOf: async (file) => /operation\s+(0x[0-9a-f]{64})/i.exec(await governed.govern('status', [file]))![1] as Hex,
+    operationOf: async (file) => {
+      const said = await governed.govern('status', [file]);
+      // Behind the file's own name: alarms about other operations stand before it.
+      return /operation\s+(0x[0-9a-f]{64})/i.exec(said.slice(said.lastIndexOf(file)))![1] as Hex;
+    },
     proxy: (lie) => proxyTo(chain.rpcUrl, lie, servers),
     until: async (isSo) => {
       while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
