@@ -74,7 +74,7 @@ const platform = await startPlatform({
   assets: example.assets.map(({ asset, symbol, decimals, peg }) => ({ asset: asset as AssetNo, symbol, decimals, peg })),
   payments: { screen: (subject) => screener.screen(subject), tariff: () => example.tariff, rates: () => parseRates(example.rates, systemClock.nowMs()) },
   // Long enough for six starts after kills on a busy machine: past it payments are rightly given back, and nothing is tried again.
-  policy: { sealAfterMs: 500, payoutTtlS: 40, retryAfterMs: 3_000 },
+  policy: { sealAfterMs: 500, payoutTtlS: 60, retryAfterMs: 3_000 },
   onEvent: (event) => reach(nameOf(event)),
 });
 try {
