@@ -30,7 +30,7 @@ function plan(args: { readonly long: boolean; readonly grep: string | undefined;
     const present = LONG.filter((pattern) => globSync(pattern, { cwd: ROOT }).length > 0);
     return present.length === 0
       ? []
-      : [{ title: 'long mocha suites', run: () => runProgram(MOCHA, [...grep, '--timeout', String(10 * MINUTE), ...present], 40 * MINUTE) }];
+      : [{ title: 'long mocha suites', run: () => runProgram(MOCHA, [...grep, '--timeout', String(10 * MINUTE), ...present], 48 * MINUTE) }];
   }
   const mocha = {
     title: 'mocha',
