@@ -1,6 +1,7 @@
 import type { BookId, Clock } from '#base';
 import type { Database } from '#db';
 import type { Command, Result } from '#ledger/core';
+import { realPace, type Pace } from './store/lease.ts';
 import { readerOf, type BookReader } from './store/reader.ts';
 import { MAX_BATCH, Writer } from './writer.ts';
 
@@ -12,6 +13,8 @@ export interface BookOptions {
   readonly waitMs?: number;
   /** How long callers wait while the database is away, in milliseconds, before they are told; 30,000 unless told otherwise. */
   readonly recoverMs?: number;
+  /** Real time unless told. */
+  readonly pace?: Pace;
 }
 
 /** A book that this process writes. */
@@ -34,8 +37,8 @@ export interface Book extends BookReader {
 }
 
 /** Makes the book if it is new, and takes it: from here until it is closed no other process can write it. */
-export async function openBook({ database, bookId, clock, waitMs = 5_000, recoverMs = 30_000 }: BookOptions): Promise<Book> {
-  const writer = await Writer.open({ database, bookId, clock, waitMs, recoverMs });
+export async function openBook({ database, bookId, clock, waitMs = 5_000, recoverMs = 30_000, pace = realPace }: BookOptions): Promise<Book> {
+  const writer = await Writer.open({ database, bookId, clock, waitMs, recoverMs, pace });
   const reader = readerOf(database, bookId);
 
   async function expireDue(): Promise<number> {

@@ -2,4 +2,5 @@
 export { openBook, type Book, type BookOptions } from './book.ts';
 export { moveCursor, readCursor } from './cursor.ts';
 export { readBook, type BalanceAt, type BookReader } from './store/reader.ts';
+export type { Pace } from './store/lease.ts';
 export { MAX_BATCH } from './writer.ts';

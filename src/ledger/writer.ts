@@ -1,7 +1,7 @@
 import { assert, isUuid, Problem, type BookId, type Clock, type TransferId } from '#base';
 import type { Database } from '#db';
 import { decide, Draft, type Command, type LedgerRecord, type Result } from '#ledger/core';
-import { isConnectionLoss, takeBook } from './store/lease.ts';
+import { isConnectionLoss, takeBook, type Pace } from './store/lease.ts';
 import type { Batch } from './store/batch.ts';
 import { BookStore, type AppendOutcome } from './store/store.ts';
 
@@ -20,6 +20,7 @@ export interface WriterOptions {
   readonly waitMs: number;
   /** How long to try to get the book back after its connection broke, in milliseconds. */
   readonly recoverMs: number;
+  readonly pace: Pace;
 }
 
 interface Request {
@@ -61,7 +62,7 @@ export class Writer {
   }
 
   static async open(options: WriterOptions): Promise<Writer> {
-    const store = await takeBook(options.database, options.bookId, options.waitMs, (lease) => BookStore.open(options.bookId, lease));
+    const store = await takeBook(options, options.waitMs, (lease) => BookStore.open(options.bookId, lease));
     return new Writer(options, store);
   }
 
@@ -97,7 +98,7 @@ export class Writer {
   /** Decides the next batch while one is in flight, answers for that one, and gives what is in flight then. */
   async #turn(flight: Flight | null): Promise<Flight | null> {
     // Callers that were just answered get the chance to ask again, so that they share the next batch.
-    await new Promise((resolve) => setImmediate(resolve));
+    await this.#options.pace.yield();
     const requests = this.#gather(flight !== null);
     const next = requests.length === 0 ? null : await this.#prepareFor(requests, flight?.batch ?? null);
     const sound = flight === null || (await this.#land(flight));
@@ -235,10 +236,10 @@ export class Writer {
    * there, these are its results; else it has to be decided again.
    */
   async #recover(cause: Problem, { sent }: Pick<Attempt, 'sent'>): Promise<Result[][] | null> {
-    const { database, bookId, recoverMs } = this.#options;
+    const { bookId, recoverMs } = this.#options;
     await this.#store.lease.release();
     try {
-      return await takeBook(database, bookId, recoverMs, async (lease) => {
+      return await takeBook(this.#options, recoverMs, async (lease) => {
         const store = await BookStore.open(bookId, lease);
         const written = sent !== null && (await store.holds(sent.records));
         this.#store = store;

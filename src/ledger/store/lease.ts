@@ -16,20 +16,33 @@ export interface Lease {
 
 const PAUSE_MS = 50;
 
+/** How a writer lets time pass. A parameter, so that a simulation has all of it in its hands. */
+export interface Pace {
+  sleep(ms: number): Promise<unknown>;
+  /** Lets everything that is ready run first. */
+  yield(): Promise<unknown>;
+}
+
+export const realPace: Pace = { sleep: (ms) => sleep(ms), yield: () => new Promise((resolve) => setImmediate(resolve)) };
+
 /**
  * Takes a book, makes it if it is new, and gets it ready by `prepare`. Waits up to `waitMs` for the process that has it, and for the
  * database; what breaks in `prepare` with the connection is tried again from the beginning.
  */
-export async function takeBook<T>(database: Database, book: BookId, waitMs: number, prepare: (lease: Lease) => Promise<T>): Promise<T> {
+export async function takeBook<T>(
+  { database, bookId, pace }: { readonly database: Database; readonly bookId: BookId; readonly pace: Pace },
+  waitMs: number,
+  prepare: (lease: Lease) => Promise<T>,
+): Promise<T> {
   for (let waited = 0; ; waited += PAUSE_MS) {
     try {
-      const lease = await tryToTake(database, book);
+      const lease = await tryToTake(database, bookId);
       if (lease) return await orRelease(lease, prepare);
-      if (waited >= waitMs) throw new Problem('ledger/book-taken', `Another process writes book ${book}.`, { book });
+      if (waited >= waitMs) throw new Problem('ledger/book-taken', `Another process writes book ${bookId}.`, { book: bookId });
     } catch (error) {
       if (!isConnectionLoss(error) || waited >= waitMs) throw error;
     }
-    await sleep(PAUSE_MS);
+    await pace.sleep(PAUSE_MS);
   }
 }
 
