@@ -29,6 +29,7 @@ const files = {
     'entries',
     'bySeq',
     'holdsOfWindow',
+    'interbookHolds',
   ]),
 };
 
