@@ -117,6 +117,17 @@ describe('a transfer between books', () => {
     ]);
   });
 
+  it('stays held, and is named, where suspense cannot take it either', async () => {
+    await between.transfer(request(idOf('U'), 'A', 'B', 1n));
+    take(['holdSender', 'holdReceiver', 'postSender']);
+    close('B');
+    books.B.now([{ kind: 'closeAccount', id: chartAccount(BOOKS.B, 'suspense', ASSETS.B) }]);
+    const { ended, left } = await between.recover();
+    assert.deepEqual([ended, left.map(({ why }) => why.code)], [0, ['interbook/contradiction']]);
+    assert.match(left[0]!.why.detail, /the receiver's can post it neither to the creditor nor to suspense/);
+    assert.equal(customer('B').creditsPending, 5n);
+  });
+
   it('expires in the debtor’s book alone, and only as long as it is not decided', async () => {
     await between.transfer(request(idOf('U'), 'A', 'B', 1n));
     take(['holdSender', 'holdReceiver']);

@@ -84,6 +84,22 @@ describe('the reconciliation of two books', () => {
     assert.equal((await report()).owed, 56n);
   });
 
+  it('calls nothing wrong that ended between its looks at the two books', async () => {
+    const head: Book['head'] = async () => {
+      const seen = await books.A.head();
+      await between.transfer(request(idOf('U'), 'A', 'B', 7n, ids));
+      await between.transfer(request(idOf('V'), 'B', 'A', 2n, ids));
+      return seen;
+    };
+    const [found] = await reconcileBooks({ ...books.A, head }, books.B);
+    assert.deepEqual([found!.owed, found!.claimed, found!.unexplained, found!.wrong], [35n, 40n, 0n, []]);
+    assert.deepEqual(found!.moving, [
+      { transfer: idOf('U'), sent: 0n, received: 7n, what: 'posted meanwhile' },
+      { transfer: idOf('V'), sent: 2n, received: 0n, what: 'posted meanwhile' },
+    ]);
+    await names('moving', []);
+  });
+
   it('names a hold of the sender’s that was posted by hand', async () => {
     const T = idOf<'transfer'>('T');
     await take(T, ['holdSender']);
