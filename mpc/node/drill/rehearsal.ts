@@ -92,13 +92,19 @@ export class Rehearsal {
   /** Another machine for this number, made by `init` as the first one was; what stood there before, which goes on where it runs. */
   async replace(party: number, threshold: number): Promise<RehearsalNode> {
     const before = this.node(party);
+    this.nodes = this.nodes.filter((each) => each !== before);
+    await this.join(party, threshold);
+    return before;
+  }
+
+  /** A machine for a number that nobody has. */
+  async join(party: number, threshold: number): Promise<void> {
     const port = await findFreePort();
     const at = (name: string): string => join(this.root, `${name}-${party}-on-${port}`);
     const node: RehearsalNode = { party, port, folder: at('node'), keyFile: at('key'), recoveryFile: at('recovery'), logFile: at('log'), process: undefined };
     this.#all.push(node);
-    this.nodes = [...this.nodes.filter((each) => each !== before), node].sort((a, b) => a.party - b.party);
+    this.nodes = [...this.nodes, node].sort((a, b) => a.party - b.party);
     await this.init(party, threshold);
-    return before;
   }
 
   /** Starts these parties anew, so that they take up whom their operators have named since. */

@@ -43,7 +43,7 @@ export class NodeStore {
       await Records.create(folder);
       const sealing: Sealing = { node, random, ...(await createHeader(folder, node, provider, random)) };
       await Journal.create(folder, sealing);
-      const { journal } = await Journal.open(folder, sealing);
+      const journal = await Journal.open(folder, sealing, () => assert(false, 'a new journal is empty'));
       await journal.append({ event: 'policy', change: { change: 'installed', policy, atMs: nowMs }, atMs: nowMs });
       await journal.close();
       await syncFolder(folder);
@@ -64,10 +64,8 @@ export class NodeStore {
     let journal: Journal | undefined;
     try {
       const sealing: Sealing = { node, random, ...(await openHeader(folder, node, provider)) };
-      const read = await Journal.open(folder, sealing);
-      journal = read.journal;
       const state = new StoreState();
-      for (const event of read.events) state.apply(event);
+      journal = await Journal.open(folder, sealing, (event) => state.apply(event));
       if (!state.policy) throw new Problem('node/store-incomplete', 'The store was never finished: it has no policy.', { file: 'journal' });
       // Nobody comes back to what was being evaluated when the last process died.
       if (state.isEvaluatingAny) {
@@ -314,8 +312,9 @@ export class NodeStore {
 
   /** Everything that was ever released, oldest first, read from the disk: what was signed for a position or an instruction, for whoever may sign it once only. */
   async released(): Promise<Released[]> {
-    const events = await this.#journal.events();
-    return events.filter((event) => event.event === 'released');
+    const released: Released[] = [];
+    for await (const event of this.#journal.events()) if (event.event === 'released') released.push(event);
+    return released;
   }
 
   /** Erases records that nothing refers to: of epochs that were retired, and of ceremonies that a killed process did not finish. Only once the peers have confirmed that this disk is not an old one. */

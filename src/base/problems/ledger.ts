@@ -19,6 +19,18 @@ export const LEDGER_PROBLEMS = {
     retry: 'now',
     howToSolve: 'Send the same request, with the same ids, to the process that has the book now; what was booked before is answered "exists".',
   },
+  'ledger/book-moved': {
+    status: 421,
+    title: 'The book is in another database now',
+    retry: 'now',
+    howToSolve: 'Send the same request, with the same ids, to the database that the message names; what was booked before is answered "exists".',
+  },
+  'ledger/book-arriving': {
+    status: 503,
+    title: 'The book is still being copied to this database',
+    retry: 'later',
+    howToSolve: 'Send the same request again in a moment; if it stays so, run the cairn book move again that was interrupted.',
+  },
   'ledger/closed': {
     status: 503,
     title: 'The book is being closed',
