@@ -152,6 +152,7 @@ table book_00000000000070008000000000000000.pending
   constraint pending_released_is_only_voided CHECK (((release_seq IS NULL) OR (status = ANY (ARRAY['open'::text, 'voided'::text]))))
   constraint pending_status_is_known CHECK ((status = ANY (ARRAY['open'::text, 'posted'::text, 'voided'::text, 'expired'::text])))
   constraint pending_without_timeout_does_not_expire CHECK (((expires_ms IS NOT NULL) OR (status <> 'expired'::text)))
+  CREATE INDEX pending_between ON book_00000000000070008000000000000000.pending USING btree (seq) WHERE ((status = 'open'::text) AND (code = 20))
   CREATE INDEX pending_due ON book_00000000000070008000000000000000.pending USING btree (expires_ms) WHERE ((status = 'open'::text) AND (window_seq IS NULL) AND (expires_ms IS NOT NULL))
   CREATE INDEX pending_of_window ON book_00000000000070008000000000000000.pending USING btree (window_seq) WHERE (window_seq IS NOT NULL)
   CREATE INDEX pending_to_settle ON book_00000000000070008000000000000000.pending USING btree (seq) WHERE ((status = 'open'::text) AND (window_seq IS NULL) AND settles)
@@ -786,6 +787,7 @@ begin
   ) with (fillfactor = 70);
   create index pending_due on pending (expires_ms) where status = 'open' and window_seq is null and expires_ms is not null;
   create index pending_to_settle on pending (seq) where status = 'open' and window_seq is null and settles;
+  create index pending_between on pending (seq) where status = 'open' and code = 20;
   create index pending_of_window on pending (window_seq) where window_seq is not null;
 
   -- The fields of a record, canonical JSON by name. Apart from the journal, because erasing a person deletes them and no record.

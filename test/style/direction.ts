@@ -24,6 +24,10 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'src/ledger/core': { doors: ['#base'], packages: NOBLE, pure: true },
   'src/ledger': { doors: ['#base', '#db', '#ledger/core'], packages: NOBLE },
 
+  // Between books: above the ledger, beside everything else. What two journals say of a transfer is decided without either.
+  'src/interbook/core': { doors: ['#base', '#ledger/core'], packages: NOBLE, pure: true },
+  'src/interbook': { doors: ['#base', '#ledger', '#ledger/core', '#interbook/core'], packages: [] },
+
   'src/identity/core': { doors: ['#base'], packages: NOBLE, pure: true },
   'src/identity': { doors: ['#base', '#db', '#ledger', '#ledger/core', '#anchor/core', '#identity/core'], packages: NOBLE },
   'src/risk': { doors: ['#base', '#db'], packages: [...NOBLE, 'fast-xml-parser'] },

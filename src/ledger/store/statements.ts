@@ -31,6 +31,7 @@ const files = {
     'entries',
     'bySeq',
     'holdsOfWindow',
+    'interbookHolds',
   ]),
 };
 
