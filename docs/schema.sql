@@ -267,6 +267,7 @@ table cairn.book
   -- The books of this deployment; the tables of each are in its own schema
   constraint book_pkey PRIMARY KEY (id)
   constraint book_schema_once UNIQUE (schema_name)
+  CREATE TRIGGER book_is_published AFTER INSERT ON cairn.book FOR EACH ROW EXECUTE FUNCTION cairn.publish_head()
   grant select to cairn_app
   grant select to cairn_read
 
@@ -868,5 +869,20 @@ begin
       using errcode = 'check_violation', constraint = 'payment_moves_along_the_table';
   end if;
   return new;
+end
+$function$
+
+function cairn.publish_head()
+CREATE OR REPLACE FUNCTION cairn.publish_head()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog'
+AS $function$
+begin
+  if to_regclass(format('%I.head', new.schema_name)) is not null then
+    execute format('alter publication cairn_heads add table %I.head (only_row, seq)', new.schema_name);
+  end if;
+  return null;
 end
 $function$

@@ -24,6 +24,10 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'src/ledger/core': { doors: ['#base'], packages: NOBLE, pure: true },
   'src/ledger': { doors: ['#base', '#db', '#ledger/core'], packages: NOBLE },
 
+  // A consumer of committed records: told by the server's log, it reads the journal and does its work with its position in one transaction.
+  'src/cdc/core': { doors: ['#base'], packages: [], pure: true },
+  'src/cdc': { doors: ['#base', '#db', '#ledger', '#ledger/core'], packages: [] },
+
   'src/identity/core': { doors: ['#base'], packages: NOBLE, pure: true },
   'src/identity': { doors: ['#base', '#db', '#ledger', '#ledger/core', '#anchor/core', '#identity/core'], packages: NOBLE },
   'src/risk': { doors: ['#base', '#db'], packages: [...NOBLE, 'fast-xml-parser'] },
