@@ -1,10 +1,12 @@
 import { AssertionFailure, isOutage, Problem, type Clock, type RandomBytes, type TimeMs } from '#base';
 import { GREATEST_UNANCHORED_AGE_MS, greatestUnanchoredAgeMs, type Anchorer, type Sealer } from '#anchor';
 import type { LocalChain } from '#chain';
-import { openHeads, type Heads } from '#cdc';
+import { catchUp, openHeads, type Heads } from '#cdc';
 import { bookAuthorisations } from '#identity';
+import { readCursor } from '#ledger';
 import type { Seq } from '#ledger/core';
-import { advancePayments, countByState, projectRecords, type CoordinatorDependencies } from '#payments';
+import { advancePayments, countByState, findPaymentByHold, PAYMENTS_READER, projectRecords, type CoordinatorDependencies } from '#payments';
+import { claimOf, disagreement } from '#reconciliation';
 import { closeWindow, creditDeposit, tickSettlement, type DepositRules, type SettlementDependencies, type Sweeper } from '#settlement';
 import type { Platform, PlatformEvent } from './main.ts';
 
@@ -82,6 +84,7 @@ export async function passOver(run: Run): Promise<PassReport> {
   await part(run, 'windows', 0, () => closeDueWindow(run));
   const openInstructions = await part(run, 'settlement', 1, () => tickSettlement(run.settlement));
   await part(run, 'projection', 0, () => projectRecords({ ...run.coordinator }));
+  await part(run, 'reconciliation', 0, () => reconcileEntries(run));
   await part(run, 'sealing', 0, () => run.sealer.sealDue(run.book));
   const anchored = await part(run, 'anchoring', 1, async () => (await run.anchorer.tick()).length);
   const waitingDeposits = await part(run, 'waiting deposits', 0, async () => (await run.scanner.pending()).length);
@@ -121,6 +124,26 @@ async function part(run: Run, name: string, otherwise: number, work: () => Promi
     run.faults.set(name, text);
     return otherwise;
   }
+}
+
+/** Every record against the payment that it is about, as soon as the payments have learned of it. Who disagrees is told of until a person has looked: the check goes no further. */
+async function reconcileEntries({ database, book, bookId }: Run): Promise<number> {
+  const known = await readCursor(database.pool, PAYMENTS_READER, bookId);
+  const records: typeof book.records = async (page) => (await book.records(page)).filter(({ seq }) => seq <= known);
+  return catchUp({
+    database,
+    source: { bookId, records },
+    consumer: {
+      name: 'reconciliation',
+      handle: async (client, entries) => {
+        for (const record of entries) {
+          const claim = claimOf(record);
+          const sentence = claim && disagreement(record, claim, await findPaymentByHold(client, claim.hold));
+          if (sentence) throw new Problem('payments/book-disagrees', sentence, { seq: `${record.seq}` });
+        }
+      },
+    },
+  });
 }
 
 async function credit(run: Run): Promise<number> {

@@ -14,11 +14,14 @@ export interface Consumer {
   readonly handle: (client: Connection, records: readonly LedgerRecord[]) => Promise<unknown>;
 }
 
-export interface FollowOptions {
+export interface CatchUpOptions {
   readonly database: Database;
   readonly source: Pick<BookReader, 'bookId' | 'records'>;
-  readonly heads: Heads;
   readonly consumer: Consumer;
+}
+
+export interface FollowOptions extends CatchUpOptions {
+  readonly heads: Heads;
   /** Told when the consumer or the database fails: it was rolled back, and is tried again until it works. */
   readonly onFault?: (error: unknown) => void;
 }
@@ -43,7 +46,7 @@ export function follow({ database, source, heads, consumer, onFault }: FollowOpt
       try {
         const { seq, handled } = await takePage({ database, source, consumer });
         pauseMs = LEAST_PAUSE_MS;
-        if (!handled) await heads.after(source.bookId, seq, { signal });
+        if (handled === 0) await heads.after(source.bookId, seq, { signal });
       } catch (error) {
         onFault?.(error);
         await new Promise<void>((resolve) => {
@@ -59,17 +62,26 @@ export function follow({ database, source, heads, consumer, onFault }: FollowOpt
   return { close: async () => (closing.abort(), running) };
 }
 
-/** The next records of a consumer, as many as one transaction takes: where it stood, and whether there were any. */
-async function takePage({ database, source, consumer }: Pick<FollowOptions, 'database' | 'source' | 'consumer'>): Promise<{ seq: Seq; handled: boolean }> {
+/** Gives a consumer what there is for it now, and returns how many records these were: for who has a time of his own to look, and rather fails than tries again. */
+export async function catchUp(options: CatchUpOptions): Promise<number> {
+  for (let seen = 0; ;) {
+    const { handled } = await takePage(options);
+    if (handled === 0) return seen;
+    seen += handled;
+  }
+}
+
+/** The next records of a consumer, as many as one transaction takes: where it stood, and how many there were. */
+async function takePage({ database, source, consumer }: CatchUpOptions): Promise<{ readonly seq: Seq; readonly handled: number }> {
   const { bookId } = source;
   const from = await readCursor(database.pool, consumer.name, bookId);
   const records = await source.records({ fromSeq: from + 1n, limit: PAGE });
-  if (records.length === 0) return { seq: from, handled: false };
+  if (records.length === 0) return { seq: from, handled: 0 };
   records.forEach(({ seq }, i) => assert(seq === from + 1n + BigInt(i), `book ${bookId} has a gap before record ${seq}`));
   await inTransaction(database.pool, async (client) => {
     // Somebody else of the same name dealt with them meanwhile, or the answer to our own commit was lost: look again.
     if (!(await claimCursor(client, consumer.name, bookId, { from, to: records.at(-1)!.seq }))) return;
     await consumer.handle(client, records);
   });
-  return { seq: from, handled: true };
+  return { seq: from, handled: records.length };
 }

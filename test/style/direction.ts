@@ -34,7 +34,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
 
   'src/payments/core': { doors: ['#base', '#ledger/core', '#anchor/core', '#identity/core'], packages: [...NOBLE, 'fast-xml-parser', 'ibantools'], pure: true },
   'src/payments': {
-    doors: ['#base', '#db', '#ledger', '#ledger/core', '#identity', '#identity/core', '#risk', '#anchor/core', '#payments/core'],
+    doors: ['#base', '#db', '#ledger', '#ledger/core', '#cdc', '#identity', '#identity/core', '#risk', '#anchor/core', '#payments/core'],
     packages: [...NOBLE, 'fast-xml-parser', 'ibantools', 'libxml2-wasm'],
   },
 
