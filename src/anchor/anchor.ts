@@ -1,5 +1,5 @@
 /** The door of anchor: seals the books' records into batches, brings them into the log on the chain, and proves them. */
-export { assertFresh, greatestUnanchoredAgeMs, GREATEST_UNANCHORED_AGE_MS, type AgeOptions } from './age.ts';
+export { freshness, greatestUnanchoredAgeMs, GREATEST_UNANCHORED_AGE_MS, type AgeOptions } from './age.ts';
 export { createAnchorer, type Anchorer, type AnchorerOptions } from './anchorer.ts';
 export { batchesOf } from './batchStore.ts';
 export { gatherBatches, type Gathered } from './gatherer.ts';
