@@ -4,3 +4,4 @@ export { moveCursor, readCursor } from './cursor.ts';
 export { readBook, type BalanceAt, type BookReader } from './store/reader.ts';
 export type { Pace } from './store/lease.ts';
 export { MAX_BATCH } from './writer.ts';
+export { ofBook } from './store/statements.ts';

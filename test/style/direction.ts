@@ -24,6 +24,9 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'src/ledger/core': { doors: ['#base'], packages: NOBLE, pure: true },
   'src/ledger': { doors: ['#base', '#db', '#ledger/core'], packages: NOBLE },
 
+  // Where a book is, and how it gets elsewhere: what it moves it recomputes with the pure cores.
+  'src/books': { doors: ['#base', '#db', '#ledger', '#ledger/core', '#anchor/core'], packages: ['zod'] },
+
   'src/identity/core': { doors: ['#base'], packages: NOBLE, pure: true },
   'src/identity': { doors: ['#base', '#db', '#ledger', '#ledger/core', '#anchor/core', '#identity/core'], packages: NOBLE },
   'src/risk': { doors: ['#base', '#db'], packages: [...NOBLE, 'fast-xml-parser'] },

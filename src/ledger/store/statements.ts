@@ -36,12 +36,13 @@ const files = {
 
 type Statements = (typeof files)['append'] & (typeof files)['load'] & (typeof files)['read'];
 
-/** The statements of one book: its schema in the place of `book`, and names of their own, because connections are shared between books. */
-export function statementsOf(book: BookId): Statements {
+/** A statement of one book: its schema in the place of `book`, and a name of its own, because connections are shared between books. */
+export function ofBook(statement: NamedStatement, book: BookId): NamedStatement {
   const hex = Buffer.from(uuidBytes(book)).toString('hex');
+  return { name: `${statement.name}.${hex}`, text: statement.text.replaceAll(/\bbook\.(?=[a-z_]+\b)/g, `book_${hex}.`) };
+}
+
+export function statementsOf(book: BookId): Statements {
   const all: Readonly<Record<string, NamedStatement>> = { ...files.append, ...files.load, ...files.read };
-  const own = Object.entries(all).map(([name, statement]) => {
-    return [name, { name: `${statement.name}.${hex}`, text: statement.text.replaceAll(/\bbook\.(?=[a-z_]+\b)/g, `book_${hex}.`) }];
-  });
-  return Object.fromEntries(own) as Statements;
+  return Object.fromEntries(Object.entries(all).map(([name, statement]) => [name, ofBook(statement, book)])) as Statements;
 }
