@@ -202,9 +202,11 @@ async function withSource<T>(
   try {
     const source = await database.pool.connect();
     try {
-      const [lock] = await query<{ is_ours: boolean }>(source, sql.lock, [bookId]);
       await query(source, sql.settings);
-      if (lock?.is_ours !== true) throw new Problem('books/move-under-way', `Another process moves book ${bookId}.`, { book: bookId });
+      await query(source, sql.lock, [bookId]).catch((error: unknown) => {
+        const isHeld = error instanceof Problem && error.code === 'store/busy';
+        throw isHeld ? new Problem('books/move-under-way', `Another process moves book ${bookId}.`, { book: bookId }, error) : error;
+      });
       return await work(database, source);
     } finally {
       source.release(true);

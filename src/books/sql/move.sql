@@ -1,8 +1,8 @@
 -- The move of a book to another database. `book.` is replaced by the book's schema. Runs with the owner's rights: the application may neither leave a book nor bring one.
 
 -- name: lock
--- One move of a book at a time, for as long as the mover's connection lives.
-select pg_try_advisory_lock(hashtextextended('cairn.move ' || $1::uuid, 0)) as is_ours;
+-- One move of a book at a time, for as long as the mover's connection lives: that of one that was killed ends with the statement it is in, which is waited for.
+select pg_advisory_lock(hashtextextended('cairn.move ' || $1::uuid, 0));
 
 -- name: settings
 -- Each step is durable before the next one, whatever the server's default is: what is left for good must stay left.

@@ -19,9 +19,12 @@ export class Callers {
   #isOver = false;
   readonly #running: Promise<void>[];
 
-  /** `places`: the URL of each database by the name that callers are told. The first is where the book is. */
-  constructor(bookId: BookId, places: ReadonlyMap<string, string>, count: number) {
+  readonly #pauseMs: number;
+
+  /** `places`: the URL of each database by the name that callers are told; the first is where the book is. `pauseMs`: between an answer and the next request. */
+  constructor(bookId: BookId, places: ReadonlyMap<string, string>, count: number, pauseMs = 0) {
     this.bookId = bookId;
+    this.#pauseMs = pauseMs;
     this.#places = places;
     this.#book = this.#open([...places.keys()][0]!);
     this.#running = Array.from({ length: count }, () => this.#call());
@@ -49,6 +52,7 @@ export class Callers {
       const id = newId<TransferId>(Date.now(), (length) => new Uint8Array(randomBytes(length)));
       await this.#submit(id);
       this.acknowledged.push(id);
+      await sleep(this.#pauseMs);
     }
   }
 
