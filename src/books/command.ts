@@ -41,20 +41,27 @@ export async function moveCommand(values: Values, tell: (line: string) => void):
   return 0;
 }
 
-/** cairn book list: the books of every database that is configured, where each stands and who has it. */
+/** cairn book list: the books of every database that is configured, where each stands and who has it. Exit code 1 where one of the databases does not answer. */
 export async function listCommand(tell: (line: string) => void): Promise<number> {
   const { urls } = configured();
   const main = process.env['DATABASE_URL'];
   const all = new Map([...(main === undefined ? [] : [['main', urlOf(NO_BOOK_DATABASES, main, 'DATABASE_URL')] as const]), ...urls]);
   if (all.size === 0) throw new Problem('cli/bad-environment', 'Neither DATABASE_URL nor BOOK_DATABASES says where books are.');
-  for (const [name, url] of all) await listOne(name, url, tell);
-  return 0;
+  let code = 0;
+  for (const [name, url] of all) {
+    tell(`${name}: ${databaseName(url)}`);
+    await listOne(url, tell).catch((error: unknown) => {
+      if (!(error instanceof Problem)) throw error;
+      tell(`  ${error.detail} ${error.definition.howToSolve}`);
+      code = 1;
+    });
+  }
+  return code;
 }
 
-async function listOne(name: string, url: string, tell: (line: string) => void): Promise<void> {
+async function listOne(url: string, tell: (line: string) => void): Promise<void> {
   const database = await openForReading({ url });
   try {
-    tell(`${name}: ${databaseName(url)}`);
     for (const { id, status, moved_to } of await query<{ id: BookId; status: string; moved_to: string | null }>(database.pool, sql.books)) {
       const [head] = await query<{ seq: bigint; epoch: bigint; held_ms: bigint | null }>(database.pool, ofBook(sql.standing, id));
       const held = head?.held_ms !== undefined && head.held_ms !== null && head.held_ms > 0n ? `, held for ${head.held_ms} ms more` : '';
