@@ -30,6 +30,8 @@ export const ROWS: Readonly<Record<string, Row>> = {
   // A consumer of committed records: told by the server's log, it reads the journal and does its work with its position in one transaction.
   'src/cdc/core': { doors: ['#base'], packages: [], pure: true },
   'src/cdc': { doors: ['#base', '#db', '#ledger', '#ledger/core'], packages: [] },
+  // Where a book is, and how it gets elsewhere: what it moves it recomputes with the pure cores.
+  'src/books': { doors: ['#base', '#db', '#ledger', '#ledger/core', '#anchor/core'], packages: ['zod'] },
 
   'src/identity/core': { doors: ['#base'], packages: NOBLE, pure: true },
   'src/identity': { doors: ['#base', '#db', '#ledger', '#ledger/core', '#anchor/core', '#identity/core'], packages: NOBLE },
