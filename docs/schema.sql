@@ -787,7 +787,6 @@ begin
   ) with (fillfactor = 70);
   create index pending_due on pending (expires_ms) where status = 'open' and window_seq is null and expires_ms is not null;
   create index pending_to_settle on pending (seq) where status = 'open' and window_seq is null and settles;
-  create index pending_between on pending (seq) where status = 'open' and code = 20;
   create index pending_of_window on pending (window_seq) where window_seq is not null;
 
   -- The fields of a record, canonical JSON by name. Apart from the journal, because erasing a person deletes them and no record.
@@ -828,6 +827,16 @@ begin
     ),
     add constraint head_holder_has_a_session check (num_nulls(holder, holder_pid, lease_until) in (0, 3));
   grant update (holder, holder_pid, holder_since, lease_until) on head to cairn_app;
+end
+$function$
+
+function cairn.book_step_0080()
+CREATE OR REPLACE FUNCTION cairn.book_step_0080()
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  create index pending_between on pending (seq) where status = 'open' and code = 20;
 end
 $function$
 
