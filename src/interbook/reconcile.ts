@@ -112,7 +112,7 @@ async function reportOf(first: BookReader, second: BookReader, a: Place | null, 
   for (const { pair, shown } of rest)
     for (const [transfer, passed] of shown) {
       const [from, to] = pair.sender === first ? [a, b] : [b, a];
-      const booked = { sent: await bookedOf(pair.sender, transfer, 'sender', from), received: await bookedOf(pair.receiver, transfer, 'receiver', to) };
+      const booked = { sent: await bookedOf(pair, transfer, 'sender', from), received: await bookedOf(pair, transfer, 'receiver', to) };
       const { kind, what } = explain(await pair.observe(transfer), booked, passed);
       if (kind === 'done') continue;
       (kind === 'moving' ? moving : wrong).push({ transfer, ...passed, what });
@@ -142,9 +142,10 @@ function withHolds(tally: Tally, holds: readonly UnderWay[], sender: BookId, pla
 }
 
 /** What the transfer's own records moved through a clearing account until it was read. */
-async function bookedOf(book: BookReader, transfer: TransferId, side: Side, place: Place | null): Promise<bigint> {
-  const hold = await book.hold(holdIdOf(transfer, side));
-  const ids = [...(hold?.closedBy ? [hold.closedBy] : []), ...(side === 'receiver' ? [partIdOf(transfer, 'suspense')] : [])];
+async function bookedOf(pair: Pair<BookReader>, transfer: TransferId, side: Side, place: Place | null): Promise<bigint> {
+  const { [side]: book, sender } = pair;
+  const hold = await book.hold(holdIdOf(sender.bookId, transfer, side));
+  const ids = [...(hold?.closedBy ? [hold.closedBy] : []), ...(side === 'receiver' ? [partIdOf(sender.bookId, transfer, 'suspense')] : [])];
   let sum = 0n;
   for (const id of ids) {
     const record = await book.transfer(id);

@@ -98,7 +98,7 @@ export class Run {
     const results = await desk.submit(commandsOf(step, transfer, this.#timeoutS));
     const code = results.find((result) => result.code !== 'created' && result.code !== 'linked_event_failed')?.code ?? results[0]!.code;
     // Past its time the hold can only expire, which is as final as a void.
-    if (code === 'pending_transfer_expired') await desk.submit([{ kind: 'expire', transfer: holdIdOf(this.#id, side) }]);
+    if (code === 'pending_transfer_expired') await desk.submit([{ kind: 'expire', transfer: holdIdOf(this.#pair.sender.bookId, this.#id, side) }]);
     return code;
   }
 }

@@ -94,8 +94,8 @@ async function check(desks: World['desks'], ids: World['ids'], count: number): P
       [desks.A, desks.B],
       [desks.B, desks.A],
     ] as const) {
-      const [sent, received] = [(await from.hold(id))?.status ?? 'never held', (await to.hold(holdIdOf(id, 'receiver')))?.status ?? 'never held'];
-      const suspended = await to.transfer(partIdOf(id, 'suspense'));
+      const [sent, received] = [(await from.hold(id))?.status ?? 'never held', (await to.hold(holdIdOf(from.bookId, id, 'receiver')))?.status ?? 'never held'];
+      const suspended = await to.transfer(partIdOf(from.bookId, id, 'suspense'));
       assert.equal(sent === 'posted', received === 'posted' || suspended?.kind === 'transfer', `${sent} in one book, ${received} in the other`);
       assert.ok(sent !== 'open' && received !== 'open', `${sent}, ${received}`);
     }

@@ -110,7 +110,7 @@ describe('the reconciliation of two books', () => {
   it('names a hold of the receiver’s that was posted by hand', async () => {
     const T = idOf<'transfer'>('T');
     await take(T, ['holdSender', 'holdReceiver']);
-    await book('B', { kind: 'transfer', id: idOf('hand'), pendingId: holdIdOf(T, 'receiver'), amount: 7n, flags: POST_PENDING });
+    await book('B', { kind: 'transfer', id: idOf('hand'), pendingId: holdIdOf(ids.A, T, 'receiver'), amount: 7n, flags: POST_PENDING });
     await names('wrong', [[T, 0n, 7n, /the sender's book still holds the money, the receiver's has posted it/]]);
   });
 
@@ -134,7 +134,7 @@ describe('the reconciliation of two books', () => {
     await take(S, ['holdSender']);
     await book('A', { kind: 'transfer', id: idOf('hand S'), pendingId: S, amount: 7n, flags: POST_PENDING });
     await take(T, ['holdSender', 'holdReceiver']);
-    await book('B', { kind: 'transfer', id: idOf('hand T'), pendingId: holdIdOf(T, 'receiver'), amount: 7n, flags: POST_PENDING });
+    await book('B', { kind: 'transfer', id: idOf('hand T'), pendingId: holdIdOf(ids.A, T, 'receiver'), amount: 7n, flags: POST_PENDING });
     const found = await report();
     assert.equal(found.owed, found.claimed);
     assert.deepEqual(
