@@ -6,7 +6,7 @@ import { canonicalJson } from '#anchor/core';
 import { addressOf } from '#custody/intents';
 import { clearingAccount } from '#interbook/core';
 import { authorisationJson, merchantDomain, messageDigest, type MessageKind, type Messages } from '#identity/core';
-import { exportOf, recordedChain, recordedLines, type Line } from './recorded.ts';
+import { bookRecordOf, exportOf, hashOf, recordedChain, recordedLines, type Line } from './recorded.ts';
 import { loadExample } from '../../scripts/example/example.ts';
 
 /* Each case changes the recorded export of a real run as a superuser of the database could have changed what it was read from. */
@@ -193,7 +193,9 @@ describe('an audit of a recorded run', () => {
     const lines = recordedLines();
     const anchor = lines.filter(({ type }) => type === 'anchor')[1]!;
     const batch = lines.filter(({ type }) => type === 'batch')[1]!;
-    [anchor['leaf'], anchor['books'], batch['bookRecord']] = [`0x${'cd'.repeat(32)}`, [`0x${'cd'.repeat(32)}`], `0x${'cd'.repeat(32)}`];
+    batch['batchRoot'] = `0x${'cd'.repeat(32)}`;
+    anchor['books'] = [bookRecordOf(lines, batch)];
+    anchor['leaf'] = batch['bookRecord'] = hashOf(bookRecordOf(lines, batch));
     const { findings } = await audit(lines);
     assert.ok(
       findings.some(

@@ -106,6 +106,10 @@ export class NodeStore {
   get suspicions(): readonly Suspicion[] {
     return this.#state.suspicions;
   }
+  /** The sets of peers of this epoch with which signatures came out invalid so often that none is made with them. */
+  suspended(ref: EpochRef): readonly (readonly number[])[] {
+    return this.#state.suspended(ref);
+  }
   get counters(): Counters {
     return this.#state.counters;
   }
@@ -123,7 +127,7 @@ export class NodeStore {
     return this.#state.epoch(ref);
   }
 
-  /** node/wrong-state, node/pair-poisoned, node/unknown-key. Asked when a session begins; the release asks again. */
+  /** node/wrong-state, node/pair-poisoned, session/pair-unusable, node/unknown-key. Asked when a session begins; the release asks again. */
   demandUsable(ref: EpochRef, peers: readonly number[], use: 'sign' | 'test'): void {
     this.#state.demandUsable(ref, peers, use);
   }
@@ -259,6 +263,11 @@ export class NodeStore {
   /** The verdict, whichever it was, is on the disk. A release says it as well. */
   async evaluated(sid: Hex, nowMs: TimeMs): Promise<void> {
     if (this.#state.isEvaluating(sid)) await this.#commit({ event: 'evaluated', sid, atMs: nowMs });
+  }
+
+  /** A signature with these peers came out invalid: the third one suspends them, until one of their pairs is set up anew (section 12). */
+  async countInvalid(session: EpochRef & { readonly sid: Hex; readonly peers: readonly number[] }, nowMs: TimeMs): Promise<void> {
+    await this.#commit({ event: 'invalid', ...refOf(session), sid: session.sid, peers: session.peers, atMs: nowMs });
   }
 
   /**

@@ -37,6 +37,11 @@ const files = {
 
 type Statements = (typeof files)['append'] & (typeof files)['load'] & (typeof files)['read'];
 
+/** The schema that holds a book, as `cairn.create_book` names it. */
+export function schemaOf(book: BookId): string {
+  return `book_${Buffer.from(uuidBytes(book)).toString('hex')}`;
+}
+
 /** The statements of one book: its schema in the place of `book`, and names of their own, because connections are shared between books. */
 export function statementsOf(book: BookId): Statements {
   const hex = Buffer.from(uuidBytes(book)).toString('hex');

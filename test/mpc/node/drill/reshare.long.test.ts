@@ -28,7 +28,7 @@ interface Status {
 }
 
 /** Digest 11.1 with 10.3, between real processes. */
-describe('a reshare between signer processes', function () {
+describe('T-13: a reshare between signer processes', function () {
   this.timeout(300_000);
   let rehearsal: Rehearsal;
   let address: Hex;
