@@ -289,6 +289,7 @@ table cairn.book
   constraint book_schema_once UNIQUE (schema_name)
   constraint book_status_is_known CHECK ((status = ANY (ARRAY['open'::text, 'arriving'::text, 'moving'::text, 'moved'::text])))
   constraint book_that_moves_says_where CHECK (((moved_to IS NOT NULL) = (status = ANY (ARRAY['moving'::text, 'moved'::text]))))
+  CREATE TRIGGER book_is_published AFTER INSERT ON cairn.book FOR EACH ROW EXECUTE FUNCTION cairn.publish_head()
   grant select to cairn_app
   grant select to cairn_read
 
@@ -949,5 +950,20 @@ begin
       using errcode = 'check_violation', constraint = 'payment_moves_along_the_table';
   end if;
   return new;
+end
+$function$
+
+function cairn.publish_head()
+CREATE OR REPLACE FUNCTION cairn.publish_head()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog'
+AS $function$
+begin
+  if to_regclass(format('%I.head', new.schema_name)) is not null then
+    execute format('alter publication cairn_heads add table %I.head (only_row, seq)', new.schema_name);
+  end if;
+  return null;
 end
 $function$
