@@ -79,15 +79,14 @@ export class Pair<Side extends Journal = Desk> {
   }
 
   /**
-   * What both journals say. The two are read one after the other, so that they may seem to contradict each other where a transfer went on in between: that is believed
-   * only where the sender's side was the same before and after the receiver's was read.
+   * What both journals say. They are read one after the other, so that they may seem to contradict each other where a transfer went on in between: that is believed
+   * only where it is seen twice, with the sender's side the same before and after the receiver's was read.
    */
   async observe(id: TransferId): Promise<Observed> {
-    for (let seen = await this.#read(id); ;) {
-      if (verdictOf(seen.sender, seen.receiver).kind !== 'contradiction') return seen;
-      const again = await this.#read(id);
-      if (again.sender === seen.sender) return seen;
-      seen = again;
+    for (let before: SenderState | null = null; ;) {
+      const seen = await this.#read(id);
+      if (verdictOf(seen.sender, seen.receiver).kind !== 'contradiction' || seen.sender === before) return seen;
+      before = seen.sender;
     }
   }
 
@@ -198,7 +197,9 @@ async function receiverState(desk: Journal, transfer: InterbookTransfer): Promis
   if (hold.status === 'posted') return { state: 'posted', code: null };
   const code = await refusalOf(desk, partIdOf(from.book, id, 'receiver-post'));
   const suspense = await desk.transfer(partIdOf(from.book, id, 'suspense'));
-  if (hold.status !== 'open') return { state: suspense?.kind === 'transfer' ? 'suspended' : 'voided', code };
+  // Also where the hold was still open when it was read a moment ago: both are booked as one.
+  if (suspense?.kind === 'transfer') return { state: 'suspended', code };
+  if (hold.status !== 'open') return { state: 'voided', code };
   if (code === null) return { state: 'held', code };
   return { state: suspense ? 'stranded' : 'stuck', code };
 }
