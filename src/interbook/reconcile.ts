@@ -13,6 +13,7 @@ export interface NamedTransfer extends Passed {
 /** What two books say that they owe each other in one asset, each as of its own last record; minor units. */
 export interface ClearingReport {
   readonly symbol: string;
+  readonly decimals: number;
   readonly caip19: string | null;
   /** What the first book owes the second, by the first one's clearing account: credits less debits, posted. */
   readonly owed: bigint;
@@ -119,8 +120,8 @@ async function reportOf(first: BookReader, second: BookReader, a: Place | null, 
     }
   const [owed, claimed] = [a ? await creditBalance(a) : 0n, b ? -(await creditBalance(b)) : 0n];
   const named = [...moving, ...wrong].reduce((sum, { sent, received }) => sum + sent - received, 0n);
-  const { symbol, caip19 } = (a ?? b)!.asset;
-  return { symbol, caip19, owed, claimed, moving, wrong, unexplained: owed - claimed - named };
+  const { symbol, decimals, caip19 } = (a ?? b)!.asset;
+  return { symbol, decimals, caip19, owed, claimed, moving, wrong, unexplained: owed - claimed - named };
 }
 
 /** What passed through a clearing account, page by page, the latest first. */
