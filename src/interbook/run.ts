@@ -71,7 +71,9 @@ export class Run {
       if (verdict.kind === 'end') return { ending: verdict.ending, code: seen.code };
       if (verdict.kind === 'contradiction') throw this.#contradiction(verdict.what);
       const { step } = verdict;
-      assert(seen.transfer && step !== 'holdSender', `transfer ${this.#id} goes on from nothing`);
+      // Nothing is held anywhere: it is begun by whoever knows what was asked, or never.
+      if (step === 'holdSender') return { ending: 'refused', code: seen.code };
+      assert(seen.transfer, `what stands in a book says what transfer ${this.#id} is`);
       if (step === 'holdReceiver') await this.#pair.openAccounts(seen.transfer.from.asset, seen.transfer.to.asset);
       const code = await this.#ask(step, seen.transfer);
       if (code === 'created') {

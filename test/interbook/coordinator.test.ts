@@ -175,6 +175,17 @@ describe('a transfer between books', () => {
     assert.equal(customer('A').debitsPending, 5n, 'nothing is done about it');
   });
 
+  it('is not begun by whoever only finds what somebody took back by hand', async () => {
+    await between.transfer(request(idOf('U'), 'A', 'B', 1n));
+    take(['holdReceiver']);
+    assert.deepEqual((await between.recover()).left[0]?.why.code, 'interbook/contradiction', 'the sender never held it');
+    const listed = await books.B.desk.interbookHolds({ afterSeq: 0n, limit: 9 });
+    take(['voidReceiver']);
+    const late: Desk = { ...books.B.desk, interbookHolds: async () => listed };
+    assert.deepEqual(await coordinator({ books: new Map([books.A.desk, late].map((desk) => [desk.bookId, desk])) }).recover(), { ended: 1, left: [] });
+    assert.equal(books.A.state.transfers.get(T), undefined);
+  });
+
   it('is its own where two books send under one id', async () => {
     const third = new MemoryBook(idOf('book C'));
     third.now(openingOf('A'));
