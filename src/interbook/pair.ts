@@ -1,4 +1,4 @@
-import { assert, Problem, type AccountId, type AssetNo, type BookId, type TransferId, type Uuid } from '#base';
+import { assert, Problem, type AccountId, type AssetNo, type BookId, type TransferId } from '#base';
 import type { Book, BookReader } from '#ledger';
 import { PENDING, TRANSFER_CODES, type Command, type Hold, type LedgerRecord, type RefusalRecord, type TransferRecord } from '#ledger/core';
 import {
@@ -191,7 +191,7 @@ async function receiverState(desk: Journal, transfer: InterbookTransfer): Promis
     record.credit === to.account &&
     record.amount === amount &&
     record.timeoutS === 0 &&
-    record.reference === (id as Uuid<string>);
+    record.reference === id;
   const hold = await desk.hold(holdId);
   if (!isOurs || !hold || !isWhole(hold)) return { state: 'foreign', code: null };
   if (hold.status === 'posted') return { state: 'posted', code: null };

@@ -1,4 +1,4 @@
-import { NIL_UUID, type AccountId, type BookId, type TransferId, type Uuid } from '#base';
+import { NIL_UUID, type AccountId, type BookId, type TransferId } from '#base';
 import type { BookReader } from '#ledger';
 import { ACCOUNT_CODES, type Account, type LedgerRecord, type Seq } from '#ledger/core';
 import { clearingAccount, explain, holdIdOf, partIdOf, passageOf, Tally, type Passed, type Side } from '#interbook/core';
@@ -57,7 +57,7 @@ async function placesOf(book: BookReader, other: BookId): Promise<Place[]> {
   const { seq: upTo } = await book.head();
   const places: Place[] = [];
   for (let after = NIL_UUID as AccountId; ;) {
-    const page = await book.accountsOf(other as string as Uuid<string>, { after, limit: PAGE });
+    const page = await book.accountsOf(other, { after, limit: PAGE });
     for (const account of page) {
       const asset = await assetOf(book, account.asset);
       const isClearing = account.code === ACCOUNT_CODES.clearing && account.id === clearingAccount(book.bookId, account.asset, other);

@@ -15,9 +15,9 @@ import { BOOKS, memoryBooks, openingOf, position, request, type Name } from './s
 interface World {
   readonly ids: Readonly<Record<Name, BookId>>;
   readonly desks: Readonly<Record<Name, Desk>>;
-  close(name: Name): Promise<void>;
+  readonly close: (name: Name) => Promise<void>;
   /** Past every timeout, and what is due expires. */
-  late(name: Name): Promise<void>;
+  readonly late: (name: Name) => Promise<void>;
 }
 
 type Event = 'close A' | 'close B' | 'late A' | 'late B' | 'recover';

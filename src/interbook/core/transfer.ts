@@ -1,5 +1,5 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
-import { concat, derivedId, utf8, uuidBytes, type AccountId, type AssetNo, type BookId, type TransferId, type Uuid } from '#base';
+import { concat, derivedId, utf8, uuidBytes, type AccountId, type AssetNo, type BookId, type TransferId } from '#base';
 import {
   ACCOUNT_CODES,
   chartAccount,
@@ -53,7 +53,7 @@ export function clearingAccount(book: BookId, asset: AssetNo, other: BookId): Ac
 
 /** Without a limit: between two books money goes both ways. */
 export function openClearing(book: BookId, asset: AssetNo, other: BookId): OpenAccount {
-  return { kind: 'openAccount', id: clearingAccount(book, asset, other), asset, code: ACCOUNT_CODES.clearing, owner: other as Uuid<string> };
+  return { kind: 'openAccount', id: clearingAccount(book, asset, other), asset, code: ACCOUNT_CODES.clearing, owner: other };
 }
 
 /** Where money goes that the creditor can no longer take; the chart's own, made where it is not there yet. */
