@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { ManualClock, type BookId, type TransferId, type Uuid } from '#base';
+import { ManualClock, type AssetNo, type BookId, type TransferId, type Uuid } from '#base';
 import { openBook, type Book } from '#ledger';
 import { POST_PENDING, TRANSFER_CODES, type Command } from '#ledger/core';
 import { clearingAccount, commandsOf, holdIdOf, type Step } from '#interbook/core';
@@ -97,6 +97,18 @@ describe('the reconciliation of two books', () => {
       { transfer: idOf('U'), sent: 0n, received: 7n, what: 'posted meanwhile' },
       { transfer: idOf('V'), sent: 2n, received: 0n, what: 'posted meanwhile' },
     ]);
+    await names('moving', []);
+  });
+
+  it('takes an asset that one book has under two numbers for one', async () => {
+    const [asset] = openingOf('B');
+    const twin = { kind: 'openAccount', id: idOf<'account'>('B twin'), asset: 9 as AssetNo, code: 20 } as const;
+    await book('B', { ...asset, kind: 'openAsset', asset: 9 as AssetNo } as Command, twin);
+    const to = { book: ids.B, account: twin.id };
+    assert.equal((await between.transfer({ ...request(idOf('T'), 'A', 'B', 4n, ids), to })).ending, 'posted');
+    const back = { ...request(idOf('U'), 'B', 'A', 1n, ids), asset: 9 as AssetNo, from: to };
+    assert.equal((await between.transfer(back)).ending, 'posted');
+    assert.deepEqual([(await report()).owed, (await report()).claimed], [38n, 38n]);
     await names('moving', []);
   });
 
