@@ -9,10 +9,9 @@ import { enqueue, openEndpoints, type NewDelivery } from './store.ts';
 export function teller(book: Pick<BookReader, 'bookId' | 'accounts' | 'hold'>, clock: Clock): Consumer {
   return {
     name: 'webhooks',
+    isIdle: async (client) => (await openEndpoints(client)).length === 0,
     handle: async (client, records) => {
       const endpoints = await openEndpoints(client);
-      // Nearly always: then the page costs this one question.
-      if (endpoints.length === 0) return;
       const holds = await expiredHolds(book, records);
       const told = records.flatMap((record) => eventOf(book.bookId, record, (id) => holds.get(id) ?? null) ?? []);
       const accounts = await book.accounts([...new Set(told.flatMap(({ accounts: concerned }) => concerned))]);

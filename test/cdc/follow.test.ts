@@ -113,6 +113,25 @@ describe('a consumer of committed records', function () {
     );
   });
 
+  it('passes over what nothing in it concerns, unread, and is given all that comes once something does', async () => {
+    const book = await bookWithRecords();
+    const { name, handle } = diarist('idler', book.bookId);
+    let isIdle = true;
+    start(book, { name, handle, isIdle: async () => isIdle });
+    await book.submit(fresh(2_000));
+    const { seq: passed } = await book.head();
+    const at = () => readCursor(db.database.pool, name, book.bookId);
+    while ((await at()) < passed);
+    isIdle = false;
+    await book.submit(fresh(3));
+    while ((await at()) < passed + 3n);
+    const { rows } = await db.owner.query('select seq from public.diary where consumer = $1 and book = $2 order by no', [name, book.bookId]);
+    assert.deepEqual(
+      rows.map(({ seq }: { seq: string }) => BigInt(seq)),
+      [passed + 1n, passed + 2n, passed + 3n],
+    );
+  });
+
   it('is given again what it failed to deal with, and says so', async () => {
     const book = await bookWithRecords();
     const { name, handle } = diarist('clumsy', book.bookId);

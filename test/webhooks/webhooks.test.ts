@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ManualClock, newId, type AccountId, type AssetNo, type MerchantId } from '#base';
+import { openForReading } from '#db';
 import { openBook, type Book } from '#ledger';
 import { PENDING, VOID_PENDING, type Command } from '#ledger/core';
 import { openWebhooks, startWebhooks, type WebhookDelivery, type WebhookId, type Webhooks } from '#webhooks';
@@ -183,6 +184,13 @@ describe('webhooks', function () {
     await until(() => ids(received, '/late').length === 1, 'the second');
     assert.deepEqual(ids(received, '/late'), [evt(second)]);
     assert.equal(ids(received, '/early').length, 1);
+  });
+
+  it('keep their secrets from whoever only reads', async () => {
+    await add(ALICE, 'https://example.com/');
+    const reader = await openForReading({ url: db.url });
+    stop.push(() => reader.close());
+    for (const table of ['webhook', 'webhook_delivery']) await assert.rejects(reader.pool.query(`select * from cairn.${table}`), { code: '42501' });
   });
 
   it('tell again, under the same id, what a process had in hand that died, and what it left for later', async () => {
