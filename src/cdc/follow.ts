@@ -96,7 +96,7 @@ async function takePage({ database, source, consumer }: CatchUpOptions): Promise
   await inTransaction(database.pool, async (client) => {
     await query(client, sql.lightly);
     // Somebody else of the same name dealt with them meanwhile, or the answer to our own commit was lost: look again.
-    if (!(await claimCursor(client, consumer.name, bookId, { from, to: records.at(-1)!.seq }))) return;
+    if (!(await claimCursor(client, consumer.name, bookId, { from, to: records.at(-1).seq }))) return;
     await consumer.handle(client, records);
   });
   return { seq: from, handled: records.length, isIdle: false };

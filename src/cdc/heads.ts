@@ -217,6 +217,6 @@ class Life {
 function problemOf(reason: unknown): Problem {
   if (reason === null || reason === undefined) return new Problem('store/unreachable', 'The database ended the stream.');
   if (reason instanceof Problem && (reason.code === 'store/unreachable' || reason.code === 'store/unreadable-stream')) return reason;
-  const detail = reason instanceof Problem ? reason.detail : `The database says: ${reason instanceof Error ? reason.message : String(reason)}.`;
+  const detail = reason instanceof Problem ? reason.detail : `The database says: ${reason instanceof Error ? reason.message : 'nothing'}.`;
   return new Problem('store/no-stream', detail, {}, reason);
 }

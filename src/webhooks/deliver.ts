@@ -23,7 +23,7 @@ const PURGE_EVERY_MS = 3_600_000;
 export function startDeliveries({ database, clock, random, send, onFault }: DeliveryOptions): { close(): Promise<void> } {
   const underWay = new Map<WebhookId, Promise<void>>();
   let wake: () => void = () => undefined;
-  let isClosing = false;
+  const closing = new AbortController();
   let purgedMs: TimeMs = 0;
 
   async function attempt(delivery: ClaimedDelivery): Promise<void> {
@@ -58,12 +58,12 @@ export function startDeliveries({ database, clock, random, send, onFault }: Deli
   }
 
   async function run(): Promise<void> {
-    while (!isClosing) {
+    while (!closing.signal.aborted) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, IDLE_MS);
         wake = () => (clearTimeout(timer), resolve());
       });
-      if (!isClosing) await round().catch((error: unknown) => onFault?.(error));
+      if (!closing.signal.aborted) await round().catch((error: unknown) => onFault?.(error));
     }
     await Promise.all(underWay.values());
   }
@@ -71,7 +71,7 @@ export function startDeliveries({ database, clock, random, send, onFault }: Deli
   const running = run();
   return {
     close: async () => {
-      isClosing = true;
+      closing.abort();
       wake();
       await running;
     },

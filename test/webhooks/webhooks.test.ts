@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { ManualClock, newId, type AccountId, type AssetNo, type MerchantId } from '#base';
+import { ManualClock, newId, type AssetNo, type MerchantId } from '#base';
 import { openForReading } from '#db';
 import { openBook, type Book } from '#ledger';
 import { PENDING, VOID_PENDING, type Command } from '#ledger/core';
@@ -32,11 +32,12 @@ async function receiver(answer: (path: string, nth: number) => number | Promise<
   const server = createServer((request, response) => {
     let body = '';
     request.on('data', (chunk: Buffer) => (body += chunk.toString()));
-    request.on('end', async () => {
+    request.on('end', () => void reply());
+    const reply = async () => {
       received.push({ path: request.url!, headers: request.headers, body });
       const status = await answer(request.url!, received.filter(({ path }) => path === request.url).length);
       response.writeHead(status, status === 302 ? { location: '/elsewhere' } : {}).end('ignored');
-    });
+    };
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, received, server };
@@ -64,10 +65,10 @@ describe('webhooks', function () {
     stop.push(() => book.close());
     const account = (name: string, owner: MerchantId): Command => ({
       kind: 'openAccount',
-      id: idOf<'account'>(name) as AccountId,
+      id: idOf<'account'>(name),
       asset: 1 as AssetNo,
       code: 20,
-      owner: owner as never,
+      owner,
     });
     const opening: Command = { kind: 'openAsset', asset: 1 as AssetNo, decimals: 6, caip19: null, peg: 'USD', symbol: 'T' };
     await book.submit([opening, account('alice', ALICE), account('bob', BOB), { kind: 'openAccount', id: idOf('nobody'), asset: 1 as AssetNo, code: 20 }]);
@@ -150,7 +151,7 @@ describe('webhooks', function () {
     assert.deepEqual([last!.outcome, last!.attempts, last!.dueMs], ['given up: answered 500', 11, null]);
     assert.deepEqual(new Set(ids(received, '/never')), new Set([evt({ seq })]), 'the same event each time');
     const taken = await outcome(recovers.id);
-    assert.deepEqual([taken!.outcome, taken!.attempts, taken!.dueMs], ['answered 200', 3, null]);
+    assert.deepEqual([taken.outcome, taken.attempts, taken.dueMs], ['answered 200', 3, null]);
   });
 
   it('keep nobody waiting for an endpoint that is slow or not there, and follow no redirection', async () => {

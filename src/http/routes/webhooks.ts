@@ -132,7 +132,7 @@ export const WEBHOOK_ROUTES: readonly Route[] = [
       await requireWebhook(webhooks, id, caller);
       const limit = query.limit ?? PAGE_DEFAULT;
       const items = await webhooks.deliveries(id, before === null ? BEHIND_ALL : BigInt(before), limit);
-      const next = items.length === limit ? `${items.at(-1)!.seq}` : null;
+      const next = items.length === limit ? `${items.at(-1).seq}` : null;
       return { status: 200, json: presentPage(DELIVERIES, { items, next }, presentDelivery) };
     },
   }),
