@@ -141,7 +141,6 @@ export interface Platform {
   close(): Promise<void>;
 }
 
-const OPEN_WAIT_MS = 5_000;
 /** Local blocks come when they are asked for, so everything may be quick there. */
 const LOCAL: PlatformPolicy = { sealAfterMs: 1_500, windowEveryMs: 10_000, payoutTtlS: 45, retryAfterMs: 8_000, timelockDelayS: 5 };
 const REMOTE: PlatformPolicy = { sealAfterMs: 20_000, windowEveryMs: 300_000, payoutTtlS: 86_400, retryAfterMs: 900_000, timelockDelayS: 172_800 };
@@ -204,8 +203,9 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
   const keys = join(stateDir, 'keys');
   const bookId = await bookOf(database, clock, random);
   // Before the contracts, which are bound to it for ever: a start that dies while it deploys has to find the same book again.
-  const book = await openBook({ database, bookId, clock, waitMs: OPEN_WAIT_MS });
+  const book = await openBook({ database, bookId, clock });
   stop.push(() => book.close());
+  void book.lost.then(({ detail }) => onEvent({ kind: 'warning', text: `${detail} This process writes nothing to it any more: stop it, or start it again.` }));
   const heads = headsOf(databaseUrl, { clock, random, onEvent });
   stop.push(() => heads.close());
   const onFault = (error: unknown) => onEvent({ kind: 'fault', part: 'webhooks', error });

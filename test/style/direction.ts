@@ -24,6 +24,9 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'src/ledger/core': { doors: ['#base'], packages: NOBLE, pure: true },
   'src/ledger': { doors: ['#base', '#db', '#ledger/core'], packages: NOBLE },
 
+  // Between books: above the ledger, beside everything else. What two journals say of a transfer is decided without either.
+  'src/interbook/core': { doors: ['#base', '#ledger/core'], packages: NOBLE, pure: true },
+  'src/interbook': { doors: ['#base', '#ledger', '#ledger/core', '#interbook/core'], packages: [] },
   // A consumer of committed records: told by the server's log, it reads the journal and does its work with its position in one transaction.
   'src/cdc/core': { doors: ['#base'], packages: [], pure: true },
   'src/cdc': { doors: ['#base', '#db', '#ledger', '#ledger/core'], packages: [] },

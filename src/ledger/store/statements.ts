@@ -5,10 +5,12 @@ const files = {
   append: loadSql(new URL('../sql/append.sql', import.meta.url), ['appendTransfers', 'append']),
   load: loadSql(new URL('../sql/load.sql', import.meta.url), [
     'create',
-    'lock',
+    'whereabouts',
+    'take',
+    'evict',
+    'renew',
     'unlock',
     'settings',
-    'take',
     'head',
     'lastAccountNo',
     'accounts',
@@ -29,6 +31,7 @@ const files = {
     'entries',
     'bySeq',
     'holdsOfWindow',
+    'interbookHolds',
   ]),
 };
 
