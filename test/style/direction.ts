@@ -33,6 +33,9 @@ export const ROWS: Readonly<Record<string, Row>> = {
   // Where a book is, and how it gets elsewhere: what it moves it recomputes with the pure cores.
   'src/books': { doors: ['#base', '#db', '#ledger', '#ledger/core', '#anchor/core'], packages: ['zod'] },
 
+  'src/webhooks/core': { doors: ['#base', '#ledger/core'], packages: NOBLE, pure: true },
+  'src/webhooks': { doors: ['#base', '#db', '#ledger', '#ledger/core', '#cdc'], packages: [] },
+
   'src/identity/core': { doors: ['#base'], packages: NOBLE, pure: true },
   'src/identity': { doors: ['#base', '#db', '#ledger', '#ledger/core', '#anchor/core', '#identity/core'], packages: NOBLE },
   'src/risk': { doors: ['#base', '#db'], packages: [...NOBLE, 'fast-xml-parser'] },
@@ -93,13 +96,27 @@ export const ROWS: Readonly<Record<string, Row>> = {
       '#chain',
       '#settlement',
       '#reconciliation',
+      '#webhooks',
     ],
     packages: [...NOBLE, 'express', 'zod', '@asteasolutions/zod-to-openapi', 'pino', 'prom-client'],
   },
 
   // What the API asks for, answered by the parts behind it.
   'src/services': {
-    doors: ['#base', '#http', '#ledger', '#payments', '#payments/core', '#identity', '#identity/core', '#settlement', '#anchor', '#chain', '#custody'],
+    doors: [
+      '#base',
+      '#http',
+      '#ledger',
+      '#payments',
+      '#payments/core',
+      '#identity',
+      '#identity/core',
+      '#settlement',
+      '#anchor',
+      '#chain',
+      '#custody',
+      '#webhooks',
+    ],
     packages: [],
   },
 
