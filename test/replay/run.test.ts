@@ -339,9 +339,9 @@ describe('a replay of a database', function () {
   it('finds nothing any more once all of it is undone', async () => assert.equal((await replay()).difference, null));
 
   it('goes by one moment while the book is written on', async () => {
-    let over = false;
+    const over = new AbortController();
     const writing = (async () => {
-      for (let i = 0; !over; i++)
+      for (let i = 0; !over.signal.aborted; i++)
         await book.submit([
           move(`more ${i}`, { flags: i % 2 === 0 ? PENDING : 0 }),
           ...(i % 2 === 0 ? [] : [settle(`c ${i}`, `more ${i - 1}`, POST_PENDING, 4n)]),
@@ -350,7 +350,7 @@ describe('a replay of a database', function () {
     try {
       for (let i = 0; i < 3; i++) assert.equal((await replay()).difference, null);
     } finally {
-      over = true;
+      over.abort();
       await writing;
     }
     // By now there is more than is kept in memory with such pages.
