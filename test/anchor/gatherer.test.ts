@@ -15,7 +15,7 @@ import {
   type Gathered,
   type RecordSource,
 } from '#anchor';
-import { checkLogProof, checkReceiptOffline, commitment, recordLeaf } from '#anchor/core';
+import { bookRecordHash, checkLogProof, checkReceiptOffline, commitment, recordLeaf } from '#anchor/core';
 import { ManualClock, Problem, toHex, type BookId, type ProblemCode } from '#base';
 import type { Custody } from '#custody';
 import { openTestCustody } from '../support/custody.ts';
@@ -176,6 +176,16 @@ describe('books in several databases', () => {
       await main.owner.query(`delete from cairn.batch where book = '${D}'`);
       const behind: BatchSource = { ...batchesOf(second.database, D), batches: (after, limit) => batchesOf(second.database, D).batches(after + 1n, limit) };
       assertFailed(await gather([behind]), D, 'anchor/position-taken');
+      // Sound in itself, with another past: what a fork would hand over that is switched to between two questions.
+      const forked: BatchSource = {
+        ...batchesOf(second.database, D),
+        batches: async (after, limit) =>
+          (await batchesOf(second.database, D).batches(after, limit)).map((batch) => {
+            const other = { ...batch, previousHead: batch.batchRoot };
+            return { ...other, recordHash: bookRecordHash(other) };
+          }),
+      };
+      assertFailed(await gather([forked]), D, 'anchor/position-taken');
     });
 
     it('where one’s batch was changed after it was sealed', async () => {
