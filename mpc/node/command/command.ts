@@ -199,19 +199,27 @@ ${FOLDER_HELP}
   },
   rates: {
     summary: 'say within which bands exchange rates are believed',
-    help: `cairn node rates [FILE [--within BPS]] --folder DIR
+    help: `cairn node rates [FILE [--within BPS [--valid HOURS]]] --folder DIR
 
   A payment between currencies is worth what its rates say, and rates are the platform's word: outside these bands the node refuses it.
-  Takes FILE as the bands ({format, pivot, bands}: docs/formats.md), or makes bands around the rates of FILE ({pivot, rates}), checks them
+  Takes FILE as the bands ({format, pivot, bands, notAfterS}: docs/formats.md), or makes bands around the rates of FILE ({pivot, rates}), checks them
   and puts them in place of the ones before, at once and whole; a node that runs takes them up within seconds. Take the rates from
-  elsewhere than the platform. Without FILE, lists the bands.
+  elsewhere than the platform. Bands that are not renewed in time are not believed any more, and payments between currencies wait.
+  Without FILE, lists the bands and says how long they are valid.
 
 ${FOLDER_HELP}
   --within BPS       how far a rate may be from that of FILE, in hundredths of a percent
+  --valid HOURS      how long the bands are believed; 72 hours where it is not given
 `,
-    options: { ...FOLDER, within: { type: 'string' } },
+    options: { ...FOLDER, within: { type: 'string' }, valid: { type: 'string' } },
     words: [0, 1],
-    run: async (values, [file]) => ratesCommand(needed(values, 'folder'), file, values['within'] === undefined ? undefined : whole(values, 'within'), tell),
+    run: async (values, [file]) => {
+      const validHours = values['valid'] === undefined ? undefined : whole(values, 'valid');
+      if (validHours !== undefined && values['within'] === undefined)
+        throw new Problem('cli/bad-arguments', '--valid goes with --within: a file of bands says itself how long they are valid.');
+      const around = values['within'] === undefined ? undefined : { withinBps: whole(values, 'within'), validHours };
+      return ratesCommand(needed(values, 'folder'), file, around, systemClock.nowMs(), tell);
+    },
   },
   status: {
     summary: 'what the node holds, and how it is',
