@@ -203,7 +203,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (Object.hasOwn(GROUPS, name)) return GROUPS[name]!.run(args.slice(1));
   const group = Object.keys(COMMANDS).filter((key) => key.startsWith(`${name} `));
   if (group.length > 0 && (rest.length === 0 || ['help', '--help', '-h'].includes(rest[0]!)))
-    return tell(`${list(group)}\n\n  cairn COMMAND --help tells more.\n`);
+    return tell(`${list(group)}\n\n  cairn ${name} COMMAND --help tells more.\n`);
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!command && group.length > 0)
     throw new Problem('cli/unknown-command', `There is no command "${name} ${rest[0]!.slice(0, 40)}"; cairn knows ${group.join(', ')}.`);
