@@ -86,6 +86,35 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     words: 0,
     run: async (values) => (await import('#replay')).replayCommand(values, DEFAULT_STATE),
   },
+  'book list': {
+    summary: 'show the books of each database, and who has them',
+    help: `cairn book list
+
+  Lists the books of DATABASE_URL and of every database that the file of BOOK_DATABASES names: how far each has come, where it went,
+  and for how long its writer has it unless it says so again.
+
+  BOOK_DATABASES     a file that says which database each book is in; docs/scale.md shows one
+`,
+    options: {},
+    words: 0,
+    run: async () => (await import('#books')).listCommand(tellLine),
+  },
+  'book move': {
+    summary: 'move a book to another database while its callers go on',
+    help: `cairn book move --book ID --to DATABASE [--from DATABASE] [--cancel]
+
+  Copies the book, ends its writing here, copies the rest, compares both, replays the copy, and opens it there. Its callers are told where
+  it went, and go on there with the same ids; no transfer that was acknowledged is lost. Run again after any interruption it goes on.
+
+  --book ID          the book; the platform's own stays where its payments are
+  --to DATABASE      a name of the file of BOOK_DATABASES, or a URL of the owner
+  --from DATABASE    where it is now; what BOOK_DATABASES says, or DATABASE_URL, unless told
+  --cancel           call off a move that was interrupted: the book may be written here again
+`,
+    options: { book: { type: 'string' }, to: { type: 'string' }, from: { type: 'string' }, cancel: { type: 'boolean' } },
+    words: 0,
+    run: async (values) => (await import('#books')).moveCommand(values, tellLine),
+  },
   prune: {
     summary: 'show what deleted clones left on this machine, and remove it',
     help: `cairn prune [--remove]
@@ -97,7 +126,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 `,
     options: { remove: { type: 'boolean' } },
     words: 0,
-    run: async (values) => (await import('#db')).pruneCommand(values, (line) => void process.stdout.write(`${line}\n`)),
+    run: async (values) => (await import('#db')).pruneCommand(values, tellLine),
   },
   audit: {
     summary: 'check an export against the chain, trusting no server',
@@ -188,6 +217,10 @@ function parse({ options }: Command, args: readonly string[]) {
   }
 }
 
+function tellLine(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
 function tell(text: string): number {
   process.stdout.write(text);
   return 0;
@@ -200,6 +233,7 @@ const CALLED_WRONGLY: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
   'cli/bad-environment',
   'cli/bad-file',
   'cli/bad-state',
+  'books/bad-configuration',
   'store/bad-url',
 ]);
 

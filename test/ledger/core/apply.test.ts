@@ -57,7 +57,10 @@ function partOf(whole: State, commands: readonly Command[]): State {
     const hold = booked && whole.holds.get(booked.pendingId);
     if (hold) part.holds.set(hold.id, hold);
   }
-  for (const [key, record] of whole.keyed) if (keys.has(key)) part.keyed.set(key, record);
+  for (const key of keys) {
+    const record = whole.keyed.get(key);
+    if (record) part.keyed.set(key, record);
+  }
   return part;
 }
 
