@@ -152,6 +152,7 @@ table book_00000000000070008000000000000000.pending
   constraint pending_released_is_only_voided CHECK (((release_seq IS NULL) OR (status = ANY (ARRAY['open'::text, 'voided'::text]))))
   constraint pending_status_is_known CHECK ((status = ANY (ARRAY['open'::text, 'posted'::text, 'voided'::text, 'expired'::text])))
   constraint pending_without_timeout_does_not_expire CHECK (((expires_ms IS NOT NULL) OR (status <> 'expired'::text)))
+  CREATE INDEX pending_between ON book_00000000000070008000000000000000.pending USING btree (seq) WHERE ((status = 'open'::text) AND (code = 20))
   CREATE INDEX pending_due ON book_00000000000070008000000000000000.pending USING btree (expires_ms) WHERE ((status = 'open'::text) AND (window_seq IS NULL) AND (expires_ms IS NOT NULL))
   CREATE INDEX pending_of_window ON book_00000000000070008000000000000000.pending USING btree (window_seq) WHERE (window_seq IS NOT NULL)
   CREATE INDEX pending_to_settle ON book_00000000000070008000000000000000.pending USING btree (seq) WHERE ((status = 'open'::text) AND (window_seq IS NULL) AND settles)
@@ -288,6 +289,7 @@ table cairn.book
   constraint book_schema_once UNIQUE (schema_name)
   constraint book_status_is_known CHECK ((status = ANY (ARRAY['open'::text, 'arriving'::text, 'moving'::text, 'moved'::text])))
   constraint book_that_moves_says_where CHECK (((moved_to IS NOT NULL) = (status = ANY (ARRAY['moving'::text, 'moved'::text]))))
+  CREATE TRIGGER book_is_published AFTER INSERT ON cairn.book FOR EACH ROW EXECUTE FUNCTION cairn.publish_head()
   grant select to cairn_app
   grant select to cairn_read
 
@@ -829,6 +831,16 @@ begin
 end
 $function$
 
+function cairn.book_step_0080()
+CREATE OR REPLACE FUNCTION cairn.book_step_0080()
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  create index pending_between on pending (seq) where status = 'open' and code = 20;
+end
+$function$
+
 function cairn.create_book(book uuid)
 CREATE OR REPLACE FUNCTION cairn.create_book(book uuid)
  RETURNS text
@@ -938,5 +950,20 @@ begin
       using errcode = 'check_violation', constraint = 'payment_moves_along_the_table';
   end if;
   return new;
+end
+$function$
+
+function cairn.publish_head()
+CREATE OR REPLACE FUNCTION cairn.publish_head()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog'
+AS $function$
+begin
+  if to_regclass(format('%I.head', new.schema_name)) is not null then
+    execute format('alter publication cairn_heads add table %I.head (only_row, seq)', new.schema_name);
+  end if;
+  return null;
 end
 $function$

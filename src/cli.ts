@@ -111,6 +111,23 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     words: 0,
     run: async (values) => (await import('#db')).pruneCommand(values, tellLine),
   },
+  'book reconcile': {
+    summary: 'compare what two books say that they owe each other',
+    help: `cairn book reconcile --book ID --other ID [--at URL] [--other-at URL]
+
+  Reads every record of both clearing accounts, asset by asset, and names each transfer that shows in one of them only: under way where a
+  step is still to come, WRONG where no order of steps leads there. Reads with a role that can change nothing; the books may be in use.
+  Ends 0 when the two agree but for what is under way, 1 when a transfer is wrong.
+
+  --book ID          the one book
+  --other ID         the other
+  --at URL           the database of the one; DATABASE_URL unless told
+  --other-at URL     the database of the other; that of the one unless told
+`,
+    options: { book: { type: 'string' }, other: { type: 'string' }, at: { type: 'string' }, 'other-at': { type: 'string' } },
+    words: 0,
+    run: async (values) => (await import('#interbook')).reconcileCommand(values, (line) => void process.stdout.write(`${line}\n`)),
+  },
   audit: {
     summary: 'check an export against the chain, trusting no server',
     help: `cairn audit EXPORT --rpc URL [--vault ADDRESS] [--finality latest] [--merchants FILE] [--json]

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { BookId } from '#base';
 import { encodeRecord, merkleTree, messageHashes, recordFieldsRoot, sameHash, type Hash } from '#anchor/core';
 import type { BookReader } from '#ledger';
-import { emptyState, replay, type LedgerRecord, type Seq, type State } from '#ledger/core';
+import { emptyState, replay, type LedgerRecord, type Seq, type WholeState } from '#ledger/core';
 
 const PAGE_RECORDS = 4_096;
 /** Past so many a replay forgets which ids it has seen: that none comes twice is the journal's own index. */
@@ -56,7 +56,7 @@ function rootOf(book: BookId, records: readonly LedgerRecord[]): Hash {
   return merkleTree(messageHashes(records.map((record) => encodeRecord(context, record, recordFieldsRoot(record, NO_SALT))))).root;
 }
 
-function forget({ transfers, refusals }: State): void {
+function forget({ transfers, refusals }: WholeState): void {
   for (const seen of [transfers, refusals]) if (seen.size > MOST_IDS) seen.clear();
 }
 

@@ -1,8 +1,10 @@
 import type { AssetNo, MerchantId, OrderId, PayeeId, PaymentId, TimeMs } from '#base';
 import type { Authorisation } from '#identity/core';
 import type { Book } from '#ledger';
+import type { Webhooks } from '#webhooks';
 import type { ApiKeys } from './access/keys.store.ts';
 import type { Page } from './frame/cursor.ts';
+import type { Parties } from './ledger/parties.ts';
 
 /** What a caller may ask a list for: from where (the `next` of the page before, or null) and how much. A position is the id of the last item, or its number. */
 export interface PageRequest {
@@ -142,8 +144,10 @@ export interface ApiServices {
   readonly receipts: ReceiptsService;
   readonly batches: BatchesService;
   readonly status: StatusService;
+  readonly webhooks: Webhooks;
 }
 
 export interface Services extends ApiServices {
   readonly keys: ApiKeys;
+  readonly parties: Parties;
 }

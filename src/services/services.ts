@@ -11,7 +11,7 @@ import {
   type PaymentId,
   type ProblemCode,
 } from '#base';
-import { assertFresh, GREATEST_UNANCHORED_AGE_MS, greatestUnanchoredAgeMs, type Prover } from '#anchor';
+import { freshness, GREATEST_UNANCHORED_AGE_MS, greatestUnanchoredAgeMs, type Prover } from '#anchor';
 import type { ChainClient } from '#chain';
 import type { Custody } from '#custody';
 import type { ApiServices, BatchView, OrderFileView, PageRequest, PayeeView, PaymentView, PriceView, SystemStatus } from '#http';
@@ -19,6 +19,7 @@ import { addPayee, findPayeeById, listPayees, type DirectoryDependencies, type P
 import { authorisationJson } from '#identity/core';
 import { findOrderFile, findPayment, listPayments, paymentsOfOrder, submitOrderFile, type OrderFile, type Payment } from '#payments';
 import { quote, type QuoteEvidence, type RateTable, type Tariff } from '#payments/core';
+import type { Webhooks } from '#webhooks';
 import { openInstructions, payoutOfPayment, receiptOfPayment } from '#settlement';
 
 /** The door of services: what the API asks for, answered by the parts behind it. */
@@ -30,6 +31,7 @@ export interface ServiceDependencies {
   readonly prover: Prover;
   readonly client: ChainClient;
   readonly custody: Custody;
+  readonly webhooks: Webhooks;
   readonly tariff: () => Tariff;
   readonly rates: () => RateTable;
   /** What the platform left aside in its last pass. */
@@ -42,7 +44,7 @@ const STATUS_PATIENCE_MS = 3_000;
 export function createServices(deps: ServiceDependencies): ApiServices {
   const { directory, clock } = deps;
   const { database, book } = directory;
-  const fresh = () => assertFresh({ database, clock }, [book], GREATEST_UNANCHORED_AGE_MS);
+  const fresh = freshness({ database, clock }, [book], GREATEST_UNANCHORED_AGE_MS);
   return {
     // Nothing new is booked while what was booked before waits too long for its anchor: that is what the limit means.
     ledger: { ...book, submit: async (commands) => (await fresh(), book.submit(commands)) },
@@ -107,6 +109,7 @@ export function createServices(deps: ServiceDependencies): ApiServices {
       },
     },
     status: { status: () => statusOf(deps) },
+    webhooks: deps.webhooks,
   };
 }
 

@@ -1,6 +1,13 @@
 import { type AccountId, type AssetNo, type TimeMs, type TransferId } from '#base';
 import type { Account, Hold, LedgerRecord, RefusalRecord, Seq, TransferRecord } from './types.ts';
 
+/** Values by what names them: a Map, or something that forgets what was not asked for of late. */
+export interface Filed<Key, Value> {
+  get(key: Key): Value | undefined;
+  has(key: Key): boolean;
+  set(key: Key, value: Value): unknown;
+}
+
 /**
  * What a book's records add up to, or the part of it that a batch needs: what is absent from a map is taken to be absent from
  * the book, so that whoever keeps only a part loads what `needs` names beforehand.
@@ -11,14 +18,21 @@ export interface State {
   nowMs: TimeMs;
   readonly assets: Set<AssetNo>;
   readonly accounts: Map<AccountId, Account>;
-  readonly transfers: Map<TransferId, TransferRecord>;
-  readonly refusals: Map<TransferId, RefusalRecord>;
+  readonly transfers: Filed<TransferId, TransferRecord>;
+  readonly refusals: Filed<TransferId, RefusalRecord>;
   readonly holds: Map<TransferId, Hold>;
   /** Records that have to be unique by another name than a transfer's id: see `keyOf`. */
+  readonly keyed: Filed<string, LedgerRecord>;
+}
+
+/** A state that forgets nothing by itself. */
+export interface WholeState extends State {
+  readonly transfers: Map<TransferId, TransferRecord>;
+  readonly refusals: Map<TransferId, RefusalRecord>;
   readonly keyed: Map<string, LedgerRecord>;
 }
 
-export function emptyState(): State {
+export function emptyState(): WholeState {
   return { seq: 0n, nowMs: 0, assets: new Set(), accounts: new Map(), transfers: new Map(), refusals: new Map(), holds: new Map(), keyed: new Map() };
 }
 

@@ -31,15 +31,21 @@ const files = {
     'entries',
     'bySeq',
     'holdsOfWindow',
+    'interbookHolds',
   ]),
 };
 
 type Statements = (typeof files)['append'] & (typeof files)['load'] & (typeof files)['read'];
 
+/** The schema that holds a book, as `cairn.create_book` names it. */
+export function schemaOf(book: BookId): string {
+  return `book_${Buffer.from(uuidBytes(book)).toString('hex')}`;
+}
+
 /** A statement of one book: its schema in the place of `book`, and a name of its own, because connections are shared between books. */
 export function ofBook(statement: NamedStatement, book: BookId): NamedStatement {
-  const hex = Buffer.from(uuidBytes(book)).toString('hex');
-  return { name: `${statement.name}.${hex}`, text: statement.text.replaceAll(/\bbook\.(?=[a-z_]+\b)/g, `book_${hex}.`) };
+  const schema = schemaOf(book);
+  return { name: `${statement.name}.${schema.slice('book_'.length)}`, text: statement.text.replaceAll(/\bbook\.(?=[a-z_]+\b)/g, `${schema}.`) };
 }
 
 export function statementsOf(book: BookId): Statements {

@@ -4,18 +4,25 @@ import { query, violatedConstraint } from '#db';
 import { emptyState, needs, type Command, type Draft, type LedgerRecord, type State } from '#ledger/core';
 import { batchOf, type Batch } from './batch.ts';
 import type { Lease } from './lease.ts';
+import { Recent } from './recent.ts';
 import { accountOf, holdOf, recordOf, type AccountRow, type HoldRow, type RecordRow } from './rows.ts';
 import { statementsOf } from './statements.ts';
 
 /** Past these many entries a part of the state is forgotten whole: everything in it is loaded again when it is needed. */
-const MOST = { accounts: 500_000, holds: 200_000, recent: 100_000 };
+const MOST = { accounts: 500_000, holds: 200_000 };
+
+/**
+ * So many records are remembered by their ids and keys, for those who ask again soon; the journal answers the others. More than one batch loads and another one in flight
+ * brings, so that what was there when a batch was loaded for is there when it is decided.
+ */
+const RECENT = 20_000;
 
 /** How a batch ended that was not appended: another writer was there, or an id of it was booked before. */
 export type AppendOutcome = 'appended' | 'fenced' | 'duplicate';
 
 /** The part of a book that its writer keeps in memory, and the statements that fill it and append to it. */
 export class BookStore {
-  readonly state: State = emptyState();
+  readonly state: State = { ...emptyState(), transfers: new Recent(RECENT), refusals: new Recent(RECENT), keyed: new Recent(RECENT) };
   readonly lease: Lease;
   readonly #sql: ReturnType<typeof statementsOf>;
   readonly #nos = new Map<AccountId, number>();
@@ -38,9 +45,11 @@ export class BookStore {
   }
 
   /** Everything that `commands` need except the transfers that bear their ids: those are nearly always new, and the journal's unique index knows. */
-  async load(commands: Iterable<Command>): Promise<void> {
+  async load(commands: readonly Command[]): Promise<void> {
+    // Now and not when a batch lands: between here and the decision, which both look at what is there, another batch may land.
+    this.#forget();
     const { state } = this;
-    const { accounts, holds, keys, openHolds } = needs(commands);
+    const { accounts, holds, keys, openHolds } = needs(unloaded(state, commands));
     await this.#loadHolds([...holds].filter((id) => !state.holds.has(id)));
     if (openHolds) for (const row of await query<HoldRow>(this.lease.client, this.#sql.holdsToSettle)) state.holds.set(row.id, holdOf(row));
     const unkeyed = [...keys].filter((key) => !state.keyed.has(key));
@@ -92,7 +101,6 @@ export class BookStore {
     for (const [id, no] of opened) this.#nos.set(id, no);
     this.#lastNo = lastNo;
     draft.commit();
-    this.#forget();
     return 'appended';
   }
 
@@ -119,14 +127,22 @@ export class BookStore {
   }
 
   #forget(): void {
-    const { accounts, holds, transfers, refusals, keyed } = this.state;
+    const { accounts, holds } = this.state;
     if (accounts.size > MOST.accounts) {
       accounts.clear();
       this.#nos.clear();
     }
     if (holds.size > MOST.holds) holds.clear();
-    for (const recent of [transfers, refusals, keyed]) if (recent.size > MOST.recent) recent.clear();
   }
+}
+
+/** Without the transfers that need nothing: both of their accounts are there, as those of nearly all are. */
+function unloaded({ accounts }: State, commands: readonly Command[]): Command[] {
+  return commands.filter((command) => {
+    if (command.kind !== 'transfer' || command.pendingId !== undefined) return true;
+    const { debit, credit } = command;
+    return debit === undefined || credit === undefined || !accounts.has(debit) || !accounts.has(credit);
+  });
 }
 
 /** Unique indexes that an id violates which was booked before: the journal's, and that of the holds, whichever row is written first. */
