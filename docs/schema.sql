@@ -660,7 +660,7 @@ CREATE OR REPLACE FUNCTION cairn.book_of_0070(book uuid)
  RETURNS text
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO 'pg_catalog'
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   name text := 'book_' || replace(book::text, '-', '');
@@ -672,7 +672,7 @@ begin
   execute format('create schema %I', name);
   execute format('grant usage on schema %I to cairn_app, cairn_read', name);
   -- Undone when the function returns (its own SET).
-  perform set_config('search_path', format('%I, pg_catalog', name), true);
+  perform set_config('search_path', format('%I, pg_catalog, pg_temp', name), true);
 
   -- Where the journal stands; `epoch` goes up whenever a writer takes the book. A batch is accepted only on the seq and in the epoch its writer knows.
   create table head (

@@ -98,6 +98,23 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     words: 0,
     run: async (values) => (await import('#books')).moveCommand(values, tellLine),
   },
+  replay: {
+    summary: 'build all balances and roots again from the journal, and compare',
+    help: `cairn replay [--book ID] [--state DIR] [--json]
+
+  Books every record again with the pure ledger and compares accounts, holds, histories, batches and log heads with what is stored, and what
+  payments and settlement took from the journal. What it builds is in temporary tables, gone when it ends; it logs in with a role that can
+  change nothing. A platform may go on meanwhile. Ends 0 when all agree; otherwise 1, naming the first difference in a sentence.
+  Reads DATABASE_URL where it is set (the owner's); else the database of the state folder, whether a platform runs on it or not.
+
+  --book ID          only this book; all of them unless told
+  --state DIR        where ledger, chain and keys are kept; .cairn/state in the clone unless told
+  --json             the report for a program, on standard output; progress goes to standard error
+`,
+    options: { ...STATE, book: { type: 'string' }, json: { type: 'boolean' } },
+    words: 0,
+    run: async (values) => (await import('#replay')).replayCommand(values, DEFAULT_STATE),
+  },
   prune: {
     summary: 'show what deleted clones left on this machine, and remove it',
     help: `cairn prune [--remove]

@@ -126,6 +126,9 @@ export const ROWS: Readonly<Record<string, Row>> = {
   // Reads what is stored, whole areas at a time and with a role that can only read; what it means is the auditor's business.
   'src/export': { doors: ['#base', '#db', '#ledger/core', '#anchor/core'], packages: [] },
 
+  // Books the journal again with the pure cores, in tables of its own, with a role that can only read what is stored.
+  'src/replay': { doors: ['#base', '#db', '#ledger', '#ledger/core', '#anchor/core'], packages: [] },
+
   // The wire knows nobody: the client in front of the nodes comes in by this door alone, and by nothing else of theirs.
   'mpc/node/wire': { doors: ['#base'], packages: [] },
   // node:crypto for hashing, Diffie-Hellman and verification; randomness is a parameter. The finished signature is verified by another library than made it.
