@@ -1,6 +1,6 @@
 import type { BookId, TransferId } from '#base';
 import { query, type Queryable } from '#db';
-import type { LedgerRecord, Seq, State } from '#ledger/core';
+import type { LedgerRecord, Seq, WholeState } from '#ledger/core';
 import type { Stored } from './statements.ts';
 
 interface FiledRow {
@@ -10,7 +10,7 @@ interface FiledRow {
 }
 
 /** That each of these records, which the state was just brought past, is filed under its own id and key, and that no record before them was. */
-export async function checkFiling(client: Queryable, stored: Stored, records: readonly LedgerRecord[], state: State): Promise<string | null> {
+export async function checkFiling(client: Queryable, stored: Stored, records: readonly LedgerRecord[], state: WholeState): Promise<string | null> {
   const [first, last] = [records[0]!.seq, records.at(-1)!.seq];
   const keys = new Map([...state.keyed].flatMap(([key, { seq }]) => (seq >= first ? [[seq, key] as const] : [])));
   const refused = new Map(records.flatMap((record) => (record.kind === 'refusal' ? [[record.seq, record.transfer] as const] : [])));
@@ -43,7 +43,7 @@ function sentence(what: string, { id, unknown, missing, name, replayed, stored }
 }
 
 /** What the records add up to, against what is stored of it, in the snapshot that the client is in. The first difference, as a sentence. */
-export async function compareState(client: Queryable, stored: Stored, state: State): Promise<string | null> {
+export async function compareState(client: Queryable, stored: Stored, state: WholeState): Promise<string | null> {
   const [head] = await query<{ seq: bigint; now_ms: bigint; last: bigint }>(client, stored.head);
   if (!head || head.seq !== state.seq || head.last !== head.seq)
     return `The head stands at record ${head?.seq ?? 'none'}; the journal ends at ${head?.last ?? state.seq}`;

@@ -1,7 +1,7 @@
 import { NIL_UUID, type AccountId, type AssetNo, type TransferId, type Uuid } from '#base';
 import { execute, query, type Queryable } from '#db';
 import type { BookReader } from '#ledger';
-import { emptyState, replay, type Account, type Hold, type LedgerRecord, type Seq, type State } from '#ledger/core';
+import { emptyState, replay, type Account, type Hold, type LedgerRecord, type Seq, type WholeState } from '#ledger/core';
 import { SCRATCH } from './statements.ts';
 
 /** Past so many times a page the part of the state in memory is forgotten: all of it is in the scratch tables, and comes back when it is needed. */
@@ -18,7 +18,7 @@ export interface Touch {
  * it takes does not grow with the journal.
  */
 export class Rebuild {
-  readonly state: State = emptyState();
+  readonly state: WholeState = emptyState();
   readonly #scratch: Queryable;
   readonly #reader: BookReader;
   readonly #page: number;
