@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { getPublicKey } from '@noble/secp256k1';
 import { assert, fromHex, newId, systemClock, toHex, type Asset, type AssetNo, type BookId, type Clock, type Hex, type RandomBytes } from '#base';
-import { createAnchorer, createProver, createSealer, greatestUnanchoredAgeMs, type Prover } from '#anchor';
+import { createAnchorer, createProver, createSealer, greatestUnanchoredAgeMs, isFinallyAnchored, type Prover } from '#anchor';
 import {
   connectChain,
   createAnchorChain,
@@ -45,8 +45,9 @@ import {
   type SettlementDependencies,
   type SweepProgress,
 } from '#settlement';
+import { startWebhooks, type Webhooks } from '#webhooks';
 import { leaveGovernance, whoGoverns } from './govern.ts';
-import { closeWindowIfNeeded, passOver, startRun, type PassReport } from './pass.ts';
+import { closeWindowIfNeeded, headsOf, passOver, restBetween, startRun, type PassReport } from './pass.ts';
 import { requireRehearsalChain, signerNodes, type OpenSigners } from './signers.ts';
 
 export { requireRehearsalChain, signerNodes, type OpenSigners, type PassReport };
@@ -121,12 +122,15 @@ export interface Platform {
   readonly vault: VaultReader;
   readonly prover: Prover;
   readonly custody: Custody;
+  readonly webhooks: Webhooks;
   /** The operators' keys lie in our own state folder: nobody stands behind them. */
   readonly areOperatorsRehearsed: boolean;
   /** Process ids of the servers that we run ourselves; null where they are somebody else's. */
   readonly processes: { readonly postgres: (() => number) | null; readonly chain: (() => number) | null; readonly signers: () => readonly number[] };
   /** One pass over everything that is under way. */
   pass(): Promise<PassReport>;
+  /** Waits for the next pass: until something new is in the book, at most `mostMs`. */
+  rest(mostMs: number, signal?: AbortSignal): Promise<void>;
   /** What failed in the last pass and was left aside while everything else went on; a person has to look. */
   faults(): readonly string[];
   /** Closes the settlement window now, if any payment waits for one. */
@@ -137,17 +141,6 @@ export interface Platform {
   close(): Promise<void>;
 }
 
-/** A record is final once the batch it is in is anchored in a final block. */
-async function isFinallyAnchored(prover: Prover, book: BookId, seq: bigint): Promise<boolean> {
-  for (let after = 0n; ;) {
-    const batches = await prover.batches(book, after, 1_000);
-    const found = batches.find(({ firstSeq, lastSeq }) => firstSeq <= seq && seq <= lastSeq);
-    if (found || batches.length === 0) return found?.anchor?.state === 'final';
-    after = batches.at(-1)!.batchNo;
-  }
-}
-
-const OPEN_WAIT_MS = 5_000;
 /** Local blocks come when they are asked for, so everything may be quick there. */
 const LOCAL: PlatformPolicy = { sealAfterMs: 1_500, windowEveryMs: 10_000, payoutTtlS: 45, retryAfterMs: 8_000, timelockDelayS: 5 };
 const REMOTE: PlatformPolicy = { sealAfterMs: 20_000, windowEveryMs: 300_000, payoutTtlS: 86_400, retryAfterMs: 900_000, timelockDelayS: 172_800 };
@@ -210,8 +203,14 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
   const keys = join(stateDir, 'keys');
   const bookId = await bookOf(database, clock, random);
   // Before the contracts, which are bound to it for ever: a start that dies while it deploys has to find the same book again.
-  const book = await openBook({ database, bookId, clock, waitMs: OPEN_WAIT_MS });
+  const book = await openBook({ database, bookId, clock });
   stop.push(() => book.close());
+  void book.lost.then(({ detail }) => onEvent({ kind: 'warning', text: `${detail} This process writes nothing to it any more: stop it, or start it again.` }));
+  const heads = headsOf(databaseUrl, { clock, random, onEvent });
+  stop.push(() => heads.close());
+  const onFault = (error: unknown) => onEvent({ kind: 'fault', part: 'webhooks', error });
+  const webhooks = startWebhooks({ database, book, heads, clock, random, reach: local ? 'sandbox' : 'public', onFault });
+  stop.push(() => webhooks.close());
   const source = createFeed({ database, source: book, chainId: client.chainId });
   const signers = await options.signers({ stateDir, chainId: client.chainId, source, clock, random, onEvent });
   stop.push(() => signers.stop());
@@ -346,13 +345,15 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     vault,
     prover,
     custody,
+    webhooks,
     areOperatorsRehearsed: operators.areRehearsal,
     processes: { postgres: postgres && (() => postgres.pid()), chain: local && (() => local.pid()), signers: () => signers.pids() },
   };
-  const run = startRun({ ...platform, sealer, anchorer, coordinator, settlement, sweeper, rules, windowEveryMs: policy.windowEveryMs, onEvent });
+  const run = startRun({ ...platform, heads, sealer, anchorer, coordinator, settlement, sweeper, rules, windowEveryMs: policy.windowEveryMs, onEvent });
   return {
     ...platform,
     pass: () => passOver(run),
+    rest: (mostMs, signal) => restBetween(run, mostMs, signal),
     faults: () => [...run.faults.values()],
     closeWindow: () => closeWindowIfNeeded(run),
     sealAll: async () => void (await sealer.sealAll(book)),

@@ -22,6 +22,7 @@ const CHART_CODES: ReadonlySet<number> = new Set([
   ACCOUNT_CODES.fxPosition,
   ACCOUNT_CODES.fxSpreadIncome,
   ACCOUNT_CODES.rounding,
+  ACCOUNT_CODES.clearing,
 ]);
 
 /** What a caller may open: a merchant only his own account of the merchants' kind, which never goes below zero; nor does what the operator opens for him. */

@@ -27,6 +27,8 @@ export interface BookReader {
   /** What became of a transfer's id: booked, or refused for ever. */
   transfer(id: TransferId): Promise<TransferRecord | RefusalRecord | null>;
   hold(id: TransferId): Promise<Hold | null>;
+  /** Those of the given ids that are holds, in no order. */
+  holds(ids: readonly TransferId[]): Promise<Hold[]>;
   /** A window and the holds it took, in the order of their records. */
   window(id: WindowId): Promise<{ readonly record: WindowRecord; readonly holds: readonly Hold[] } | null>;
   /** The record filed under a key of `keyOf`: `payee:<uuid>`, `order:<uuid>`, `account:<uuid>`, ... */
@@ -39,6 +41,8 @@ export interface BookReader {
   balanceAt(id: AccountId, at: { readonly seq: Seq } | { readonly ms: TimeMs }): Promise<BalanceAt | null>;
   /** At most `limit` holds that may be expired at `nowMs`, the longest due first. */
   due(nowMs: TimeMs, limit: number): Promise<TransferId[]>;
+  /** The open holds of transfers between books (code `interbook`) after `afterSeq`, in the order of their records, at most `limit`. */
+  interbookHolds(page: { readonly afterSeq: Seq; readonly limit: number }): Promise<Hold[]>;
 }
 
 /** A book that somebody opened before. */
@@ -63,9 +67,12 @@ export function readerOf({ pool }: Database, bookId: BookId): BookReader {
     return (await query<AccountRow>(pool, sql.accountsOf, [owner, after, limit])).map(accountOf);
   }
 
+  async function holds(ids: readonly TransferId[]): Promise<Hold[]> {
+    return (await query<HoldRow>(pool, sql.holds, [ids])).map(holdOf);
+  }
+
   async function hold(id: TransferId): Promise<Hold | null> {
-    const [row] = await query<HoldRow>(pool, sql.holds, [[id]]);
-    return row ? holdOf(row) : null;
+    return (await holds([id]))[0] ?? null;
   }
 
   async function head(): Promise<{ seq: Seq; nowMs: TimeMs }> {
@@ -129,7 +136,11 @@ export function readerOf({ pool }: Database, bookId: BookId): BookReader {
     return (await query<{ id: TransferId }>(pool, sql.holdsDue, [nowMs, limit])).map((row) => row.id);
   }
 
-  return { bookId, head, account, accounts, accountsOf, transfer, hold, window, byKey, records, entries, balanceAt, due };
+  async function interbookHolds({ afterSeq, limit }: { afterSeq: Seq; limit: number }): Promise<Hold[]> {
+    return (await query<HoldRow>(pool, sql.interbookHolds, [afterSeq, limit])).map(holdOf);
+  }
+
+  return { bookId, head, account, accounts, accountsOf, transfer, hold, holds, window, byKey, records, entries, balanceAt, due, interbookHolds };
 }
 
 interface BalanceRow {

@@ -129,6 +129,14 @@ describe('whatever is asked of a book', () => {
     });
   });
 
+  it('no answer names a record that was taken back with its chain', () => {
+    hold((asked) => {
+      const named: LedgerRecord[] = [];
+      const { records } = play(asked, (_, __, results) => void named.push(...results.flatMap(({ record }) => record ?? [])));
+      for (const record of named) assert.equal(records[Number(record.seq) - 1], record);
+    });
+  });
+
   it('the records alone give the same state', () => {
     hold((asked) => {
       const { state, records } = play(asked);
