@@ -102,7 +102,10 @@ export class Writer {
     const requests = this.#gather(flight !== null);
     const next = requests.length === 0 ? null : await this.#prepareFor(requests, flight?.batch ?? null);
     const sound = flight === null || (await this.#land(flight));
-    if (sound && next) return this.#launch(next);
+    const launched = sound && next ? this.#launch(next) : null;
+    // Answers after the launch: the database has the next batch while hundreds of callers go on.
+    if (sound && flight) resolveAll(flight);
+    if (sound && next) return launched;
     // What was decided on top of a batch that is not there, or could not be decided, is decided anew.
     if (requests.length > 0) await this.#answer(requests);
     return null;
@@ -147,13 +150,10 @@ export class Writer {
     return { ...prepared, batch, landed };
   }
 
-  /** Answers the requests of a flight, whatever came of it; says whether its batch was appended as it was decided. Never throws. */
+  /** Says whether a flight's batch was appended as it was decided; where it was not, its requests are answered, whatever came of it. Never throws. */
   async #land(flight: Flight): Promise<boolean> {
     const landing = await flight.landed;
-    if ('outcome' in landing && landing.outcome === 'appended') {
-      resolveAll(flight);
-      return true;
-    }
+    if ('outcome' in landing && landing.outcome === 'appended') return true;
     const sent = { records: flight.batch.draft.records, results: flight.results };
     const broken = 'error' in landing && isConnectionLoss(landing.error) ? landing.error : null;
     await this.#answer(flight.requests, broken ? { sent, broken } : undefined);

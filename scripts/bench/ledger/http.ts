@@ -1,7 +1,7 @@
-import { fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { assert, newId, systemClock, type AccountId } from '#base';
 import { createApi, createLog, listen, mintApiKey, openApiKeys, type ApiServices, type Listening } from '#http';
+import { startHelper } from './child.ts';
 import type { LoadOrder, LoadReport } from './load.ts';
 import type { Measured } from './report.ts';
 import type { Stage } from './stage.ts';
@@ -30,19 +30,12 @@ export async function serve({ database, book }: Stage): Promise<ServedBook> {
   return {
     async load(accounts, about) {
       const before = (await book.head()).seq;
-      const report = await asked({ port: server.port, token, accounts, ...about });
+      const client = startHelper<LoadOrder, LoadReport>('./load.ts');
+      const report = await client.ask({ port: server.port, token, accounts, ...about });
+      await client.end();
       assert((await book.head()).seq - before === BigInt(report.booked), 'what was answered is what was booked');
       return { perSecond: (report.booked * 1000) / report.elapsedMs, p99Ms: report.p99Ms };
     },
     close: () => server.close(0),
   };
-}
-
-function asked(order: LoadOrder): Promise<LoadReport> {
-  const child = fork(new URL('./load.ts', import.meta.url));
-  return new Promise((resolve, reject) => {
-    child.once('message', (report: LoadReport) => resolve(report));
-    child.once('error', reject).once('exit', (code) => assert(code === 0, `the client of the benchmark ended with ${code}`));
-    child.send(order);
-  });
 }

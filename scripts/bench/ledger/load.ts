@@ -1,7 +1,8 @@
-/** A client of the API in a process of its own: so many connections that are kept alive, each with one request at a time. Started by http.ts, which sends the order and gets what was measured. */
+/** A client of the API in a process of its own: so many connections that are kept alive, each with one request at a time. Started by `startHelper`. */
 import { connect } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { assert, type AccountId } from '#base';
+import { answerOrders } from './child.ts';
 import { transfers } from './work.ts';
 
 export interface LoadOrder {
@@ -93,6 +94,4 @@ async function load(order: LoadOrder): Promise<LoadReport> {
   return { booked: waits.length * size, elapsedMs, p99Ms: waits.sort((a, b) => a - b)[Math.floor(waits.length * 0.99)] ?? 0 };
 }
 
-process.once('message', (order: LoadOrder) => {
-  void load(order).then((report) => process.send?.(report, () => process.disconnect()));
-});
+answerOrders<LoadOrder, LoadReport>(load, () => Promise.resolve());

@@ -37,7 +37,10 @@ export function batchOf(draft: Draft, epoch: bigint, numbering: Numbering): Batc
   const about = { draft, opened, lastNo: numbering.lastNo + opened.size };
   const head = [int8(draft.after.seq), int8(epoch), int8(draft.nextSeq - 1n), int8(draft.nowMs)];
   const transfers = draft.records.filter(isTransfer);
-  const shared = [...head, ...transferColumns(transfers, noOf), ...touchedColumns(draft, accounts, noOf)];
+  // Looked up once: a short number is what everything below sorts by.
+  const sides = { debits: transfers.map((transfer) => noOf(transfer.debit)), credits: transfers.map((transfer) => noOf(transfer.credit)) };
+  const nos = accounts.map((account) => noOf(account.id));
+  const shared = [...head, ...transferColumns(transfers, sides), ...touchedColumns(accounts, nos, touchesOf(draft, sides, noOf))];
   const isPlain = transfers.length === draft.records.length && opened.size === 0 && changes.holds.size === 0;
   if (isPlain && transfers.every((transfer) => transfer.subject === undefined)) return { ...about, statement: 'appendTransfers', params: shared };
 
@@ -72,14 +75,20 @@ function orNull(id: string): string | null {
   return id === NIL_UUID ? null : id;
 }
 
-function transferColumns(transfers: readonly TransferRecord[], noOf: (id: AccountId) => number): Buffer[] {
+/** The short numbers of both accounts of each transfer of a batch, in order. */
+interface Sides {
+  readonly debits: readonly number[];
+  readonly credits: readonly number[];
+}
+
+function transferColumns(transfers: readonly TransferRecord[], { debits, credits }: Sides): Buffer[] {
   return [
     int8s(transfers.map((t) => t.seq)),
     uuids(transfers.map((t) => t.id)),
     uuids(transfers.map((t) => orNull(t.pendingId))),
     uuids(transfers.map((t) => orNull(t.reference))),
-    int4s(transfers.map((t) => noOf(t.debit))),
-    int4s(transfers.map((t) => noOf(t.credit))),
+    int4s(debits),
+    int4s(credits),
     int8s(transfers.map((t) => t.asset)),
     numerics(transfers.map((t) => t.amount)),
     int4s(transfers.map((t) => t.code)),
@@ -117,36 +126,42 @@ function openedColumns(accounts: readonly Account[], noOf: (id: AccountId) => nu
   ];
 }
 
-function touchedColumns(draft: Draft, accounts: readonly Account[], noOf: (id: AccountId) => number): Buffer[] {
-  const touches = touchesOf(draft);
+function touchedColumns(accounts: readonly Account[], nos: readonly number[], touches: ReadonlyMap<number, readonly number[]>): Buffer[] {
   return [
     int8s(accounts.map((a) => a.seq)),
-    int4s(accounts.map((a) => noOf(a.id))),
+    int4s(nos),
     int2s(accounts.map((a) => a.flags)),
     numerics(accounts.map((a) => a.debitsPending)),
     numerics(accounts.map((a) => a.debitsPosted)),
     numerics(accounts.map((a) => a.creditsPending)),
     numerics(accounts.map((a) => a.creditsPosted)),
     numerics(accounts.map((a) => a.overdraft)),
-    texts(accounts.map((a) => earlierLiteral(touches.get(a.id) ?? []))),
+    texts(nos.map((no) => earlierLiteral(touches.get(no) ?? []))),
   ];
 }
 
-/** By account: the records of the batch that changed it, in order. */
-function touchesOf(draft: Draft): Map<AccountId, Seq[]> {
-  const touches = new Map<AccountId, Seq[]>();
-  const touch = (id: AccountId, seq: Seq): void => {
-    const seqs = touches.get(id);
-    if (seqs) seqs.push(seq);
-    else touches.set(id, [seq]);
+/** By account's number: the places in the batch of the records that changed it, in order. */
+function touchesOf(draft: Draft, { debits, credits }: Sides, noOf: (id: AccountId) => number): Map<number, number[]> {
+  const touches = new Map<number, number[]>();
+  const touch = (no: number, place: number): void => {
+    const places = touches.get(no);
+    if (places) places.push(place);
+    else touches.set(no, [place]);
   };
-  for (const record of draft.records) {
-    if (record.kind === 'account') touch(record.id, record.seq);
-    const moved = record.kind === 'expiry' ? draft.hold(record.transfer) : record;
-    if (record.kind !== 'transfer' && record.kind !== 'expiry') continue;
-    assert(moved && 'debit' in moved, `record ${record.seq} moves nothing that is known`);
-    touch(moved.debit, record.seq);
-    touch(moved.credit, record.seq);
+  let transfers = 0;
+  for (const [place, record] of draft.records.entries()) {
+    if (record.kind === 'account') touch(noOf(record.id), place);
+    if (record.kind === 'transfer') {
+      touch(debits[transfers]!, place);
+      touch(credits[transfers]!, place);
+      transfers += 1;
+    }
+    if (record.kind === 'expiry') {
+      const hold = draft.hold(record.transfer);
+      assert(hold, `record ${record.seq} moves nothing that is known`);
+      touch(noOf(hold.debit), place);
+      touch(noOf(hold.credit), place);
+    }
   }
   return touches;
 }

@@ -1,4 +1,4 @@
-import { assert, Problem, type AccountId, type BookId, type TimeMs, type TransferId, type Uuid, type WindowId } from '#base';
+import { assert, NIL_UUID, Problem, type AccountId, type BookId, type TimeMs, type TransferId, type Uuid, type WindowId } from '#base';
 import { query, type Database } from '#db';
 import type { Account, Hold, LedgerRecord, RefusalRecord, Seq, TransferRecord, WindowRecord } from '#ledger/core';
 import { effectOf } from './effects.ts';
@@ -113,10 +113,15 @@ export function readerOf({ pool }: Database, bookId: BookId): BookReader {
 
   async function balanceAt(id: AccountId, at: { seq: Seq } | { ms: TimeMs }): Promise<BalanceAt | null> {
     const seq = 'seq' in at ? at.seq : (await query<{ seq: bigint }>(pool, sql.seqAt, [at.ms]))[0]?.seq;
-    const opened = await byKey(`account:${id}`);
-    if (seq === undefined || !opened || opened.seq > seq) return null;
-    const [before] = await query<BalanceRow>(pool, sql.before, [id, seq]);
-    const later = await bySeqs((await query<{ seq: bigint }>(pool, sql.next, [id, seq])).map((row) => row.seq));
+    if (seq === undefined) return null;
+    // The journal and the history never change, so these need no common snapshot and not one another's answer.
+    const [opened, [before], next] = await Promise.all([
+      byKey(`account:${id}`),
+      query<BalanceRow>(pool, sql.before, [id, seq]),
+      query<{ seq: bigint }>(pool, sql.next, [id, seq]),
+    ]);
+    if (!opened || opened.seq > seq) return null;
+    const later = await bySeqs(next.map((row) => row.seq));
     let balance: BalanceAt = before ? balanceOf(before) : { seq: opened.seq, debitsPending: 0n, debitsPosted: 0n, creditsPending: 0n, creditsPosted: 0n };
     for (const record of later) balance = after(balance, id, record, await settledHold(record));
     return balance;
@@ -124,7 +129,7 @@ export function readerOf({ pool }: Database, bookId: BookId): BookReader {
 
   async function settledHold(record: LedgerRecord): Promise<Hold | undefined> {
     const settled = record.kind === 'expiry' ? record.transfer : record.kind === 'transfer' ? record.pendingId : null;
-    return settled === null ? undefined : ((await hold(settled)) ?? undefined);
+    return settled === null || settled === NIL_UUID ? undefined : ((await hold(settled)) ?? undefined);
   }
 
   async function due(nowMs: TimeMs, limit: number): Promise<TransferId[]> {

@@ -1,5 +1,5 @@
 import { assert, NIL_UUID, type AccountId, type AssetNo, type TransferId, type Uuid } from '#base';
-import { BODY_MEMBERS, KIND_NUMBERS, type Account, type Fields, type Hold, type LedgerRecord, type RecordKind, type Seq } from '#ledger/core';
+import { BODY_MEMBERS, KIND_NUMBERS, type Account, type Fields, type Hold, type LedgerRecord, type RecordKind } from '#ledger/core';
 
 export interface AccountRow {
   readonly no: number;
@@ -136,12 +136,11 @@ export function bodyJson(record: LedgerRecord): string {
   return JSON.stringify(body, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value));
 }
 
-/** The place of each account's records in a batch: all but the last, as distances before it. */
-export function earlierLiteral(seqs: readonly Seq[]): string | null {
-  if (seqs.length < 2) return null;
-  const last = seqs.at(-1)!;
-  return `{${seqs
-    .slice(0, -1)
-    .map((seq) => last - seq)
-    .join(',')}}`;
+/** The places of an account's records in a batch: all but the last, as distances before it. */
+export function earlierLiteral(places: readonly number[]): string | null {
+  if (places.length < 2) return null;
+  const last = places.at(-1)!;
+  let literal = `{${last - places[0]!}`;
+  for (let i = 1; i < places.length - 1; i++) literal += `,${last - places[i]!}`;
+  return `${literal}}`;
 }
