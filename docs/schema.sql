@@ -217,7 +217,7 @@ table cairn.api_key
   constraint api_key_id PRIMARY KEY (id)
   constraint api_key_id_is_hex CHECK ((id ~ '^[0-9a-f]{16}$'::text))
   constraint api_key_label_length CHECK (((char_length(label) >= 1) AND (char_length(label) <= 100)))
-  constraint api_key_scopes_known CHECK (((scopes <@ ARRAY['ledger:read'::text, 'ledger:write'::text, 'payments:read'::text, 'payments:write'::text, 'payees:read'::text, 'payees:write'::text, 'receipts:read'::text, 'metrics:read'::text, 'admin'::text]) AND (cardinality(scopes) > 0)))
+  constraint api_key_scopes_known CHECK (((scopes <@ ARRAY['ledger:read'::text, 'ledger:write'::text, 'payments:read'::text, 'payments:write'::text, 'payees:read'::text, 'payees:write'::text, 'receipts:read'::text, 'webhooks:read'::text, 'webhooks:write'::text, 'metrics:read'::text, 'admin'::text]) AND (cardinality(scopes) > 0)))
   constraint api_key_secret_is_hashed CHECK ((octet_length(secret_hash) = 32))
   grant insert, select to cairn_app
   grant update (revoked_ms) to cairn_app
@@ -654,6 +654,40 @@ table cairn.wallet
   constraint wallet_pk PRIMARY KEY (wallet)
   grant insert, select to cairn_app
   grant select to cairn_read
+
+table cairn.webhook
+  id uuid not null
+  merchant uuid not null
+  url text not null
+  secret bytea not null
+  created_ms bigint not null
+  ended_ms bigint
+  constraint webhook_pk PRIMARY KEY (id)
+  constraint webhook_secret_is_whole CHECK ((octet_length(secret) = 32))
+  constraint webhook_url_is_one CHECK (((url ~ '^https?://'::text) AND (char_length(url) <= 2048)))
+  CREATE INDEX webhook_of_merchant ON cairn.webhook USING btree (merchant, id)
+  grant insert, select to cairn_app
+  grant update (ended_ms) to cairn_app
+
+table cairn.webhook_delivery
+  webhook uuid not null
+  book uuid not null
+  seq bigint not null
+  body text not null
+  attempts integer not null default 0
+  due_ms bigint
+  ended_ms bigint
+  outcome text
+  constraint webhook_delivery_is_due_or_ended CHECK (((due_ms IS NULL) = (ended_ms IS NOT NULL)))
+  constraint webhook_delivery_pk PRIMARY KEY (webhook, book, seq)
+  constraint webhook_delivery_webhook_is_known FOREIGN KEY (webhook) REFERENCES cairn.webhook(id)
+  CREATE INDEX webhook_delivery_due ON cairn.webhook_delivery USING btree (webhook, due_ms, seq) WHERE (due_ms IS NOT NULL)
+  CREATE INDEX webhook_delivery_ended ON cairn.webhook_delivery USING btree (ended_ms) WHERE (ended_ms IS NOT NULL)
+  grant delete, insert, select to cairn_app
+  grant update (attempts) to cairn_app
+  grant update (due_ms) to cairn_app
+  grant update (ended_ms) to cairn_app
+  grant update (outcome) to cairn_app
 
 function cairn.book_of_0070(book uuid)
 CREATE OR REPLACE FUNCTION cairn.book_of_0070(book uuid)

@@ -69,23 +69,6 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     words: 1,
     run: async (values, [file]) => (await import('#export')).exportCommand(file!, values, DEFAULT_STATE),
   },
-  replay: {
-    summary: 'build all balances and roots again from the journal, and compare',
-    help: `cairn replay [--book ID] [--state DIR] [--json]
-
-  Books every record again with the pure ledger and compares accounts, holds, histories, batches and log heads with what is stored, and what
-  payments and settlement took from the journal. What it builds is in temporary tables, gone when it ends; it logs in with a role that can
-  change nothing. A platform may go on meanwhile. Ends 0 when all agree; otherwise 1, naming the first difference in a sentence.
-  Reads DATABASE_URL where it is set (the owner's); else the database of the state folder, whether a platform runs on it or not.
-
-  --book ID          only this book; all of them unless told
-  --state DIR        where ledger, chain and keys are kept; .cairn/state in the clone unless told
-  --json             the report for a program, on standard output; progress goes to standard error
-`,
-    options: { ...STATE, book: { type: 'string' }, json: { type: 'boolean' } },
-    words: 0,
-    run: async (values) => (await import('#replay')).replayCommand(values, DEFAULT_STATE),
-  },
   'book list': {
     summary: 'show the books of each database, and who has them',
     help: `cairn book list
@@ -115,6 +98,23 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     words: 0,
     run: async (values) => (await import('#books')).moveCommand(values, tellLine),
   },
+  replay: {
+    summary: 'build all balances and roots again from the journal, and compare',
+    help: `cairn replay [--book ID] [--state DIR] [--json]
+
+  Books every record again with the pure ledger and compares accounts, holds, histories, batches and log heads with what is stored, and what
+  payments and settlement took from the journal. What it builds is in temporary tables, gone when it ends; it logs in with a role that can
+  change nothing. A platform may go on meanwhile. Ends 0 when all agree; otherwise 1, naming the first difference in a sentence.
+  Reads DATABASE_URL where it is set (the owner's); else the database of the state folder, whether a platform runs on it or not.
+
+  --book ID          only this book; all of them unless told
+  --state DIR        where ledger, chain and keys are kept; .cairn/state in the clone unless told
+  --json             the report for a program, on standard output; progress goes to standard error
+`,
+    options: { ...STATE, book: { type: 'string' }, json: { type: 'boolean' } },
+    words: 0,
+    run: async (values) => (await import('#replay')).replayCommand(values, DEFAULT_STATE),
+  },
   prune: {
     summary: 'show what deleted clones left on this machine, and remove it',
     help: `cairn prune [--remove]
@@ -127,6 +127,23 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     options: { remove: { type: 'boolean' } },
     words: 0,
     run: async (values) => (await import('#db')).pruneCommand(values, tellLine),
+  },
+  'book reconcile': {
+    summary: 'compare what two books say that they owe each other',
+    help: `cairn book reconcile --book ID --other ID [--at URL] [--other-at URL]
+
+  Reads every record of both clearing accounts, asset by asset, and names each transfer that shows in one of them only: under way where a
+  step is still to come, WRONG where no order of steps leads there. Reads with a role that can change nothing; the books may be in use.
+  Ends 0 when the two agree but for what is under way, 1 when a transfer is wrong.
+
+  --book ID          the one book
+  --other ID         the other
+  --at URL           the database of the one; DATABASE_URL unless told
+  --other-at URL     the database of the other; that of the one unless told
+`,
+    options: { book: { type: 'string' }, other: { type: 'string' }, at: { type: 'string' }, 'other-at': { type: 'string' } },
+    words: 0,
+    run: async (values) => (await import('#interbook')).reconcileCommand(values, (line) => void process.stdout.write(`${line}\n`)),
   },
   audit: {
     summary: 'check an export against the chain, trusting no server',
