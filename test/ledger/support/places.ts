@@ -61,7 +61,7 @@ function translated(no: number, name: string, value: unknown): unknown {
 }
 
 /** Part `no` (from 1) of a book that other cases are in as well: nothing that one names is another's. */
-export class SharedPlace implements Place {
+class SharedPlace implements Place {
   readonly #backend: Backend;
   readonly #no: number;
   /** Of every record that an answer named: those of this case, since no other can name them. */
