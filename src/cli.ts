@@ -98,6 +98,23 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     words: 0,
     run: async (values) => (await import('#books')).moveCommand(values, tellLine),
   },
+  'book reconcile': {
+    summary: 'compare what two books say that they owe each other',
+    help: `cairn book reconcile --book ID --other ID [--at DATABASE] [--other-at DATABASE]
+
+  Reads every record of both clearing accounts, asset by asset, and names each transfer that shows in one of them only: under way where a
+  step is still to come, WRONG where no order of steps leads there. Reads with a role that can change nothing; the books may be in use.
+  Ends 0 when the two agree but for what is under way, 1 when a transfer is wrong.
+
+  --book ID            the one book
+  --other ID           the other
+  --at DATABASE        where the one is: a name of the file of BOOK_DATABASES, or a URL; what that file says, or DATABASE_URL, unless told
+  --other-at DATABASE  where the other is, likewise
+`,
+    options: { book: { type: 'string' }, other: { type: 'string' }, at: { type: 'string' }, 'other-at': { type: 'string' } },
+    words: 0,
+    run: async (values) => (await import('#interbook')).reconcileCommand(values, tellLine),
+  },
   replay: {
     summary: 'build all balances and roots again from the journal, and compare',
     help: `cairn replay [--book ID] [--state DIR] [--json]
@@ -127,23 +144,6 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     options: { remove: { type: 'boolean' } },
     words: 0,
     run: async (values) => (await import('#db')).pruneCommand(values, tellLine),
-  },
-  'book reconcile': {
-    summary: 'compare what two books say that they owe each other',
-    help: `cairn book reconcile --book ID --other ID [--at URL] [--other-at URL]
-
-  Reads every record of both clearing accounts, asset by asset, and names each transfer that shows in one of them only: under way where a
-  step is still to come, WRONG where no order of steps leads there. Reads with a role that can change nothing; the books may be in use.
-  Ends 0 when the two agree but for what is under way, 1 when a transfer is wrong.
-
-  --book ID          the one book
-  --other ID         the other
-  --at URL           the database of the one; DATABASE_URL unless told
-  --other-at URL     the database of the other; that of the one unless told
-`,
-    options: { book: { type: 'string' }, other: { type: 'string' }, at: { type: 'string' }, 'other-at': { type: 'string' } },
-    words: 0,
-    run: async (values) => (await import('#interbook')).reconcileCommand(values, (line) => void process.stdout.write(`${line}\n`)),
   },
   audit: {
     summary: 'check an export against the chain, trusting no server',
@@ -203,7 +203,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (Object.hasOwn(GROUPS, name)) return GROUPS[name]!.run(args.slice(1));
   const group = Object.keys(COMMANDS).filter((key) => key.startsWith(`${name} `));
   if (group.length > 0 && (rest.length === 0 || ['help', '--help', '-h'].includes(rest[0]!)))
-    return tell(`${list(group)}\n\n  cairn COMMAND --help tells more.\n`);
+    return tell(`${list(group)}\n\n  cairn ${name} COMMAND --help tells more.\n`);
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!command && group.length > 0)
     throw new Problem('cli/unknown-command', `There is no command "${name} ${rest[0]!.slice(0, 40)}"; cairn knows ${group.join(', ')}.`);

@@ -21,8 +21,8 @@ function recordsOf(count: number): BookRecord[] {
 
 /** One word that binds every path of every tree: each tree's are hashed behind the word of the trees before it. */
 function pathDigest(trees: readonly AnchorTree[]): Hash {
-  return trees.reduce<Hash>((before, { books, path }) => {
-    const rows = [...books.keys()].map((at) => concat(Uint8Array.of(books.length, at), ...path(at)));
+  return trees.reduce<Hash>((before, tree) => {
+    const rows = [...tree.books.keys()].map((at) => concat(Uint8Array.of(tree.books.length, at), ...tree.path(at)));
     return keccak_256(concat(before, ...rows));
   }, new Uint8Array(32));
 }

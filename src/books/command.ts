@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isUuid, Problem, type BookId } from '#base';
-import { databaseName, loadSql, openForReading, query } from '#db';
-import { ofBook } from '#ledger';
+import { databaseName, loadSql, openForReading, query, type Database } from '#db';
+import { ofBook, readBook, type BookReader } from '#ledger';
 import { NO_BOOK_DATABASES, parseBookDatabases, type BookDatabases } from './databases.ts';
 import { cancelMove, moveBook, type MoveStep } from './move.ts';
 
@@ -23,14 +23,13 @@ const WORDS: Readonly<Record<MoveStep, string>> = {
 export async function moveCommand(values: Values, tell: (line: string) => void): Promise<number> {
   const { book } = values;
   if (typeof book !== 'string' || !isUuid<BookId>(book)) throw new Problem('cli/bad-arguments', '--book takes the id of a book, a UUID in lower case.');
-  const configuration = configured();
-  const fromUrl = urlOf(configuration, values['from'] ?? configuration.books.get(book) ?? process.env['DATABASE_URL'], '--from (or DATABASE_URL)');
+  const fromUrl = bookUrl(book, values['from'], '--from');
   if (values['cancel']) {
     await cancelMove({ bookId: book, fromUrl });
     tell(`Book ${book} stays in ${databaseName(fromUrl)} and may be written there again.`);
     return 0;
   }
-  const toUrl = urlOf(configuration, values['to'], '--to');
+  const toUrl = urlOf(configured(), values['to'], '--to');
   const { seq, to } = await moveBook({
     bookId: book,
     fromUrl,
@@ -72,6 +71,15 @@ async function listOne(url: string, tell: (line: string) => void): Promise<void>
   }
 }
 
+/** A book to read in a database where it may be written; of one that was moved away, or has not arrived, what is there is old. */
+export async function readWhereItIs(database: Database, book: BookId): Promise<BookReader> {
+  const reader = await readBook(database, book);
+  const found = (await query<{ id: BookId; status: string; moved_to: string | null }>(database.pool, sql.books)).find(({ id }) => id === book);
+  if (found?.status === 'moved') throw new Problem('ledger/book-moved', `Book ${book} moved to ${found.moved_to}.`, { book, to: found.moved_to });
+  if (found?.status === 'arriving') throw new Problem('ledger/no-such-book', `Book ${book} has not arrived in this database yet.`, { book });
+  return reader;
+}
+
 function configured(): BookDatabases {
   const file = process.env['BOOK_DATABASES'];
   if (file === undefined || file === '') return NO_BOOK_DATABASES;
@@ -82,6 +90,12 @@ function configured(): BookDatabases {
     throw new Problem('cli/bad-environment', `BOOK_DATABASES names ${file}, which cannot be read.`, {}, cause);
   }
   return parseBookDatabases(text, process.env);
+}
+
+/** The owner's URL of the database that a book is in: what `option` was given, or what BOOK_DATABASES says, or DATABASE_URL. */
+export function bookUrl(book: BookId, given: string | boolean | undefined, option: string): string {
+  const configuration = configured();
+  return urlOf(configuration, given ?? configuration.books.get(book) ?? process.env['DATABASE_URL'], `${option} (or DATABASE_URL)`);
 }
 
 /** A database by its name in the file, or by its URL. */

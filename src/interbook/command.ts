@@ -1,6 +1,6 @@
 import { formatDecimal, isUuid, Problem, type BookId } from '#base';
+import { bookUrl, readWhereItIs } from '#books';
 import { openForReading, type Database } from '#db';
-import { readBook } from '#ledger';
 import { reconcileBooks, type ClearingReport, type NamedTransfer } from './reconcile.ts';
 
 type Values = Readonly<Record<string, string | boolean | undefined>>;
@@ -9,11 +9,11 @@ type Values = Readonly<Record<string, string | boolean | undefined>>;
 export async function reconcileCommand(values: Values, tell: (line: string) => void): Promise<number> {
   const [first, second] = [bookOf(values, 'book'), bookOf(values, 'other')];
   if (first === second) throw new Problem('cli/bad-arguments', '--book and --other have to be two books.');
-  const at = urlOf(values['at'] ?? process.env['DATABASE_URL']);
+  const urls = [bookUrl(first, values['at'], '--at'), bookUrl(second, values['other-at'], '--other-at')];
   const databases: Database[] = [];
   try {
-    for (const url of [at, urlOf(values['other-at'] ?? at)]) databases.push(await openForReading({ url }));
-    const reports = await reconcileBooks(await readBook(databases[0]!, first), await readBook(databases[1]!, second));
+    for (const url of urls) databases.push(await openForReading({ url }));
+    const reports = await reconcileBooks(await readWhereItIs(databases[0]!, first), await readWhereItIs(databases[1]!, second));
     for (const report of reports) for (const line of linesOf(report)) tell(line);
     if (reports.length === 0) tell('The two books never owed each other anything.');
     return reports.every(({ wrong, unexplained }) => wrong.length === 0 && unexplained === 0n) ? 0 : 1;
@@ -25,11 +25,6 @@ export async function reconcileCommand(values: Values, tell: (line: string) => v
 function bookOf(values: Values, option: string): BookId {
   const given = values[option];
   if (typeof given !== 'string' || !isUuid<BookId>(given)) throw new Problem('cli/bad-arguments', `--${option} takes the id of a book, a UUID in lower case.`);
-  return given;
-}
-
-function urlOf(given: string | boolean | undefined): string {
-  if (typeof given !== 'string') throw new Problem('cli/bad-environment', 'Neither --at nor DATABASE_URL says where the books are.');
   return given;
 }
 

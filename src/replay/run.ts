@@ -53,7 +53,8 @@ export async function replayDatabase(options: ReplayOptions): Promise<ReplayRepo
     try {
       return await replayBooks(options, database, scratch);
     } finally {
-      // Its tables go with the connection.
+      // Its tables go with the connection in any case; so they are gone when this returns.
+      await scratch.query('discard temporary').catch(() => undefined);
       scratch.release(true);
     }
   } finally {

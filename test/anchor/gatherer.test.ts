@@ -15,7 +15,7 @@ import {
   type Gathered,
   type RecordSource,
 } from '#anchor';
-import { checkLogProof, checkReceiptOffline, commitment, recordLeaf } from '#anchor/core';
+import { bookRecordHash, checkLogProof, checkReceiptOffline, commitment, recordLeaf } from '#anchor/core';
 import { ManualClock, Problem, toHex, type BookId, type ProblemCode } from '#base';
 import type { Custody } from '#custody';
 import { openTestCustody } from '../support/custody.ts';
@@ -122,6 +122,22 @@ describe('books in several databases', () => {
     assert.ok(receipt.records.every(({ book }) => book.length === 1));
   });
 
+  it('take their batches along to another database by the same copying, and go on behind them', async () => {
+    for (const book of [A, C]) await sealBook(book, 6);
+    await gather();
+    await anchorAll();
+    // Out of the deployment's own database, and from one of the others: each as far as it was sealed, whether anchored or not.
+    await sealBook(C, 9);
+    assert.deepEqual(await gatherBatches(third.database, [batchesOf(main.database, A), batchesOf(second.database, C)]), { taken: 5, failed: [] });
+    for (const [book, records] of [[A, 7], [C, 12]] as const) await seal(third, sourceOf(book, filler(records))); // prettier-ignore
+    assert.deepEqual(await gather([batchesOf(third.database, A), batchesOf(third.database, C)]), { taken: 3, failed: [] });
+    await anchorAll();
+    assert.equal(await leaves(), '13 13 13 3');
+    // Sealed anew from its first record it would be another history.
+    await seal(second, sourceOf(A, filler(1)));
+    assertFailed(await gather([batchesOf(second.database, A)]), A, 'anchor/position-taken');
+  });
+
   it('wait for each other as long as they were told, and no longer: the oldest counts', async () => {
     const patient = anchorer({ gatherMs: 5_000 });
     await sealBook(A, 2);
@@ -176,6 +192,16 @@ describe('books in several databases', () => {
       await main.owner.query(`delete from cairn.batch where book = '${D}'`);
       const behind: BatchSource = { ...batchesOf(second.database, D), batches: (after, limit) => batchesOf(second.database, D).batches(after + 1n, limit) };
       assertFailed(await gather([behind]), D, 'anchor/position-taken');
+      // Sound in itself, with another past: what a fork would hand over that is switched to between two questions.
+      const forked: BatchSource = {
+        ...batchesOf(second.database, D),
+        batches: async (after, limit) =>
+          (await batchesOf(second.database, D).batches(after, limit)).map((batch) => {
+            const other = { ...batch, previousHead: batch.batchRoot };
+            return { ...other, recordHash: bookRecordHash(other) };
+          }),
+      };
+      assertFailed(await gather([forked]), D, 'anchor/position-taken');
     });
 
     it('where one’s batch was changed after it was sealed', async () => {

@@ -44,7 +44,11 @@ describe('the databases of the books', () => {
       (await db.owner.query<{ id: BookId }>("select id from cairn.book where status = 'open'")).rows.map(({ id }) => id);
     const withBook = async (bookId: BookId, work: (book: Book) => Promise<unknown>): Promise<void> => {
       const book = await books.open({ bookId, clock: systemClock });
-      await work(book).finally(() => book.close());
+      try {
+        await work(book);
+      } finally {
+        await book.close();
+      }
     };
     try {
       for (const bookId of [stays, moves]) await withBook(bookId, (book) => book.submit(OPENING));

@@ -77,7 +77,7 @@ describe('the move of a book', () => {
     const book = await open(there);
     assert.deepEqual(await book.records({ fromSeq: 1n, limit: 1_000 }), records);
     assert.deepEqual(await book.hold(idOf('H1')), hold);
-    assert.equal((await book.balanceAt(idOf('A'), { seq: records.at(-1)!.seq }))?.debitsPosted, 3n);
+    assert.equal((await book.balanceAt(idOf('A'), { seq: BigInt(records.length) }))?.debitsPosted, 3n);
     const results = await book.submit([
       { ...TRANSFER, id: idOf<'transfer'>('R'), debit: idOf('L'), amount: 9n },
       { ...TRANSFER, id: idOf<'transfer'>('P1'), pendingId: idOf<'transfer'>('H1'), flags: POST_PENDING },

@@ -61,5 +61,12 @@ describe('cairn book reconcile', () => {
     await refuses('cli/bad-arguments', { other: ids.A });
     await refuses('ledger/no-such-book', { other: newBookId() });
     await refuses('ledger/no-such-book', { 'other-at': databases[0]!.url });
+    const isNow = (status: string, to: string | null) =>
+      databases[1]!.owner.query('update cairn.book set status = $1, moved_to = $2 where id = $3', [status, to, ids.B]);
+    await isNow('moved', 'elsewhere:5432/books');
+    await refuses('ledger/book-moved', {});
+    await isNow('arriving', null);
+    await refuses('ledger/no-such-book', {});
+    await isNow('open', null);
   });
 });

@@ -26,7 +26,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
 
   // Between books: above the ledger, beside everything else. What two journals say of a transfer is decided without either.
   'src/interbook/core': { doors: ['#base', '#ledger/core'], packages: NOBLE, pure: true },
-  'src/interbook': { doors: ['#base', '#db', '#ledger', '#ledger/core', '#interbook/core'], packages: [] },
+  'src/interbook': { doors: ['#base', '#books', '#db', '#ledger', '#ledger/core', '#interbook/core'], packages: [] },
   // A consumer of committed records: told by the server's log, it reads the journal and does its work with its position in one transaction.
   'src/cdc/core': { doors: ['#base'], packages: [], pure: true },
   'src/cdc': { doors: ['#base', '#db', '#ledger', '#ledger/core'], packages: [] },

@@ -39,9 +39,9 @@ function keyOf(json: unknown, where: string): RegisteredKey {
   return { key, untilMs };
 }
 
-/** Reads the bands that no rate of a quote may leave: {format: "cairn-rate-bands/1", pivot, bands: [{currency, low, high}]}. Throws `decision/bad-registry`. */
+/** Reads the bands that no rate of a quote may leave: {format: "cairn-rate-bands/1", pivot, bands: [{currency, low, high}], notAfterS}; without notAfterS, or with null there, they do not expire. Throws `decision/bad-registry`. */
 export function readRateBands(text: string): RateBands {
-  const { pivot, bands: listed } = fileOf(text, RATES_FORMAT, ['bands', 'pivot']);
+  const { pivot, bands: listed, notAfterS = null } = fileOf(text, RATES_FORMAT, ['bands', 'pivot'], ['notAfterS']);
   const bands = new Map<string, { low: string; high: string }>();
   listOf(listed, 'bands').forEach((entry, i) => {
     const { currency, low, high } = exactly(entry, ['currency', 'high', 'low'], `bands[${i}]`);
@@ -52,21 +52,27 @@ export function readRateBands(text: string): RateBands {
     bands.set(currency, { low, high });
   });
   if (!isCurrency(pivot)) throw bad('pivot', 'an ISO 4217 code');
-  return { pivot, bands };
+  if (notAfterS !== null && !(typeof notAfterS === 'number' && Number.isSafeInteger(notAfterS) && notAfterS > 0))
+    throw bad('notAfterS', 'null or seconds since 1970');
+  return { pivot, bands, notAfterS };
 }
 
 /**
- * The file of bands around what the operators hold the rates to be, `withinBps` (hundredths of a percent) to either side, exactly: {format, pivot, bands}. `rates`: what a unit of each currency is worth in
+ * The file of bands around what the operators hold the rates to be, `withinBps` (hundredths of a percent) to either side, exactly, valid until `notAfterS` (seconds since 1970; null for ever): {format, pivot, bands, notAfterS}. `rates`: what a unit of each currency is worth in
  * units of the pivot, as plain decimals. Throws `decision/bad-registry` or `payments/bad-rates`.
  */
-export function bandsAround({ pivot, rates }: { readonly pivot: string; readonly rates: Readonly<Record<string, string>> }, withinBps: number): string {
+export function bandsAround(
+  { pivot, rates }: { readonly pivot: string; readonly rates: Readonly<Record<string, string>> },
+  withinBps: number,
+  notAfterS: number | null,
+): string {
   if (!Number.isInteger(withinBps) || withinBps < 1 || withinBps >= BPS)
     throw bad('The width', `a whole number of hundredths of a percent, from 1 to ${BPS - 1}`);
   const bands = Object.entries(rates)
     .filter(([currency]) => currency !== pivot)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([currency, rate]) => ({ currency, low: scaled(rate, BPS - withinBps, 'down'), high: scaled(rate, BPS + withinBps, 'up') }));
-  const text = `${JSON.stringify({ format: RATES_FORMAT, pivot, bands }, null, 1)}\n`;
+  const text = `${JSON.stringify({ format: RATES_FORMAT, pivot, bands, notAfterS }, null, 1)}\n`;
   readRateBands(text);
   return text;
 }
@@ -85,14 +91,15 @@ function isCurrency(value: unknown): value is string {
   return typeof value === 'string' && /^[A-Z]{3}$/.test(value);
 }
 
-function fileOf(text: string, format: string, members: readonly string[]): Readonly<Record<string, unknown>> {
+function fileOf(text: string, format: string, members: readonly string[], optional: readonly string[] = []): Readonly<Record<string, unknown>> {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (cause) {
     throw new Problem('decision/bad-registry', 'The file is no JSON.', {}, cause);
   }
-  const file = exactly(json, ['format', ...members].sort(), 'The file');
+  const isThere = (name: string): boolean => typeof json === 'object' && json !== null && Object.hasOwn(json, name);
+  const file = exactly(json, ['format', ...members, ...optional.filter(isThere)].sort(), 'The file');
   if (file['format'] !== format) throw bad('format', `"${format}"`);
   return file;
 }

@@ -30,7 +30,7 @@ export interface Appointment {
   readonly rates: { readonly pivot: string; readonly rates: Readonly<Record<string, string>> };
 }
 
-/** How far a rate may be from what the operators hold it to be, to either side: five percent, hardly a day's move of what is traded here. */
+/** Its bands do not expire, since nobody feeds a rehearsal. How far a rate may be from what the operators hold it to be, to either side: five percent, hardly a day's move of what is traded here. */
 const BAND_BPS = 500;
 
 /** How far ahead of a node's clock a record may be written: both are this machine's. */
@@ -54,7 +54,7 @@ export async function appoint(folders: Folders, appointment: Appointment, random
       await writeDurably(folders.operators(party, 'merchants.json'), utf8(merchantsText(await known(folders, party, appointment))));
       // Whatever they registered since then is theirs: rates move, and the operators of a node follow them.
       if (!(await readIfPresent(folders.operators(party, 'rates.json'))))
-        await writeDurably(folders.operators(party, 'rates.json'), utf8(bandsAround(appointment.rates, BAND_BPS)));
+        await writeDurably(folders.operators(party, 'rates.json'), utf8(bandsAround(appointment.rates, BAND_BPS, null)));
       const config = await readConfig(folders.node(party));
       await writeConfig(folders.node(party), { ...config, book: bookOf(folders, party, appointment) });
       await permit(folders, party, appointment, random);

@@ -33,7 +33,7 @@ export interface Colocated {
 /** A node that answers nobody for so long counts as down. */
 const START_PATIENCE_MS = 60_000;
 
-/** Starts the nodes of `folder`, and makes them and their keys where there are none: three separate ceremonies. As root, each node has an OS user of its own. node/folder-locked where another process runs them, node/no-os-user, session/ceremony-failed. */
+/** Starts the nodes of `folder`, and makes them and their keys where there are none: three separate ceremonies. As root, each node has an OS user of its own. node/folder-locked where another process runs them, node/no-os-user, session/ceremony-failed, node/ended-at-start where too few of them can start. */
 export async function openColocated(options: ColocatedOptions): Promise<Colocated> {
   const { folder, random, onStep, onEvent } = options;
   await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -49,9 +49,16 @@ export async function openColocated(options: ColocatedOptions): Promise<Colocate
   const stop = async (): Promise<void> => {
     await Promise.all(nodes.map((node) => node.stop()));
   };
-  const start = async (): Promise<void> => {
+  /** `isComplete`: whether the keys are there; without them every node has to be. */
+  const start = async (isComplete: boolean): Promise<void> => {
     for (const node of nodes) await node.start();
-    const ready = await Promise.all(nodes.map((node) => node.isReady(START_PATIENCE_MS)));
+    const ready = await Promise.all(nodes.map((node) => node.isReady(START_PATIENCE_MS, () => nodes.some(({ isLost }) => isLost))));
+    const lost = nodes.filter(({ isLost }) => isLost);
+    // With enough of the others it goes on; with too few it would wait for ever for what no start can bring.
+    if (nodes.length - lost.length < (isComplete ? THRESHOLD : nodes.length))
+      throw new Problem('node/ended-at-start', (await Promise.all(lost.map((node) => node.lastWords()))).join(' '), {
+        parties: lost.map(({ party }) => party),
+      });
     const up = nodes.filter((_, i) => ready[i]).map(({ party }) => party);
     const own = uids ? `an OS user (${[...uids.values()].join(', ')}) and a folder` : 'a folder';
     onStep(`signer nodes ${up.join(', ')} of ${nodes.length} are up, each a process with ${own} of its own`);
@@ -65,7 +72,7 @@ export async function openColocated(options: ColocatedOptions): Promise<Colocate
       await makeFolders(folders, random);
     }
     await settlePorts(folders);
-    await start();
+    await start(!isNew);
     if (isNew) await holdCeremonies(folders, onStep);
     return {
       appoint: async (appointment) => {
@@ -77,7 +84,7 @@ export async function openColocated(options: ColocatedOptions): Promise<Colocate
         await stop();
         await takeFolders();
         await appoint(folders, appointment, random);
-        await start();
+        await start(true);
       },
       pids: () => nodes.map(({ pid }) => pid),
       stop: async () => {

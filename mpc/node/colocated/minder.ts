@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -30,6 +31,10 @@ const POLL_MS = 50;
 /** A node that ends by itself is started again after so long, so often at most. */
 const RESTART_PAUSE_MS = 1_000;
 const MOST_STARTS = 5;
+/** Exit code of a node that refused its folder, its key or a file: it would do so again. */
+const REFUSED = 1;
+/** Where the reason of a node that ended is looked for: at the end of its log. */
+const REASON_BYTES = 16_384;
 /** A node closes its store in order when it is asked to. */
 const END_SIGNALS = [
   ['SIGTERM', 10_000],
@@ -45,6 +50,8 @@ export class MindedNode {
   #child: ChildProcess | undefined;
   #identity: ProcessIdentity | undefined;
   #isWanted = false;
+  #hasAnswered = false;
+  #isLost = false;
   #starts = 0;
 
   /** `uid`: of the OS user that it runs as, and of his group; undefined: as ourselves. */
@@ -53,6 +60,11 @@ export class MindedNode {
     this.#uid = uid;
     this.party = party;
     this.#onEvent = onEvent;
+  }
+
+  /** It ended, and is not started again. */
+  get isLost(): boolean {
+    return this.#isLost;
   }
 
   get pid(): number {
@@ -98,16 +110,19 @@ export class MindedNode {
     if (this.#identity) await writeDurably(this.#folders.process(this.party), utf8(JSON.stringify(this.#identity)));
   }
 
-  /** Waits until it answers and all its peers have told it what they remember of it. False after `patienceMs`, or where it ended. */
-  async isReady(patienceMs: number): Promise<boolean> {
+  /**
+   * Waits until it answers and all its peers have told it what they remember of it; where `isAnyLost`, until it answers, since a lost one tells it nothing. False after `patienceMs`, and where it ended for good.
+   */
+  async isReady(patienceMs: number, isAnyLost: () => boolean = () => false): Promise<boolean> {
     const desk = await openDesk(this.#folders.node(this.party));
     try {
-      for (let waitedMs = 0; waitedMs < patienceMs && this.#isWanted; waitedMs += POLL_MS) {
+      for (let waitedMs = 0; waitedMs < patienceMs && this.#isWanted && !this.#isLost; waitedMs += POLL_MS) {
         const status = await desk.ask('node/status', {}).catch((error: unknown) => {
           if (error instanceof Problem) return undefined;
           throw error;
         });
-        if (status?.['peersReady'] === true) return true;
+        if (status) this.#hasAnswered = true;
+        if (status && (status['peersReady'] === true || isAnyLost())) return true;
         await sleep(POLL_MS);
       }
       return false;
@@ -116,8 +131,27 @@ export class MindedNode {
     }
   }
 
+  /** What a node that ended said last of why, in one sentence that names the node. */
+  async lastWords(): Promise<string> {
+    const log = this.#folders.log(this.party);
+    const handle = await open(log, 'r');
+    try {
+      const { size } = await handle.stat();
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(REASON_BYTES), 0, REASON_BYTES, Math.max(0, size - REASON_BYTES));
+      const said = buffer
+        .subarray(0, bytesRead)
+        .toString('utf8')
+        .split('\n')
+        .findLast((line) => line.startsWith('cairn: '));
+      return `Signer node ${this.party} ended at its start${said ? `: ${said.slice('cairn: '.length)}` : '.'} Its log is ${log}.`;
+    } finally {
+      await handle.close();
+    }
+  }
+
   async stop(): Promise<void> {
     this.#isWanted = false;
+    this.#isLost = false;
     this.#starts = 0;
     const [child, identity] = [this.#child, this.#identity];
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
@@ -129,8 +163,11 @@ export class MindedNode {
 
   async #ended(child: ChildProcess): Promise<void> {
     if (!this.#isWanted || child !== this.#child) return;
-    if (this.#starts >= MOST_STARTS || child.exitCode === OLD_OR_BROKEN_DISK)
+    const isRefused = child.exitCode === OLD_OR_BROKEN_DISK || (child.exitCode === REFUSED && !this.#hasAnswered);
+    if (isRefused || this.#starts >= MOST_STARTS) {
+      this.#isLost = true;
       return this.#onEvent({ kind: 'lost', party: this.party, log: this.#folders.log(this.party) });
+    }
     await sleep(RESTART_PAUSE_MS);
     if (!this.#isWanted) return;
     await this.start();

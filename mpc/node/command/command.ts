@@ -23,7 +23,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   Makes a store with its first policy, the node's identity on the network, the key of its operator, and node.json. Prints the fingerprint
   to be read aloud to the other operators, and what they type to name this node as their peer. Nothing that exists is overwritten.
 
-${FOLDER_HELP}
+  --folder DIR            the data folder of the node
   --party N               its number among the parties, from 1, for ever
   --threshold T           how many must sign; 2 unless told
   --listen HOST:PORT      where its peers and the coordinator reach it
@@ -68,7 +68,7 @@ ${PROVIDER_HELP}  --recovery FILE         draws a recovery key, writes its secre
   the node keeps its identity. It must not run. Dying half-way does no harm: type it again. Copies of the folder that were made before still
   open by the old key: destroy them, or hold cairn node refresh, after which the shares in them are worth nothing.
 
-${FOLDER_HELP}
+  --folder DIR            the data folder of the node
 ${PROVIDER_HELP}`,
     options: { ...FOLDER, ...PROVIDER_OPTIONS },
     words: [0, 0],
@@ -98,8 +98,9 @@ ${FOLDER_HELP}
     help: `cairn node run --folder DIR [--quiet] [--until-input-ends] [--uid N]
 
   Opens the store, answers peers, coordinator and operators over mutual TLS 1.3, and serves /healthz and /metrics on the loopback
-  interface. Logs one JSON object a line to standard output; nothing in it is secret. Ends 1 where its disk is not what it
-  remembers, 3 where it is not what a peer remembers or where it fails. SIGTERM and SIGINT stop it in order; whatever ends it, no session is ever resumed.
+  interface. Logs one JSON object a line to standard output; nothing in it is secret. Ends with 1 where it refuses to start (its disk is
+  not what it remembers, a file cannot be used), with 3 where the disk is not what a peer remembers, or fails. SIGTERM and SIGINT stop it
+  in order; whatever ends it, no session is ever resumed.
 
 ${FOLDER_HELP}
   --quiet            log warnings and errors only
@@ -150,7 +151,8 @@ ${FOLDER_HELP}
     summary: 'approve the new set-up of a poisoned pair',
     help: `cairn node approve KEY --peer N --folder DIR
 
-  After a check against a peer failed, this pair signs nothing until both its operators approve a whole new set-up, each at the own node.
+  After a check against a peer failed, or too many signatures with it came out invalid (POISONED and SUSPENDED in cairn node status), this
+  pair signs nothing until both its operators approve a whole new set-up, each at the own node.
   Find out first why it failed: a peer that cheats once is set up again, twice within 30 days it is refused and has to be reshared out.
 
 ${FOLDER_HELP}
@@ -199,23 +201,34 @@ ${FOLDER_HELP}
   },
   rates: {
     summary: 'say within which bands exchange rates are believed',
-    help: `cairn node rates [FILE [--within BPS]] --folder DIR
+    help: `cairn node rates [FILE [--within BPS [--valid HOURS]]] --folder DIR
 
   A payment between currencies is worth what its rates say, and rates are the platform's word: outside these bands the node refuses it.
-  Takes FILE as the bands ({format, pivot, bands}: docs/formats.md), or makes bands around the rates of FILE ({pivot, rates}), checks them
-  and puts them in place of the ones before, at once and whole; a node that runs takes them up within seconds. Take the rates from
-  elsewhere than the platform. Without FILE, lists the bands.
+  Takes FILE as the bands ({format, pivot, bands, notAfterS}: docs/formats.md), or makes bands around the rates of FILE ({pivot, rates}),
+  checks them and puts them in place of the ones before, at once and whole; a node that runs takes them up within seconds. Take the rates
+  from elsewhere than the platform. Bands that are not renewed in time are not believed any more, and payments between currencies wait.
+  Without FILE, lists the bands and says how long they are valid.
 
 ${FOLDER_HELP}
   --within BPS       how far a rate may be from that of FILE, in hundredths of a percent
+  --valid HOURS      how long the bands are believed; 72 hours where it is not given
 `,
-    options: { ...FOLDER, within: { type: 'string' } },
+    options: { ...FOLDER, within: { type: 'string' }, valid: { type: 'string' } },
     words: [0, 1],
-    run: async (values, [file]) => ratesCommand(needed(values, 'folder'), file, values['within'] === undefined ? undefined : whole(values, 'within'), tell),
+    run: async (values, [file]) => {
+      const validHours = values['valid'] === undefined ? undefined : whole(values, 'valid');
+      if (validHours !== undefined && values['within'] === undefined)
+        throw new Problem('cli/bad-arguments', '--valid goes with --within: a file of bands says itself how long they are valid.');
+      const around = values['within'] === undefined ? undefined : { withinBps: whole(values, 'within'), validHours };
+      return ratesCommand(needed(values, 'folder'), file, around, systemClock.nowMs(), tell);
+    },
   },
   status: {
     summary: 'what the node holds, and how it is',
     help: `cairn node status --folder DIR [--json]
+
+  Asks the running node for its keys with their epochs and pairs, the policy in force, whether its peers have confirmed its disk, what was
+  poisoned or is suspended, and what it sees in the timelock. A line that begins with ALARM is for you; docs/custody.md says what to do.
 
 ${FOLDER_HELP}
   --json             for a program
@@ -256,7 +269,7 @@ ${FOLDER_HELP}
   For a node that was made anew by cairn node init (a new identity: the other operators name it as their peer again) and does not run. Its
   shares come back as RESTORED: they sign nothing until all nodes hold cairn node refresh for that key.
 
-${FOLDER_HELP}
+  --folder DIR           the data folder of the node
   --recovery FILE        the recovery secret that cairn node init wrote
   --sealed-policy HASH   the policy in force when the backup was sealed, where this node is meant to have another one
 `,
@@ -279,17 +292,17 @@ ${FOLDER_HELP}
   Starts three nodes of its own in a temporary folder, holds a ceremony, lets the thing happen, and shows that the key signs again and
   stayed the same. Touches no node of yours. NAME is all, or one of:
 
-  lost-node          one of three is killed: the other two go on, and it comes back
-  refresh            all shares are made anew; the address stays
-  refresh-killed     a node is killed in the middle of a refresh; the key signs before and after, and the refresh is held again
+  lost-node              one of three is killed: the other two go on, and it comes back
+  refresh                all shares are made anew; the address stays
+  refresh-killed         a node is killed in the middle of a refresh; the key signs before and after, and the refresh is held again
   withheld-confirmation  in a refresh, a captured node confirms to one peer and not to the other; no epoch is lost
-  poisoned-pair      a pair is poisoned; the others go on, both operators approve, and it signs again
-  poisoned-twice     it is poisoned again: the peer is reshared out, and a new node takes its place
-  lost-disk          a node loses its disk, is restored from its backup under a new identity, and is made whole by a refresh
-  lost-backup        a backup and its secret are in strange hands: after a refresh they are worth nothing
-  lost-member        a node is lost for ever without a backup: the others reshare to a new one, and the old share is worth nothing
+  poisoned-pair          a pair is poisoned; the others go on, both operators approve, and it signs again
+  poisoned-twice         it is poisoned again: the peer is reshared out, and a new node takes its place
+  lost-disk              a node loses its disk, is restored from its backup under a new identity, and is made whole by a refresh
+  lost-backup            a backup and its secret are in strange hands: after a refresh they are worth nothing
+  lost-member            a node is lost for ever without a backup: the others reshare to a new one, and the old share is worth nothing
 
-  --keep             leave the folder, to look at it
+  --keep                 leave the folder, to look at it
 `,
     options: { keep: { type: 'boolean' } },
     words: [1, 1],

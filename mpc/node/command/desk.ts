@@ -7,6 +7,8 @@ import { providerOf } from './provider.ts';
 
 const PATIENCE = { timeoutMs: 15_000, resendForMs: 0 };
 const POLL_MS = 200;
+/** A ceremony goes on without who looks on. A look that fails, as after this process was held still for a while, is taken again so often. */
+const LOOKS = 4;
 
 /** What an operator's command asks of its own running node. */
 export interface NodeDesk {
@@ -33,12 +35,32 @@ export async function openDesk(folder: string): Promise<NodeDesk> {
 
 /** Begins a ceremony and tells its transcript line by line until it ends; session/ceremony-failed with its last line. */
 export async function holdCeremony(desk: NodeDesk, ceremony: Readonly<Record<string, unknown>>, tell: (line: string) => void): Promise<void> {
-  const { id } = await desk.ask('ceremony/begin', ceremony);
+  const begun = desk.ask('ceremony/begin', ceremony).catch((cause: unknown) => {
+    if (!(cause instanceof Problem) || cause.code !== 'wire/no-answer') throw cause;
+    const detail =
+      'The node did not say whether it began. Look at `cairn node status` and the log of the node; where no epoch is new there, begin again at all nodes.';
+    throw new Problem('session/ceremony-failed', detail, {}, cause);
+  });
+  const { id } = await begun;
   for (let told = 0; ; await sleep(POLL_MS)) {
-    const { state, lines } = (await desk.ask('ceremony/progress', { id, after: told })) as { state: string; lines: { atMs: number; text: string }[] };
+    const { state, lines } = (await look(desk, { id, after: told })) as { state: string; lines: { atMs: number; text: string }[] };
     for (const { atMs, text } of lines) tell(`${new Date(atMs).toISOString()}  ${text}`);
     told += lines.length;
     if (state === 'failed') throw new Problem('session/ceremony-failed', lines.at(-1)?.text ?? 'The transcript above has the reason.');
     if (state === 'done') return;
+  }
+}
+
+async function look(desk: NodeDesk, body: unknown): Promise<Record<string, unknown>> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await desk.ask('ceremony/progress', body);
+    } catch (cause) {
+      if (!(cause instanceof Problem) || cause.code !== 'wire/no-answer') throw cause;
+      if (tries < LOOKS) continue;
+      const detail =
+        'The node does not answer any more, and may go on. Look at `cairn node status` and the log of the node; where no epoch is new there, begin again at all nodes.';
+      throw new Problem('session/ceremony-failed', detail, {}, cause);
+    }
   }
 }

@@ -40,22 +40,45 @@ export async function merchantCommand(folder: string, [merchant, key]: readonly 
   return 0;
 }
 
-/** Puts bands of rates in the place of the ones that the node goes by: a file of bands as it is, or bands of `withinBps` around a file of rates {pivot, rates}. Without a file it shows them. */
-export async function ratesCommand(folder: string, file: string | undefined, withinBps: number | undefined, tell: (line: string) => void): Promise<number> {
+/** How long bands around a file of rates are valid where nobody says otherwise: rates move daily, and a week-end is without any. */
+const VALID_HOURS = 72;
+
+export interface Around {
+  /** Hundredths of a percent to either side. */
+  readonly withinBps: number;
+  readonly validHours: number | undefined;
+}
+
+/** Puts bands of rates in the place of the ones that the node goes by: a file of bands as it is, or bands around a file of rates {pivot, rates}. Without a file it shows them. */
+export async function ratesCommand(
+  folder: string,
+  file: string | undefined,
+  around: Around | undefined,
+  nowMs: TimeMs,
+  tell: (line: string) => void,
+): Promise<number> {
   const { book } = await readConfig(folder, 'partial');
   const path = book?.ratesFile;
   if (!path) throw new Problem('node/bad-config', 'node.json names no file of rates (book.ratesFile), so this node takes any.');
   if (file === undefined) {
-    const { pivot, bands } = readRateBands(await read(path));
+    const { pivot, bands, notAfterS } = readRateBands(await read(path));
     for (const [currency, { low, high }] of bands) tell(`${currency} ${low} to ${high} ${pivot}`);
+    tell(validity(notAfterS, nowMs));
     return 0;
   }
   const given = await read(file);
-  const text = withinBps === undefined ? given : bandsAround(ratesOf(given), withinBps);
-  const { bands } = readRateBands(text);
+  const text = around ? bandsAround(ratesOf(given), around.withinBps, Math.floor(nowMs / 1_000) + (around.validHours ?? VALID_HOURS) * 3_600) : given;
+  const { bands, notAfterS } = readRateBands(text);
   await writeDurably(path, utf8(text));
   tell(`${bands.size} bands are in ${path}; a node that runs takes them up within seconds, and its log says so`);
+  tell(validity(notAfterS, nowMs));
   return 0;
+}
+
+function validity(notAfterS: number | null, nowMs: TimeMs): string {
+  if (notAfterS === null) return 'they do not expire';
+  const until = new Date(notAfterS * 1_000).toISOString();
+  return nowMs < notAfterS * 1_000 ? `valid until ${until}` : `EXPIRED at ${until}: the node refuses every payment between currencies (rates-valid)`;
 }
 
 function ratesOf(text: string): Parameters<typeof bandsAround>[0] {

@@ -64,7 +64,7 @@ export class RegisteredFile<T> {
     if (read instanceof Problem) {
       this.#refused = place;
       const { path } = this.#options;
-      const detail = `${path} cannot be used, and what was read before goes on: ${read.detail}`;
+      const detail = `${read.detail} Until it is mended what was read before goes on.`;
       return this.#options.onRefused(new Problem('decision/bad-registry', detail, { ...read.facts, path }, read));
     }
     await this.#options.onTaken(read.hash);
@@ -84,5 +84,13 @@ async function readWhole<T>({ path, parse }: RegisteredOptions<T>): Promise<{ re
   const bytes = await readFile(path).catch((cause: unknown) => {
     throw new Problem('decision/bad-registry', `${path} cannot be read (${(cause as NodeJS.ErrnoException).code ?? 'unknown'}).`, { path }, cause);
   });
-  return { value: parse(bytes.toString('utf8')), hash: toHex(new Uint8Array(createHash('sha256').update(bytes).digest())) };
+  const parsed = (text: string): T => {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      throw new Problem(error.code, `${path} cannot be used: ${error.detail}`, { ...error.facts, path }, error);
+    }
+  };
+  return { value: parsed(bytes.toString('utf8')), hash: toHex(new Uint8Array(createHash('sha256').update(bytes).digest())) };
 }

@@ -13,6 +13,7 @@ export interface Metrics {
   readonly alarms: Counter<'code'>;
   readonly malformed: Counter<'party'>;
   readonly strangers: Counter;
+  readonly turnedAway: Counter<'part'>;
   readonly seconds: Histogram<'purpose'>;
   readonly peersReady: Gauge;
   readonly registryRefused: Gauge<'file'>;
@@ -38,6 +39,12 @@ export function createMetrics(): Metrics {
       registers,
     }),
     strangers: new Counter({ name: 'cairn_node_strangers_total', help: 'Connections of keys that nobody pinned to that part', registers }),
+    turnedAway: new Counter({
+      name: 'cairn_node_turned_away_total',
+      help: 'Calls of a caller that was refused too often, unread',
+      labelNames: ['part'],
+      registers,
+    }),
     seconds: new Histogram({
       name: 'cairn_node_signature_seconds',
       help: 'From the request to the signature',

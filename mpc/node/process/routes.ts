@@ -6,7 +6,7 @@ import type { NodeBook } from '../book/book.ts';
 import { BUNDLE, CONFIRMED, MEET, type Ceremonies, type EpochSwitch, type Group, type Rendezvous } from '../ceremony/ceremony.ts';
 import { END, epochDataOf, SAY, type Conversations, type KeyRing, type Signer } from '../session/session.ts';
 import type { NodeStore } from '../store/store.ts';
-import type { Answer, Caller, Part } from '../wire/wire.ts';
+import type { Answer, Caller, Part, RefusalLimit } from '../wire/wire.ts';
 import { CANCEL, CANCELLED, type Watcher } from '../watch/watch.ts';
 import type { Desk } from './desk.ts';
 import { BODIES, REMEMBERED, TELL_HEADS, type PeerHeads } from './peerHeads.ts';
@@ -25,6 +25,7 @@ export interface Parts {
   readonly book: NodeBook | undefined;
   readonly watcher: Watcher | undefined;
   readonly nowMs: () => number;
+  readonly refusals: RefusalLimit;
   /** A call was refused: in the log, and where no session came of it in the audit log too, durably, before the refusal is told. */
   readonly onRefused: (caller: Caller, method: string, problem: Problem) => Promise<void>;
   /** A peer sent, over its own channel, what no honest node sends (digest 12: abort, count, alarm). */
@@ -86,18 +87,38 @@ const ROUTES: Readonly<Record<string, Route>> = {
   'ceremony/progress': { parts: OPERATORS, answer: async ({ desk }, payload) => json(desk.progress(objectOf(payload))) },
 };
 
+/** Refusals that no session was begun for: nothing was judged, and an honest caller hardly ever meets one. */
+export const REFUSED_EARLY: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
+  'custody/bad-intent',
+  'session/bad-request',
+  'session/started-before',
+  'wire/not-allowed',
+  'mpc/bad-parameters',
+  'node/unknown-key',
+]);
+
 /** What a peer is blamed for whoever else it names: it came over its own channel. */
 const MALFORMED: ReadonlySet<ProblemCode> = new Set<ProblemCode>(['mpc/malformed-message', 'mpc/equivocation', 'session/bad-request', 'wire/bad-statement']);
 
-/** Guards in their order: there is such a call, and it is this caller's to make. */
+/**
+ * Whether this refusal is one that no honest caller meets often, so that it has only so many of them. Peers are not turned away: the bundles that they pass on must be heard (digest 10.3), their frames are small, and each
+ * malformed one is counted and told as it is.
+ */
+export function isCounted({ part }: Caller, code: ProblemCode): boolean {
+  return part !== 'peer' && REFUSED_EARLY.has(code);
+}
+
+/** Guards in their order: the caller was not refused too often, there is such a call, and it is this caller's to make. */
 export function answerOf(parts: Parts): Answer {
   return async (caller, method, payload) => {
+    parts.refusals.demandRoom(caller);
     const route = Object.hasOwn(ROUTES, method) ? ROUTES[method] : undefined;
     try {
       if (!route) throw new Problem('wire/not-allowed', `There is no call ${method}.`);
       if (!route.parts.includes(caller.part)) throw new Problem('wire/not-allowed', `A ${caller.part} may not call ${method}.`, { part: caller.part, method });
       return await route.answer(parts, payload, caller);
     } catch (error) {
+      if (error instanceof Problem && isCounted(caller, error.code)) parts.refusals.count(caller);
       if (error instanceof Problem && (caller.part !== 'peer' || error.code === 'wire/not-allowed' || method === CANCEL || method === CANCELLED))
         await parts.onRefused(caller, method, error);
       if (error instanceof Problem && caller.part === 'peer' && MALFORMED.has(error.code)) parts.onMalformed(peerOf(caller), error);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { Problem, toHex, utf8, type Clock, type ProblemCode, type RandomBytes, type TimeMs } from '#base';
+import { Problem, toHex, utf8, type Clock, type RandomBytes, type TimeMs } from '#base';
 import { doneDigest, partyId, testDigest, type Effect, type PartyId } from '#mpc/protocol';
 import { AuditLog } from '../audit/audit.ts';
 import {
@@ -25,6 +25,7 @@ import {
   openLink,
   openPins,
   publicKeyInfo,
+  RefusalLimit,
   WIRE_LIMITS,
   type Caller,
   type Fingerprint,
@@ -41,7 +42,7 @@ import { openIdentity } from './identityFile.ts';
 import { createJudge } from './judges.ts';
 import { openBook, watchEvery, watchOver, type Follow } from './ownBook.ts';
 import { nodeName, PeerHeads } from './peerHeads.ts';
-import { answerOf, TEST, type Parts } from './routes.ts';
+import { answerOf, REFUSED_EARLY, TEST, type Parts } from './routes.ts';
 
 export interface NodeOptions {
   /** The node's own data folder. */
@@ -74,16 +75,6 @@ const POLICY_EVERY_MS = 1_000;
 const REGISTERED_EVERY_MS = 1_000;
 /** Bundles that everybody should have by now go round so many times less often. */
 const REMIND_EVERY = 24;
-/** Refusals that no session was begun for. */
-const REFUSED_EARLY: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
-  'custody/bad-intent',
-  'session/bad-request',
-  'session/started-before',
-  'wire/not-allowed',
-  'mpc/bad-parameters',
-  'node/unknown-key',
-]);
-
 /** Opens everything of a node and answers until it is closed. node/store-behind and every other refusal of its disk come before it answers anybody. */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const closing: (() => unknown)[] = [];
@@ -212,7 +203,7 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
     metrics.failures.inc({ code: problem.code });
     log.warn({ caller, method, code: problem.code, facts: problem.facts }, problem.detail);
     // What became a session stands in the audit log by itself.
-    if (caller.part !== 'operator' && !REFUSED_EARLY.has(problem.code)) return;
+    if (caller.part !== 'operator' && !REFUSED_EARLY.has(problem.code) && problem.code !== 'wire/too-many-refusals') return;
     const data = { part: caller.part, fingerprint: caller.fingerprint, method, code: problem.code, reason: problem.detail };
     await audit.append({ kind: 'refused', atMs: clock.nowMs(), data }).catch((failure: unknown) => onFatal(failure as Problem));
   };
@@ -231,6 +222,14 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
     book,
     watcher,
     nowMs: () => clock.nowMs(),
+    refusals: new RefusalLimit({
+      clock,
+      onTurnedAway: ({ part }) => metrics.turnedAway.inc({ part }),
+      onEmpty: (caller, problem) => {
+        alarm(problem);
+        void onRefused(caller, 'any', problem);
+      },
+    }),
     onRefused,
     onMalformed,
   };

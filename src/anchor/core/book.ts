@@ -58,8 +58,8 @@ export interface AnchorTree {
 export function anchorTree(records: readonly BookRecord[]): AnchorTree {
   const books = [...records].sort((a, b) => (a.book < b.book ? -1 : 1));
   assert(new Set(books.map(({ book }) => book)).size === books.length, 'an anchor takes one record a book');
-  const { root, path } = merkleTree(concat(...books.map(bookRecordHash)));
-  return { leaf: root, books, path };
+  const tree = merkleTree(concat(...books.map(bookRecordHash)));
+  return { leaf: tree.root, books, path: (position) => tree.path(position) };
 }
 
 /** What is wrong with the records that somebody shows under an anchor leaf, first fault first. */

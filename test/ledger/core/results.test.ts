@@ -6,11 +6,16 @@ import { readCases, type Case } from '../support/table.ts';
 const CASES = new URL('../cases/', import.meta.url);
 const PAGE = readFileSync(new URL('../../../docs/ledger-semantics.md', import.meta.url), 'utf8');
 
+/** The lines of the page below the heading that begins so, to the next one. */
+function sectionOf(heading: string): string[] {
+  const section = PAGE.split('\n## ').find((text) => text.startsWith(heading));
+  assert.ok(section, `there is no section "${heading}"`);
+  return section.split('\n');
+}
+
 /** The codes of the page's table of refusals, in its order; `..._code` stands for the code before it with another ending. */
 function codesOfPage(): string[] {
-  const rows = PAGE.slice(PAGE.indexOf('## Refusals'))
-    .split('\n')
-    .filter((line) => line.startsWith('| `'));
+  const rows = sectionOf('Refusals').filter((line) => line.startsWith('| `'));
   return rows.flatMap((row) => [...row.split(' | ')[0]!.matchAll(/`([a-z._]+)`/g)].map((match) => match[1]!));
 }
 
@@ -81,6 +86,17 @@ describe('the refusals', () => {
     );
     assert.deepEqual(
       Object.keys(NEVER_BOTH).filter((pair) => !neighbours.includes(pair)),
+      [],
+    );
+  });
+
+  it('differ from TigerBeetle’s only where the page says so, and each row of that has a case that begins with its words', () => {
+    const plain = (text: string): string => text.replaceAll(/[`"]/g, '').toLowerCase();
+    const rows = sectionOf('Deliberate differences').flatMap((line) => (/^\| (?!here )[^-]/.test(line) ? [plain(line.split(' | ')[0]!.slice(2))] : []));
+    const titles = tables.find(({ file }) => file === 'differences.txt')!.cases.map(({ title }) => plain(title));
+    assert.ok(rows.length >= 14, `${rows.length} rows`);
+    assert.deepEqual(
+      rows.filter((row) => !titles.some((title) => title.startsWith(row))),
       [],
     );
   });

@@ -45,7 +45,8 @@ describe('the schema of a book', () => {
     const { rows } = await db.owner.query<Record<'QUERY PLAN', unknown>>(`explain (verbose, generic_plan, format json) ${text}`);
     const tables = new Set<string>();
     JSON.stringify(rows[0]!['QUERY PLAN'], (_, value: unknown) => {
-      if (value !== null && typeof value === 'object' && 'Relation Name' in value && 'Schema' in value) tables.add(`${value.Schema}.${value['Relation Name']}`);
+      if (value !== null && typeof value === 'object' && 'Relation Name' in value && 'Schema' in value)
+        tables.add(`${String(value.Schema)}.${String(value['Relation Name'])}`);
       return value;
     });
     return tables;

@@ -57,7 +57,7 @@ export function judgeInstruction(replica: Replica, known: Known, intent: Instruc
   return factsOf(replica, known, intent, payable);
 }
 
-function faultOf(replica: Replica, { merchants, rates }: Known, held: HeldPayment, { windowSeq, record }: DerivedList): Fault | null {
+function faultOf(replica: Replica, { merchants, rates, latestS }: Known, held: HeldPayment, { windowSeq, record }: DerivedList): Fault | null {
   if (held.status !== 'open') return { rule: 'hold-open', reason: `its hold is ${held.status}` };
   for (let leg = 0; leg < held.legs - held.missing; leg++) {
     const hold = replica.state.holds.get(legIdOf(held.payment, leg));
@@ -74,7 +74,7 @@ function faultOf(replica: Replica, { merchants, rates }: Known, held: HeldPaymen
     unregistered(merchants, order) ??
     unregistered(merchants, payee) ??
     (held.missing > 0 ? { rule: 'amount-derived', reason: `${held.missing} of the legs that its price announces were never booked` } : null) ??
-    implausibleRate(quote, rates) ??
+    implausibleRate(quote, rates, latestS) ??
     unbacked(replica, held, record)
   );
 }

@@ -82,12 +82,14 @@ function twoRates(evidence: QuoteEvidence): Fault | null {
   return null;
 }
 
-/** A payment between currencies is worth what its rates say, and rates are the platform’s word: the operators’ bands bound it. */
-export function implausibleRate(evidence: QuoteEvidence, registered: RateBands | null): Fault | null {
+/** A payment between currencies is worth what its rates say, and rates are the platform’s word: the operators’ bands bound it, as long as they are valid. `latestS`: seconds since 1970. */
+export function implausibleRate(evidence: QuoteEvidence, registered: RateBands | null, latestS: bigint): Fault | null {
   const rates = ratesOf(evidence);
   if (registered === null || new Set(rates.map(([currency]) => currency)).size === 1) return null;
   const implausible = (reason: string): Fault => ({ rule: 'rate-plausible', reason });
-  const { pivot, bands } = registered;
+  const { pivot, bands, notAfterS } = registered;
+  if (notAfterS !== null && latestS >= BigInt(notAfterS))
+    return { rule: 'rates-valid', reason: `the operators’ bands of rates were valid until ${notAfterS}, and it is ${latestS} (seconds since 1970)` };
   if (evidence.rates.pivot !== pivot) return implausible(`its rates are in ${evidence.rates.pivot}, the operators’ bands in ${pivot}`);
   for (const [currency, rate] of rates) {
     const band = currency === pivot ? { low: '1', high: '1' } : bands.get(currency);

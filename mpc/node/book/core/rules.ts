@@ -42,6 +42,7 @@ export const RULES = {
   'nonce-once': 'No other message of the merchant used their nonces.',
   'merchant-key': 'They were signed with keys that the node’s operators registered for this merchant.',
   'amount-derived': 'What is held, in each leg, follows from the line, the published tariff and the quote.',
+  'rates-valid': 'The bands of rates that the operators registered are still valid.',
   'rate-plausible': 'The quote’s rates are within the bands that the operators registered.',
   'deposit-final': 'What the records before it say of the chain, deposits and releases, is final by the node’s own endpoints.',
   'deposit-backed':

@@ -22,6 +22,8 @@ export interface Registration {
 export interface RateBands {
   readonly pivot: string;
   readonly bands: ReadonlyMap<string, { readonly low: string; readonly high: string }>;
+  /** Seconds since 1970: from then on no rate is believed by them. Null: they do not expire. */
+  readonly notAfterS: number | null;
 }
 
 /** A key of a merchant as the operators know it from himself. */

@@ -2,6 +2,12 @@ import type { ProblemDefinition } from '../problems.ts';
 
 /** What a signer node's disk and its durable state refuse. */
 export const MPC_NODE_PROBLEMS = {
+  'node/ended-at-start': {
+    status: 503,
+    title: 'A signer node refuses to start',
+    retry: 'never',
+    howToSolve: 'Its own reason says which file it is about: mend that and start again.',
+  },
   'node/folder-locked': {
     status: 503,
     title: 'Another process works in this folder',

@@ -49,6 +49,12 @@ export const WIRE_PROBLEMS = {
     retry: 'never',
     howToSolve: 'A coordinator asks for signatures, an operator for ceremonies, a peer for the rounds of the protocol: use the identity of that part.',
   },
+  'wire/too-many-refusals': {
+    status: 429,
+    title: 'This caller was refused too often to be listened to',
+    retry: 'later',
+    howToSolve: 'Stop: a call a second is looked at again. An operator who sees it of a coordinator takes that one for broken or captured.',
+  },
   'wire/bad-statement': {
     status: 400,
     title: 'A signed statement of a node does not hold',

@@ -41,7 +41,7 @@ describe('a signer’s book agrees to', function () {
   });
 
   signs('a payment between two assets within the operators’ bands', async (forge) =>
-    between(forge, { pivot: 'USD', bands: new Map([['EUR', { low: '1.05', high: '1.12' }]]) }),
+    between(forge, { pivot: 'USD', bands: new Map([['EUR', { low: '1.05', high: '1.12' }]]), notAfterS: Math.floor(forge.nowMs / 1_000) + 3_600 }),
   );
 
   signs('what is left of an instruction after a cancellation', async (forge) => {

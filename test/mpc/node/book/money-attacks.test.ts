@@ -80,14 +80,20 @@ describe('a signer’s book refuses to pay with money that is not there, or more
   );
 
   refuses('rate-plausible', 'between currencies at a rate outside the operators’ band', async (forge) =>
-    between(forge, { pivot: 'USD', bands: new Map([['EUR', { low: '1.20', high: '1.30' }]]) }),
+    between(forge, { pivot: 'USD', bands: new Map([['EUR', { low: '1.20', high: '1.30' }]]), notAfterS: null }),
   );
 
   refuses('rate-plausible', 'between currencies for which the operators registered no band', async (forge) =>
-    between(forge, { pivot: 'USD', bands: new Map() }),
+    between(forge, { pivot: 'USD', bands: new Map(), notAfterS: null }),
   );
 
-  refuses('rate-plausible', 'between currencies in another pivot than the operators’', async (forge) => between(forge, { pivot: 'CHF', bands: new Map() }));
+  refuses('rate-plausible', 'between currencies in another pivot than the operators’', async (forge) =>
+    between(forge, { pivot: 'CHF', bands: new Map(), notAfterS: null }),
+  );
+
+  refuses('rates-valid', 'between currencies by bands that expired', async (forge) =>
+    between(forge, { pivot: 'USD', bands: new Map([['EUR', { low: '1.05', high: '1.12' }]]), notAfterS: Math.floor(forge.nowMs / 1_000) - 1 }),
+  );
 
   refuses('deposit-final', 'out of a deposit that is said to come', async (forge) => {
     forge.deposit(1_000_000_000n, { mined: false, change: (command) => claimed(command, { blockNumber: `${forge.chain.newest.number + 40}` }) });

@@ -88,6 +88,14 @@ describe('the files of what operators registered', () => {
     );
   });
 
+  it('bound them until a moment, or for ever where the file says so or says nothing', () => {
+    const file = (more: object) => JSON.stringify({ format: 'cairn-rate-bands/1', pivot: 'USD', bands: [], ...more });
+    assert.deepEqual([{}, { notAfterS: null }, { notAfterS: 5 }].map((more) => readRateBands(file(more)).notAfterS), [null, null, 5]); // prettier-ignore
+    for (const notAfterS of [0, -1, 1.5, '5', true, 2 ** 53]) assert.match(refusalOf(() => readRateBands(file({ notAfterS }))), /notAfterS/); // prettier-ignore
+    assert.match(refusalOf(() => readRateBands(file({ notAfterS: 5, until: 5 }))), /decision\/bad-registry/); // prettier-ignore
+    assert.equal(readRateBands(bandsAround({ pivot: 'USD', rates: { EUR: '1' } }, 100, 1_800_000_000)).notAfterS, 1_800_000_000);
+  });
+
   it('are made around rates: to either side so far, exactly, and never narrower', () => {
     const decimal = fc.tuple(fc.bigInt({ min: 1n, max: 10n ** 14n }), fc.nat(18)).map(([digits, places]) => {
       const text = digits.toString().padStart(places + 1, '0');
@@ -98,7 +106,7 @@ describe('the files of what operators registered', () => {
         const { n, d } = rationalOf(rate);
         // Below what a rate can say there is no band.
         fc.pre(n * 10n ** 14n >= d * 10_000n);
-        const { pivot, bands } = readRateBands(bandsAround({ pivot: 'USD', rates: { EUR: rate, USD: '1' } }, bps));
+        const { pivot, bands } = readRateBands(bandsAround({ pivot: 'USD', rates: { EUR: rate, USD: '1' } }, bps, null));
         const { low, high } = bands.get('EUR')!;
         assert.deepEqual([pivot, bands.size], ['USD', 1]);
         const [least, most] = [rationalOf(low), rationalOf(high)];
@@ -111,15 +119,15 @@ describe('the files of what operators registered', () => {
     );
     for (const width of [0, -1, 1.5, 10_000, Number.NaN])
       assert.match(
-        refusalOf(() => bandsAround({ pivot: 'USD', rates: { EUR: '1' } }, width)),
+        refusalOf(() => bandsAround({ pivot: 'USD', rates: { EUR: '1' } }, width, null)),
         /decision\/bad-registry/,
       );
     assert.match(
-      refusalOf(() => bandsAround({ pivot: 'USD', rates: { EUR: '-1' } }, 100)),
+      refusalOf(() => bandsAround({ pivot: 'USD', rates: { EUR: '-1' } }, 100, null)),
       /payments\/bad-rates/,
     );
     assert.match(
-      refusalOf(() => bandsAround({ pivot: 'dollars', rates: {} }, 100)),
+      refusalOf(() => bandsAround({ pivot: 'dollars', rates: {} }, 100, null)),
       /decision\/bad-registry/,
     );
   });

@@ -280,7 +280,23 @@ describe('cairn node', () => {
     await withBook(path);
     await writeFile(given, JSON.stringify({ pivot: 'USD', rates: { USD: '1', JPY: '0.006713', EUR: '1.0852' }, version: 'of a bank' }));
     assert.match(await said('rates', given, '--within', '200', '--folder', folder), /^2 bands are in /);
-    assert.equal(await said('rates', '--folder', folder), 'EUR 1.063496 to 1.106904 USD\nJPY 0.00657874 to 0.00684726 USD\n');
+    assert.match(await said('rates', '--folder', folder), /^EUR 1\.063496 to 1\.106904 USD\nJPY 0\.00657874 to 0\.00684726 USD\nvalid until \S+\n$/);
+    const validFor = async (): Promise<number> => (JSON.parse(await readFile(path, 'utf8')) as { notAfterS: number }).notAfterS - Date.now() / 1_000;
+    assert.ok(Math.abs((await validFor()) - 72 * 3_600) < 600);
+    await said('rates', given, '--within', '200', '--valid', '5', '--folder', folder);
+    assert.ok(Math.abs((await validFor()) - 5 * 3_600) < 600);
+    await assert.rejects(nodeCommand(['rates', given, '--valid', '5', '--folder', folder]), problem('cli/bad-arguments'));
+    const bands = JSON.parse(await readFile(path, 'utf8')) as object;
+    for (const [notAfterS, words] of [
+      [1_000, /^EXPIRED at 1970-01-01T00:16:40\.000Z: .*rates-valid/m],
+      [null, /^they do not expire$/m],
+    ] as const) {
+      const other = join(root, 'other.json');
+      await writeFile(other, JSON.stringify({ ...bands, notAfterS }));
+      await said('rates', other, '--folder', folder);
+      assert.match(await said('rates', '--folder', folder), words);
+    }
+    await said('rates', given, '--within', '200', '--folder', folder);
     const before = await readFile(path, 'utf8');
     await writeFile(given, before.replace('1.106904', '1.2'));
     await said('rates', given, '--folder', folder);

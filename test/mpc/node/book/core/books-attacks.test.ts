@@ -2,9 +2,9 @@ import { strict as assert } from 'node:assert';
 import { anchorTree, bookRecordHash, mth, NO_HEAD, type BookRecord } from '#anchor/core';
 import { toHex, type BookId, type Hex } from '#base';
 import type { AnchorIntent } from '#custody/intents';
-import { inForge, refuses, signs } from './support/attack.ts';
-import type { Forge } from './support/forge.ts';
-import { DEPTH } from './support/samples.ts';
+import { inForge, refuses, signs } from '../support/attack.ts';
+import type { Forge } from '../support/forge.ts';
+import { DEPTH } from '../support/samples.ts';
 
 const LOWEST = '00000000-0000-8000-8000-000000000001' as BookId;
 const HIGHEST = 'ffffffff-ffff-8fff-bfff-ffffffffffff' as BookId;
