@@ -1,5 +1,13 @@
 -- Holds of transfers between books (code 20) that are open are found without reading all that were ever taken. No other hold is in the index, so none pays for it.
 
+create function cairn.book_step_0080() returns void
+language plpgsql as $$
+begin
+  create index pending_between on pending (seq) where status = 'open' and code = 20;
+end
+$$;
+revoke all on function cairn.book_step_0080() from public;
+
 do $$
 declare
   book record;
