@@ -1,5 +1,4 @@
--- Holds of transfers between books (code 20) that are open are found without reading all that were ever taken. No other hold is in the index, so none pays for it.
-
+-- The open holds of transfers between books (code 20) are found without reading all that were ever taken. No other hold is in the index, so none pays for it.
 create function cairn.book_step_0080() returns void
 language plpgsql as $$
 begin
