@@ -238,8 +238,8 @@ async function boundsOf(stage: Stage, thousand: readonly AccountId[], tenThousan
 
 /** From `--cpu-prof` and `perf record` of these contestants; the shares move little from one machine to the next, unlike the times. */
 const PARTS = [
-  'Of the time of Node at 8,000 a batch over 10,000 accounts, about a sixth is the collector of garbage, a sixth looking for the new ids among those of late, a third the decision itself (ids checked, two sums of',
-  'bigints a side, two new balances, three entries in maps), a quarter the arrays of the statement, the rest copying and sending. Of the time of PostgreSQL nothing stands out: about a tenth each is the kernel',
+  'Of the time of Node at 8,000 a batch over 10,000 accounts, about a sixth is the collector of garbage, a sixth looking for the new ids among those of late, a quarter the decision itself (ids checked, two sums of',
+  'bigints a side, two new balances, three entries in maps), a sixth the arrays of the statement, the rest copying and sending. Of the time of PostgreSQL nothing stands out: about a tenth each is the kernel',
   'taking the WAL and new pages, the three B-trees (journal by number and by id, history by account), reading the binary arrays and laying them side by side, and writing WAL records; the named constraints, most of',
   'them comparisons of numeric, are less than a tenth together. A batch over 10,000 accounts writes nearly one row of history a transfer, one over 1,000 an eighth: that is the difference between the two.',
 ];

@@ -26,16 +26,16 @@ let stop: (() => Promise<SealReport>) | null = null;
 
 function begin(): () => Promise<SealReport> {
   const before = process.cpuUsage();
-  let isOver = false;
+  const end = new AbortController();
   let sealed = 0;
   const running = (async (): Promise<void> => {
-    while (!isOver) {
+    while (!end.signal.aborted) {
       sealed += (await sealer.sealDue(book)) * MAX_BATCH_RECORDS;
       await sleep(PASS_MS);
     }
   })();
   return async () => {
-    isOver = true;
+    end.abort();
     await running;
     const { user, system } = process.cpuUsage(before);
     return { sealed, cpuMs: (user + system) / 1000 };

@@ -20,18 +20,17 @@ describe('looks at a key that are shared', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.constantFrom('ask', 'revoke', 'answer', 'fail'), { maxLength: 40 }), async (steps) => {
         let revokedMs: number | null = null;
-        let open: { readonly seen: ApiKey; readonly resolve: (key: ApiKey) => void; readonly reject: (error: Error) => void } | null = null;
+        const looks: { readonly seen: ApiKey; readonly resolve: (key: ApiKey) => void; readonly reject: (error: Error) => void }[] = [];
         const keys = sharedKeys({
           ...rest,
           find: () => {
-            assert.equal(open, null, 'one look at a time');
+            assert.equal(looks.length, 0, 'one look at a time');
             const seen = { ...key, revokedMs };
-            return new Promise((resolve, reject) => (open = { seen, resolve, reject }));
+            return new Promise((resolve, reject) => looks.push({ seen, resolve, reject }));
           },
         });
         const settle = async (isAnswer: boolean): Promise<void> => {
-          const was = open;
-          open = null;
+          const was = looks.pop();
           if (isAnswer) was?.resolve(was.seen);
           else was?.reject(new Error('the database is away'));
           for (let turn = 0; turn < 10; turn++) await Promise.resolve();
@@ -50,7 +49,7 @@ describe('looks at a key that are shared', () => {
             );
           }
         }
-        while (open) await settle(true);
+        while (looks.length > 0) await settle(true);
         await Promise.all(asked);
       }),
     );
