@@ -116,12 +116,14 @@ function decideChain(draft: Draft, chain: readonly Command[]): Result[] {
   });
 }
 
-/** The refusal with the balances as they are once the chain is taken back. */
+/** The refusal with the balances as they are once the chain is taken back, and without a record that was taken back with it. */
 function withoutChain(draft: Draft, result: Result): Result {
-  if (result.code === 'created' || !result.balances) return result;
+  if (result.code === 'created') return result;
+  const record = result.record && result.record.seq < draft.nextSeq ? result.record : null;
+  if (!result.balances) return refused(result.code, record);
   const { debit, credit } = result.balances;
   const balances = { debit: (debit && draft.account(debit.id)) ?? null, credit: (credit && draft.account(credit.id)) ?? null };
-  return refused(result.code, result.record, balances);
+  return refused(result.code, record, balances);
 }
 
 /** What a partial state has to hold before these commands are decided; a hold also needs both its accounts. */
