@@ -3,6 +3,7 @@ import type { Database } from '#db';
 import type { Command, Result } from '#ledger/core';
 import { realPace, type Pace } from './store/lease.ts';
 import { readerOf, type BookReader } from './store/reader.ts';
+import { MEMORY, type Memory } from './store/store.ts';
 import { MAX_BATCH, Writer } from './writer.ts';
 
 export interface BookOptions {
@@ -15,6 +16,8 @@ export interface BookOptions {
   readonly recoverMs?: number;
   /** Real time unless told. */
   readonly pace?: Pace;
+  /** How much of the book is kept in memory; what is forgotten is loaded again. */
+  readonly memory?: Memory;
 }
 
 /** A book that this process writes. */
@@ -37,8 +40,9 @@ export interface Book extends BookReader {
 }
 
 /** Makes the book if it is new, and takes it: from here until it is closed no other process can write it. */
-export async function openBook({ database, bookId, clock, waitMs = 5_000, recoverMs = 30_000, pace = realPace }: BookOptions): Promise<Book> {
-  const writer = await Writer.open({ database, bookId, clock, waitMs, recoverMs, pace });
+export async function openBook(options: BookOptions): Promise<Book> {
+  const { database, bookId, clock } = options;
+  const writer = await Writer.open({ waitMs: 5_000, recoverMs: 30_000, pace: realPace, memory: MEMORY, ...options });
   const reader = readerOf(database, bookId);
 
   async function expireDue(): Promise<number> {

@@ -3,7 +3,7 @@ import type { Database } from '#db';
 import { decide, Draft, type Command, type LedgerRecord, type Result } from '#ledger/core';
 import { isConnectionLoss, takeBook, type Pace } from './store/lease.ts';
 import type { Batch } from './store/batch.ts';
-import { BookStore, type AppendOutcome } from './store/store.ts';
+import { BookStore, type AppendOutcome, type Memory } from './store/store.ts';
 
 /** The most commands in one request, and in one batch. */
 export const MAX_BATCH = 8_192;
@@ -21,6 +21,7 @@ export interface WriterOptions {
   /** How long to try to get the book back after its connection broke, in milliseconds. */
   readonly recoverMs: number;
   readonly pace: Pace;
+  readonly memory: Memory;
 }
 
 interface Request {
@@ -62,7 +63,7 @@ export class Writer {
   }
 
   static async open(options: WriterOptions): Promise<Writer> {
-    const store = await takeBook(options, options.waitMs, (lease) => BookStore.open(options.bookId, lease));
+    const store = await takeBook(options, options.waitMs, (lease) => BookStore.open(options.bookId, lease, options.memory));
     return new Writer(options, store);
   }
 
@@ -236,11 +237,11 @@ export class Writer {
    * there, these are its results; else it has to be decided again.
    */
   async #recover(cause: Problem, { sent }: Pick<Attempt, 'sent'>): Promise<Result[][] | null> {
-    const { bookId, recoverMs } = this.#options;
+    const { bookId, recoverMs, memory } = this.#options;
     await this.#store.lease.release();
     try {
       return await takeBook(this.#options, recoverMs, async (lease) => {
-        const store = await BookStore.open(bookId, lease);
+        const store = await BookStore.open(bookId, lease, memory);
         const written = sent !== null && (await store.holds(sent.records));
         this.#store = store;
         return written ? sent.results : null;

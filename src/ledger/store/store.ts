@@ -8,7 +8,14 @@ import { accountOf, holdOf, recordOf, type AccountRow, type HoldRow, type Record
 import { statementsOf } from './statements.ts';
 
 /** Past these many entries a part of the state is forgotten whole: everything in it is loaded again when it is needed. */
-const MOST = { accounts: 500_000, holds: 200_000, recent: 100_000 };
+export interface Memory {
+  readonly accounts: number;
+  readonly holds: number;
+  /** Of each: transfers, refusals, records under a key. */
+  readonly recent: number;
+}
+
+export const MEMORY: Memory = { accounts: 500_000, holds: 200_000, recent: 100_000 };
 
 /** How a batch ended that was not appended: another writer was there, or an id of it was booked before. */
 export type AppendOutcome = 'appended' | 'fenced' | 'duplicate';
@@ -18,10 +25,14 @@ export class BookStore {
   readonly state: State = emptyState();
   readonly lease: Lease;
   readonly #sql: ReturnType<typeof statementsOf>;
+  readonly #memory: Memory;
   readonly #nos = new Map<AccountId, number>();
   #lastNo = 0;
+  /** Something was appended since the last load: only then something is forgotten, and only before a batch's needs are loaded, never between that and its decision. */
+  #mayForget = false;
 
-  private constructor(book: BookId, lease: Lease) {
+  private constructor(book: BookId, lease: Lease, memory: Memory) {
+    this.#memory = memory;
     this.#sql = statementsOf(book);
     this.lease = lease;
     this.state.seq = lease.seq;
@@ -29,8 +40,8 @@ export class BookStore {
   }
 
   /** The store of a book that was just taken, with what is small enough to be known whole. */
-  static async open(book: BookId, lease: Lease): Promise<BookStore> {
-    const store = new BookStore(book, lease);
+  static async open(book: BookId, lease: Lease, memory: Memory): Promise<BookStore> {
+    const store = new BookStore(book, lease, memory);
     const [last] = await query<{ no: number }>(lease.client, store.#sql.lastAccountNo);
     store.#lastNo = last?.no ?? 0;
     for (const row of await query<{ asset: bigint }>(lease.client, store.#sql.assets)) store.state.assets.add(Number(row.asset) as AssetNo);
@@ -41,6 +52,7 @@ export class BookStore {
   async load(commands: Iterable<Command>): Promise<void> {
     const { state } = this;
     const { accounts, holds, keys, openHolds } = needs(commands);
+    if (this.#mayForget) this.#forget();
     await this.#loadHolds([...holds].filter((id) => !state.holds.has(id)));
     if (openHolds) for (const row of await query<HoldRow>(this.lease.client, this.#sql.holdsToSettle)) state.holds.set(row.id, holdOf(row));
     const unkeyed = [...keys].filter((key) => !state.keyed.has(key));
@@ -48,9 +60,11 @@ export class BookStore {
       for (const row of await query<RecordRow & { key: string }>(this.lease.client, this.#sql.byKey, [unkeyed])) state.keyed.set(row.key, recordOf(row));
     }
 
-    const missing = new Set([...accounts].filter((id) => !state.accounts.has(id)));
+    // A batch that lands after its accounts were forgotten brings them back without their numbers.
+    const isMissing = (id: AccountId): boolean => !state.accounts.has(id) || !this.#nos.has(id);
+    const missing = new Set([...accounts].filter(isMissing));
     const settled = openHolds ? state.holds.values() : [...holds].flatMap((id) => state.holds.get(id) ?? []);
-    for (const hold of settled) for (const id of [hold.debit, hold.credit]) if (!state.accounts.has(id)) missing.add(id);
+    for (const hold of settled) for (const id of [hold.debit, hold.credit]) if (isMissing(id)) missing.add(id);
     await this.#loadAccounts([...missing]);
   }
 
@@ -92,7 +106,7 @@ export class BookStore {
     for (const [id, no] of opened) this.#nos.set(id, no);
     this.#lastNo = lastNo;
     draft.commit();
-    this.#forget();
+    this.#mayForget = true;
     return 'appended';
   }
 
@@ -119,13 +133,14 @@ export class BookStore {
   }
 
   #forget(): void {
+    this.#mayForget = false;
     const { accounts, holds, transfers, refusals, keyed } = this.state;
-    if (accounts.size > MOST.accounts) {
+    if (accounts.size > this.#memory.accounts) {
       accounts.clear();
       this.#nos.clear();
     }
-    if (holds.size > MOST.holds) holds.clear();
-    for (const recent of [transfers, refusals, keyed]) if (recent.size > MOST.recent) recent.clear();
+    if (holds.size > this.#memory.holds) holds.clear();
+    for (const recent of [transfers, refusals, keyed]) if (recent.size > this.#memory.recent) recent.clear();
   }
 }
 
