@@ -61,11 +61,28 @@ table book_00000000000070008000000000000000.head
   now_ms bigint not null default 0
   epoch bigint not null default 0
   only_row boolean not null default true
+  holder uuid
+  holder_pid integer
+  holder_since timestamp with time zone
+  lease_until timestamp with time zone
+  left_seq bigint
+  left_epoch bigint
   constraint head_has_one_row PRIMARY KEY (only_row)
+  constraint head_holder_has_a_session CHECK ((num_nulls(holder, holder_pid, lease_until) = ANY (ARRAY[0, 3])))
   constraint head_is_the_only_row CHECK (only_row)
+  constraint head_stands_where_it_was_left CHECK (
+CASE num_nulls(left_seq, left_epoch)
+    WHEN 2 THEN true
+    WHEN 0 THEN ((seq = left_seq) AND (epoch = left_epoch))
+    ELSE false
+END)
   grant select to cairn_app
   grant select to cairn_read
   grant update (epoch) to cairn_app
+  grant update (holder_pid) to cairn_app
+  grant update (holder_since) to cairn_app
+  grant update (holder) to cairn_app
+  grant update (lease_until) to cairn_app
   grant update (now_ms) to cairn_app
   grant update (seq) to cairn_app
 
@@ -135,6 +152,7 @@ table book_00000000000070008000000000000000.pending
   constraint pending_released_is_only_voided CHECK (((release_seq IS NULL) OR (status = ANY (ARRAY['open'::text, 'voided'::text]))))
   constraint pending_status_is_known CHECK ((status = ANY (ARRAY['open'::text, 'posted'::text, 'voided'::text, 'expired'::text])))
   constraint pending_without_timeout_does_not_expire CHECK (((expires_ms IS NOT NULL) OR (status <> 'expired'::text)))
+  CREATE INDEX pending_between ON book_00000000000070008000000000000000.pending USING btree (seq) WHERE ((status = 'open'::text) AND (code = 20))
   CREATE INDEX pending_due ON book_00000000000070008000000000000000.pending USING btree (expires_ms) WHERE ((status = 'open'::text) AND (window_seq IS NULL) AND (expires_ms IS NOT NULL))
   CREATE INDEX pending_of_window ON book_00000000000070008000000000000000.pending USING btree (window_seq) WHERE (window_seq IS NOT NULL)
   CREATE INDEX pending_to_settle ON book_00000000000070008000000000000000.pending USING btree (seq) WHERE ((status = 'open'::text) AND (window_seq IS NULL) AND settles)
@@ -264,9 +282,13 @@ table cairn.batch
 table cairn.book
   id uuid not null
   schema_name text not null
+  status text not null default 'open'::text  -- open: may be written here; arriving: being copied to here; moving: being copied away; moved: is elsewhere for good
+  moved_to text  -- The database where it goes or went, as host:port/name: what its callers are told
   -- The books of this deployment; the tables of each are in its own schema
   constraint book_pkey PRIMARY KEY (id)
   constraint book_schema_once UNIQUE (schema_name)
+  constraint book_status_is_known CHECK ((status = ANY (ARRAY['open'::text, 'arriving'::text, 'moving'::text, 'moved'::text])))
+  constraint book_that_moves_says_where CHECK (((moved_to IS NOT NULL) = (status = ANY (ARRAY['moving'::text, 'moved'::text]))))
   grant select to cairn_app
   grant select to cairn_read
 
@@ -632,8 +654,8 @@ table cairn.wallet
   grant insert, select to cairn_app
   grant select to cairn_read
 
-function cairn.create_book(book uuid)
-CREATE OR REPLACE FUNCTION cairn.create_book(book uuid)
+function cairn.book_of_0070(book uuid)
+CREATE OR REPLACE FUNCTION cairn.book_of_0070(book uuid)
  RETURNS text
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -765,6 +787,7 @@ begin
   ) with (fillfactor = 70);
   create index pending_due on pending (expires_ms) where status = 'open' and window_seq is null and expires_ms is not null;
   create index pending_to_settle on pending (seq) where status = 'open' and window_seq is null and settles;
+  create index pending_between on pending (seq) where status = 'open' and code = 20;
   create index pending_of_window on pending (window_seq) where window_seq is not null;
 
   -- The fields of a record, canonical JSON by name. Apart from the journal, because erasing a person deletes them and no record.
@@ -781,6 +804,55 @@ begin
   grant update (captured, status, closed_by, window_seq, release_seq) on pending to cairn_app;
 
   insert into cairn.book (id, schema_name) values (book, name);
+  return name;
+end
+$function$
+
+function cairn.book_step_0071()
+CREATE OR REPLACE FUNCTION cairn.book_step_0071()
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  alter table head
+    -- Who has the book: an id of its own making, the session (a number is given again, with another start), and until when unless it says so again.
+    add holder uuid,
+    add holder_pid int4,
+    add holder_since timestamptz,
+    add lease_until timestamptz,
+    -- Where the book was left: no batch and no writer gets past it. The application has no right to these two columns.
+    add left_seq int8,
+    add left_epoch int8,
+    add constraint head_stands_where_it_was_left check (
+      case num_nulls(left_seq, left_epoch) when 2 then true when 0 then seq = left_seq and epoch = left_epoch else false end
+    ),
+    add constraint head_holder_has_a_session check (num_nulls(holder, holder_pid, lease_until) in (0, 3));
+  grant update (holder, holder_pid, holder_since, lease_until) on head to cairn_app;
+end
+$function$
+
+function cairn.create_book(book uuid)
+CREATE OR REPLACE FUNCTION cairn.create_book(book uuid)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog'
+AS $function$
+declare
+  name text;
+  step record;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('cairn.create_book', 0));
+  select b.schema_name into name from cairn.book b where b.id = book;
+  if found then
+    return name;
+  end if;
+  name := cairn.book_of_0070(book);
+  -- Undone when the function returns (its own SET).
+  perform set_config('search_path', format('%I, pg_catalog', name), true);
+  for step in select p.proname from pg_proc p where p.pronamespace = 'cairn'::regnamespace and p.proname ~ '^book_step_\d{4}$' order by p.proname loop
+    execute format('select cairn.%I()', step.proname);
+  end loop;
   return name;
 end
 $function$

@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { bookVectors } from './vectors/books.ts';
 import { proofVectors } from './vectors/proofs.ts';
 import { recordVectors } from './vectors/records.ts';
 import { signedVectors } from './vectors/signed.ts';
@@ -7,7 +8,7 @@ import { signedVectors } from './vectors/signed.ts';
 // A change of one of them is a change of a format that others verify by: docs/formats.md has to change with it.
 const folder = new URL('../test/vectors/', import.meta.url);
 const isCheck = process.argv.includes('--check');
-for (const [name, content] of Object.entries({ ...recordVectors(), ...proofVectors(), ...signedVectors() })) {
+for (const [name, content] of Object.entries({ ...recordVectors(), ...proofVectors(), ...bookVectors(), ...signedVectors() })) {
   const text = `${JSON.stringify(content, null, 1)}\n`;
   const file = new URL(name, folder);
   if (!isCheck) {

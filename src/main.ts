@@ -46,7 +46,7 @@ import {
   type SweepProgress,
 } from '#settlement';
 import { leaveGovernance, whoGoverns } from './govern.ts';
-import { closeWindowIfNeeded, passOver, startRun, type PassReport } from './pass.ts';
+import { closeWindowIfNeeded, headsOf, passOver, restBetween, startRun, type PassReport } from './pass.ts';
 import { requireRehearsalChain, signerNodes, type OpenSigners } from './signers.ts';
 
 export { requireRehearsalChain, signerNodes, type OpenSigners, type PassReport };
@@ -127,6 +127,8 @@ export interface Platform {
   readonly processes: { readonly postgres: (() => number) | null; readonly chain: (() => number) | null; readonly signers: () => readonly number[] };
   /** One pass over everything that is under way. */
   pass(): Promise<PassReport>;
+  /** Waits for the next pass: until something new is in the book, at most `mostMs`. */
+  rest(mostMs: number, signal?: AbortSignal): Promise<void>;
   /** What failed in the last pass and was left aside while everything else went on; a person has to look. */
   faults(): readonly string[];
   /** Closes the settlement window now, if any payment waits for one. */
@@ -147,7 +149,6 @@ async function isFinallyAnchored(prover: Prover, book: BookId, seq: bigint): Pro
   }
 }
 
-const OPEN_WAIT_MS = 5_000;
 /** Local blocks come when they are asked for, so everything may be quick there. */
 const LOCAL: PlatformPolicy = { sealAfterMs: 1_500, windowEveryMs: 10_000, payoutTtlS: 45, retryAfterMs: 8_000, timelockDelayS: 5 };
 const REMOTE: PlatformPolicy = { sealAfterMs: 20_000, windowEveryMs: 300_000, payoutTtlS: 86_400, retryAfterMs: 900_000, timelockDelayS: 172_800 };
@@ -210,8 +211,11 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
   const keys = join(stateDir, 'keys');
   const bookId = await bookOf(database, clock, random);
   // Before the contracts, which are bound to it for ever: a start that dies while it deploys has to find the same book again.
-  const book = await openBook({ database, bookId, clock, waitMs: OPEN_WAIT_MS });
+  const book = await openBook({ database, bookId, clock });
   stop.push(() => book.close());
+  void book.lost.then(({ detail }) => onEvent({ kind: 'warning', text: `${detail} This process writes nothing to it any more: stop it, or start it again.` }));
+  const heads = headsOf(databaseUrl, { clock, random, onEvent });
+  stop.push(() => heads.close());
   const source = createFeed({ database, source: book, chainId: client.chainId });
   const signers = await options.signers({ stateDir, chainId: client.chainId, source, clock, random, onEvent });
   stop.push(() => signers.stop());
@@ -349,10 +353,11 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     areOperatorsRehearsed: operators.areRehearsal,
     processes: { postgres: postgres && (() => postgres.pid()), chain: local && (() => local.pid()), signers: () => signers.pids() },
   };
-  const run = startRun({ ...platform, sealer, anchorer, coordinator, settlement, sweeper, rules, windowEveryMs: policy.windowEveryMs, onEvent });
+  const run = startRun({ ...platform, heads, sealer, anchorer, coordinator, settlement, sweeper, rules, windowEveryMs: policy.windowEveryMs, onEvent });
   return {
     ...platform,
     pass: () => passOver(run),
+    rest: (mostMs, signal) => restBetween(run, mostMs, signal),
     faults: () => [...run.faults.values()],
     closeWindow: () => closeWindowIfNeeded(run),
     sealAll: async () => void (await sealer.sealAll(book)),

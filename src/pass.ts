@@ -1,13 +1,18 @@
-import { AssertionFailure, isOutage, Problem, type TimeMs } from '#base';
+import { AssertionFailure, isOutage, Problem, type Clock, type RandomBytes, type TimeMs } from '#base';
 import { GREATEST_UNANCHORED_AGE_MS, greatestUnanchoredAgeMs, type Anchorer, type Sealer } from '#anchor';
 import type { LocalChain } from '#chain';
+import { catchUp, openHeads, type Heads } from '#cdc';
 import { bookAuthorisations } from '#identity';
-import { advancePayments, countByState, projectRecords, type CoordinatorDependencies } from '#payments';
+import { readCursor } from '#ledger';
+import type { Seq } from '#ledger/core';
+import { advancePayments, countByState, findPaymentByHold, PAYMENTS_READER, projectRecords, type CoordinatorDependencies } from '#payments';
+import { claimOf, disagreement } from '#reconciliation';
 import { closeWindow, creditDeposit, tickSettlement, type DepositRules, type SettlementDependencies, type Sweeper } from '#settlement';
 import type { Platform, PlatformEvent } from './main.ts';
 
 /** What a pass moves: the parts that main wired. */
-export interface Parts extends Omit<Platform, 'pass' | 'faults' | 'closeWindow' | 'sealAll' | 'greatestUnanchoredAgeMs' | 'close'> {
+export interface Parts extends Omit<Platform, 'pass' | 'rest' | 'faults' | 'closeWindow' | 'sealAll' | 'greatestUnanchoredAgeMs' | 'close'> {
+  readonly heads: Heads;
   readonly sealer: Sealer;
   readonly anchorer: Anchorer;
   readonly coordinator: CoordinatorDependencies;
@@ -23,11 +28,16 @@ export interface Run extends Parts {
   readonly faults: Map<string, string>;
   /** Since when payments are held that no window took; null while there are none. */
   heldSinceMs: TimeMs | null;
+  /** The last record of the book when the last pass began, and how long that pass took. */
+  seenSeq: Seq;
+  passMs: TimeMs;
   /** Of the local chain, in as many passes. */
   blocksToMine: number;
   /** The newest block of the local chain that a pass has seen or mined. */
   headBlock: bigint;
 }
+
+const LEAST_REST_MS = 20;
 
 /** The local chain calls a block finalized when two are on top of it. */
 const BLOCKS_AFTER = 3;
@@ -40,12 +50,30 @@ export interface PassReport {
   readonly unanchored: number;
 }
 
+/** Who is told when the book moves; an outage of the database is told by whoever needs it for his work. */
+export function headsOf(
+  url: string,
+  { clock, random, onEvent }: { readonly clock: Clock; readonly random: RandomBytes; readonly onEvent: Parts['onEvent'] },
+): Heads {
+  return openHeads({
+    url,
+    clock,
+    random,
+    onEvent: (event) => {
+      if (event.kind !== 'polling' || isOutage(event.problem)) return;
+      onEvent({ kind: 'warning', text: `${event.problem.detail} ${event.problem.definition.howToSolve}` });
+    },
+  });
+}
+
 export function startRun(parts: Parts): Run {
-  return { ...parts, faults: new Map(), heldSinceMs: null, blocksToMine: BLOCKS_AFTER, headBlock: 0n };
+  return { ...parts, faults: new Map(), heldSinceMs: null, seenSeq: 0n, passMs: 0, blocksToMine: BLOCKS_AFTER, headBlock: 0n };
 }
 
 /** Every part in the order in which facts flow: from the chain into the book, through the book, and back onto the chain. A part that fails keeps no other from its work: least of all sealing and anchoring. */
 export async function passOver(run: Run): Promise<PassReport> {
+  const startedMs = run.clock.nowMs();
+  run.seenSeq = (await run.book.head()).seq;
   const openTransactions = await part(run, 'transactions', 1, async () => (await run.outbox.tick()).open);
   const openSweeps = await part(run, 'sweeps', 1, () => run.sweeper.tick());
   await part(run, 'authorisations', 0, () => bookAuthorisations(run.directory));
@@ -56,12 +84,21 @@ export async function passOver(run: Run): Promise<PassReport> {
   await part(run, 'windows', 0, () => closeDueWindow(run));
   const openInstructions = await part(run, 'settlement', 1, () => tickSettlement(run.settlement));
   await part(run, 'projection', 0, () => projectRecords({ ...run.coordinator }));
+  await part(run, 'reconciliation', 0, () => reconcileEntries(run));
   await part(run, 'sealing', 0, () => run.sealer.sealDue(run.book));
   const anchored = await part(run, 'anchoring', 1, async () => (await run.anchorer.tick()).length);
   const waitingDeposits = await part(run, 'waiting deposits', 0, async () => (await run.scanner.pending()).length);
   const unanchored = await ageMs(run);
   if (run.local) await mineAfter(run, run.local, openTransactions + anchored + waitingDeposits + openInstructions + openSweeps > 0);
+  run.passMs = run.clock.nowMs() - startedMs;
   return { openTransactions, openInstructions, waitingDeposits, unanchored };
+}
+
+/** Until the next pass: as soon as the book has records that the last one did not begin with, and after `mostMs` in any case. Passes take half of the time at most, however much is booked. */
+export async function restBetween(run: Run, mostMs: TimeMs, signal?: AbortSignal): Promise<void> {
+  const leastMs = Math.min(Math.max(LEAST_REST_MS, run.passMs), mostMs);
+  await new Promise((resolve) => setTimeout(resolve, leastMs));
+  await run.heads.after(run.bookId, run.seenSeq, { forMs: mostMs - leastMs, ...(signal && { signal }) });
 }
 
 /** Empty blocks only while something waits for finality or for the chain's clock, and a few on top of whatever anybody did: the signer nodes go by what the endpoint calls finalized. */
@@ -87,6 +124,26 @@ async function part(run: Run, name: string, otherwise: number, work: () => Promi
     run.faults.set(name, text);
     return otherwise;
   }
+}
+
+/** Every record against the payment that it is about, as soon as the payments have learned of it. Who disagrees is told of until a person has looked: the check goes no further. */
+async function reconcileEntries({ database, book, bookId }: Run): Promise<number> {
+  const known = await readCursor(database.pool, PAYMENTS_READER, bookId);
+  const records: typeof book.records = async (page) => (await book.records(page)).filter(({ seq }) => seq <= known);
+  return catchUp({
+    database,
+    source: { bookId, records },
+    consumer: {
+      name: 'reconciliation',
+      handle: async (client, entries) => {
+        for (const record of entries) {
+          const claim = claimOf(record);
+          const sentence = claim && disagreement(record, claim, await findPaymentByHold(client, claim.hold));
+          if (sentence) throw new Problem('payments/book-disagrees', sentence, { seq: `${record.seq}` });
+        }
+      },
+    },
+  });
 }
 
 async function credit(run: Run): Promise<number> {

@@ -1,5 +1,6 @@
 import { assert } from '#base';
 import { ANCHOR_REFERENCES, anchorAt, anchorFromEmpty, deployAnchor, floor, referenceAnchors, type Spread } from './gas/anchors.ts';
+import { anchorBooks, ANCHORS, BATCH } from './gas/books.ts';
 import { contracts, openEvm, type Compiled, type Deployed, type Evm } from './gas/evm.ts';
 import {
   deployReference,
@@ -47,6 +48,26 @@ async function anchorTable(evm: Evm, contract: (name: string) => Compiled): Prom
       ...references.slice(2),
     ],
   );
+}
+
+const BOOKS = [1, 10, 100] as const;
+
+/** The contract sees one leaf however many books are under it: what grows with them is the way from a book's record up to it. */
+async function booksTable(evm: Evm, contract: (name: string) => Compiled): Promise<string> {
+  const rows: string[][] = [];
+  for (const count of BOOKS) {
+    const { books, anchor, anchorBytes, proofBytes, view } = await anchorBooks(evm, contract, count);
+    const row = [number(anchor.average), number(anchor.worst), number(anchor.average / BigInt(books)), number(BigInt(anchorBytes)), number(BigInt(proofBytes))];
+    rows.push([`${books}`, ...row, `${number(view.average)} / ${number(view.worst)}`]);
+  }
+  return [
+    `One transaction anchors the next batch of every book, ${ANCHORS} times from the empty log on; then a record of each book, among ${BATCH} of its batch and in the last anchor but one, is proven to the contract by one call of \`verifyRecord\`.`,
+    '',
+    table(
+      ['books an anchor', 'gas, average', 'worst', '**gas a book**', 'call data, bytes', 'call data of a proof, bytes', 'gas of the view, average / worst'],
+      rows,
+    ),
+  ].join('\n');
 }
 
 /** Gas of lists of these sizes: first to payees who never held the token, then to the same payees again. */
@@ -188,14 +209,22 @@ export async function run(): Promise<string> {
   const evm = await openEvm();
   try {
     const contract = contracts();
+    const [anchoring, payouts, verification] = [
+      await anchorTable(evm, contract),
+      await payoutTables(evm, contract),
+      verificationTable(await verificationGas(evm, contract)),
+    ];
     return [
       'Whole-transaction gas of the deployed bytecode (solc 0.8.37, optimizer 1,000,000 runs, target Cancun) on an Osaka EVM; gas is the same on every machine. Nobody else’s numbers are copied: the references are in `contracts/mocks`, each the least that its design can do.',
       '### Anchoring',
-      await anchorTable(evm, contract),
+      anchoring,
+      '### Anchoring many books',
+      // Measured last: contracts that are deployed before others change their addresses, and so by a little what their calldata costs.
+      await booksTable(evm, contract),
       '### Payouts',
-      await payoutTables(evm, contract),
+      payouts,
       '### Verification',
-      verificationTable(await verificationGas(evm, contract)),
+      verification,
     ].join('\n\n');
   } finally {
     await evm.close();

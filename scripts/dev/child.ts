@@ -13,22 +13,27 @@ export interface Outcome {
 }
 
 /**
- * Runs a JavaScript program under this Node in the clone's root, showing its output as it comes.
+ * Runs a JavaScript program under this Node in the clone's root, showing its output as it comes, or at its end where `show` keeps it until then.
  * @param program path from the root, for example `node_modules/mocha/bin/mocha.js`
  * @param limitMs after which it is ended and reported as overtime
  */
-export function runProgram(program: string, args: readonly string[], limitMs: number): Promise<Outcome> {
+export function runProgram(
+  program: string,
+  args: readonly string[],
+  limitMs: number,
+  show: (text: string, stream: NodeJS.WriteStream) => void = (text, stream) => void stream.write(text),
+): Promise<Outcome> {
   const started = Date.now();
   const env = { ...process.env, ...(process.stdout.isTTY && { FORCE_COLOR: '1' }) };
   const child = spawn(process.execPath, [join(ROOT, program), ...args], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env });
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text;
-    process.stdout.write(text);
+    show(text, process.stdout);
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     output += text;
-    process.stderr.write(text);
+    show(text, process.stderr);
   });
   let overtime = false;
   const timer = setTimeout(() => {

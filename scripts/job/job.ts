@@ -145,7 +145,7 @@ async function serve(options: ServeOptions, example: Example, progress: Progress
   try {
     while (!signal.aborted) {
       await patiently({ platform, onStep: (text) => progress.step(text) }, () => platform.pass());
-      await new Promise((resolve) => setTimeout(resolve, SERVE_PAUSE_MS));
+      await platform.rest(SERVE_PAUSE_MS, signal);
     }
   } finally {
     await api.close();

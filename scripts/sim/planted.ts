@@ -18,7 +18,7 @@ export const PLANTED: readonly Planted[] = [
     replace: 'nowMs > hold.expiresMs',
   },
   { name: 'the fence does not compare epochs', file: 'src/ledger/sql/append.sql', find: ' and epoch = $2::int8', replace: '', times: 2 },
-  { name: 'the next writer does not raise the epoch', file: 'src/ledger/sql/load.sql', find: 'set epoch = epoch + 1', replace: 'set epoch = epoch' },
+  { name: 'the next writer does not raise the epoch', file: 'src/ledger/sql/load.sql', find: 'set epoch = h.epoch + 1', replace: 'set epoch = h.epoch' },
   {
     name: 'a broken chain is not taken back',
     file: 'src/ledger/core/apply.ts',
@@ -142,8 +142,14 @@ export const PLANTED: readonly Planted[] = [
   {
     name: 'the writer forgets between loading and deciding',
     file: 'src/ledger/store/store.ts',
-    find: 'this.#mayForget = true;',
-    replace: 'this.#forget();',
+    find: 'draft.commit();',
+    replace: 'draft.commit();\n    this.#forget();',
+  },
+  {
+    name: 'an account that comes back with a batch in flight has lost its number',
+    file: 'src/ledger/store/store.ts',
+    find: 'return !this.state.accounts.has(id) || !this.#nos.has(id);',
+    replace: 'return !this.state.accounts.has(id);',
   },
   {
     name: 'a refusal in a chain shows a record that was taken back',

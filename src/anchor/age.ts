@@ -28,9 +28,33 @@ async function oldestMs(source: RecordSource, end: { readonly oldestMs: TimeMs |
   return first?.nowMs ?? null;
 }
 
-/** The enforcement: anchor/too-old while records wait longer than `limitMs`, so that nothing new is taken on top of them. */
-export async function assertFresh(options: AgeOptions, sources: readonly RecordSource[], limitMs: number): Promise<void> {
-  const ageMs = await greatestUnanchoredAgeMs(options, sources);
-  if (ageMs > limitMs)
-    throw new Problem('anchor/too-old', `The oldest record has waited ${ageMs} ms for its anchor; ${limitMs} are allowed.`, { ageMs, limitMs });
+/** A block that is left behind makes records older at once: so it is looked again after this time, whatever was found. */
+const BELIEVED_MS = 1_000;
+
+/**
+ * The enforcement: anchor/too-old while records wait longer than `limitMs`, so that nothing new is taken on top of them. It is asked before every request, and looks only where what
+ * it found before no longer answers: the oldest record grows older by no more than the time that passes.
+ */
+export function freshness(options: AgeOptions, sources: readonly RecordSource[], limitMs: number): () => Promise<void> {
+  let found: { readonly ageMs: number; readonly atMs: TimeMs } | null = null;
+  let looking: Promise<void> | null = null;
+
+  function isSurelyFresh(nowMs: TimeMs): boolean {
+    if (!found || nowMs < found.atMs || nowMs - found.atMs >= BELIEVED_MS) return false;
+    return found.ageMs + nowMs - found.atMs <= limitMs;
+  }
+
+  async function look(): Promise<void> {
+    const atMs = options.clock.nowMs();
+    const ageMs = await greatestUnanchoredAgeMs(options, sources);
+    if (ageMs > limitMs)
+      throw new Problem('anchor/too-old', `The oldest record has waited ${ageMs} ms for its anchor; ${limitMs} are allowed.`, { ageMs, limitMs });
+    found = { ageMs, atMs };
+  }
+
+  return async () => {
+    if (isSurelyFresh(options.clock.nowMs())) return;
+    looking ??= look().finally(() => (looking = null));
+    await looking;
+  };
 }

@@ -25,6 +25,11 @@ export interface AnchorerOptions {
   readonly clock: Clock;
   /** Milliseconds to wait for the poster's signature in one pass; the next pass asks for the same one again. */
   readonly signingPatienceMs: number;
+  /**
+   * Milliseconds that a sealed batch waits for those of other books before a leaf is opened: more books a leaf, and so much more of the greatest unanchored age. None where there is one book.
+   * With many, more than a block or two: a payout is proven against the newest leaf, and where every block brings another one it is rebuilt and never mined.
+   */
+  readonly gatherMs?: number;
 }
 
 export interface Anchorer {
@@ -88,14 +93,15 @@ function stateOf(state: AnchorState, event: AnchoredEvent | undefined): AnchorSt
   return state === 'mined' ? 'sent' : state;
 }
 
-/** Takes the oldest waiting batch of every book into the next leaf, unless a leaf before it is still on its way to a block. */
-async function openNext({ database, clock }: AnchorerOptions): Promise<AnchorProgress[]> {
+/** Takes the oldest waiting batch of every book into the next leaf, unless a leaf before it is still on its way to a block: what is sealed meanwhile waits for the next one together. */
+async function openNext({ database, clock, gatherMs = 0 }: AnchorerOptions): Promise<AnchorProgress[]> {
   const last = await lastAnchor(database.pool);
   if (last && last.state !== 'mined' && last.state !== 'final') return [];
   try {
     return await inTransaction(database.pool, async (client) => {
       const waiting = await batchesToAnchor(client);
-      if (waiting.length === 0) return [];
+      const nowMs = clock.nowMs();
+      if (!waiting.some(({ sealedMs }) => nowMs - sealedMs >= gatherMs)) return [];
       const tree = anchorTree(waiting);
       const before = last?.head ?? EMPTY_LOG;
       const head = appendLeaf(before, tree.leaf);
@@ -106,7 +112,7 @@ async function openNext({ database, clock }: AnchorerOptions): Promise<AnchorPro
         commitment: commitment(head),
         head,
         batches: waiting,
-        createdMs: clock.nowMs(),
+        createdMs: nowMs,
       });
       return [{ index: before.count, from: null, to: 'intent', transactionHash: null }];
     });

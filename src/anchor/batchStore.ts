@@ -1,11 +1,13 @@
 import { assert, toHex, type BookId, type Hex, type TimeMs } from '#base';
-import { execute, loadSql, query, type Queryable } from '#db';
-import type { BookRecord, Hash } from './core/core.ts';
-import type { AnchorState, SealedBatch } from './types.ts';
+import { execute, inTransaction, loadSql, query, violatedConstraint, type Database, type Queryable } from '#db';
+import type { BookEnd, BookRecord, Hash } from './core/core.ts';
+import type { AnchorState, BatchSource, NewBatch, SealedBatch } from './types.ts';
 
 const SQL = loadSql(new URL('./sql/sealed.sql', import.meta.url), [
   'lastBatch',
   'insertBatch',
+  'bookRecordOf',
+  'batchesAfter',
   'addSubjectKeys',
   'subjectKeys',
   'batchOf',
@@ -21,10 +23,8 @@ export function splitHashes(flat: Uint8Array): Hash[] {
 }
 
 /** Where a book's batches end so far. */
-export interface BatchEnd {
+export interface BatchEnd extends BookEnd {
   readonly batchNo: bigint;
-  readonly lastSeq: bigint;
-  readonly bookRecord: Hash;
 }
 
 export async function lastBatch(client: Queryable, book: BookId): Promise<BatchEnd | null> {
@@ -32,17 +32,16 @@ export async function lastBatch(client: Queryable, book: BookId): Promise<BatchE
   return row ? { batchNo: row.batch_no, lastSeq: row.last_seq, bookRecord: new Uint8Array(row.book_record) } : null;
 }
 
-export interface NewBatch extends BookRecord {
-  readonly batchNo: bigint;
-  readonly recordHash: Hash;
-  /** Record leaves and fields roots, flat. */
-  readonly leaves: Uint8Array;
-  readonly fieldsRoots: Uint8Array;
-  readonly oldestMs: TimeMs;
-  readonly sealedMs: TimeMs;
+/** Another process may have stored the same position meanwhile: then its batch counts, and whoever comes next sees what it is. */
+export async function insertOnce({ pool }: Database, batch: NewBatch): Promise<void> {
+  try {
+    await inTransaction(pool, (client) => insertBatch(client, batch));
+  } catch (error) {
+    if (!['batch_pk', 'batch_first_seq_once', 'batch_last_seq_once'].includes(violatedConstraint(error) ?? '')) throw error;
+  }
 }
 
-export async function insertBatch(client: Queryable, batch: NewBatch): Promise<void> {
+async function insertBatch(client: Queryable, batch: NewBatch): Promise<void> {
   await execute(client, SQL.insertBatch, [
     batch.book,
     batch.batchNo,
@@ -66,6 +65,46 @@ export async function subjectKeys(client: Queryable, subjects: readonly string[]
 /** Gives each subject a key of its own; one that has a key keeps it. */
 export async function addSubjectKeys(client: Queryable, keys: ReadonlyMap<string, Uint8Array>): Promise<void> {
   await execute(client, SQL.addSubjectKeys, [[...keys.keys()], [...keys.values()]]);
+}
+
+interface SealedColumns {
+  readonly batch_no: bigint;
+  readonly first_seq: bigint;
+  readonly last_seq: bigint;
+  readonly previous_head: Buffer;
+  readonly batch_root: Buffer;
+  readonly book_record: Buffer;
+  readonly leaves: Buffer;
+  readonly fields_roots: Buffer;
+  readonly oldest_ms: bigint;
+  readonly sealed_ms: bigint;
+}
+
+/** The batches of a book that is sealed in this database, which is not the deployment's own. */
+export function batchesOf({ pool }: Database, bookId: BookId): BatchSource {
+  return {
+    bookId,
+    bookRecord: async (batchNo) => {
+      const [row] = await query<{ book_record: Buffer }>(pool, SQL.bookRecordOf, [bookId, batchNo]);
+      return row ? new Uint8Array(row.book_record) : null;
+    },
+    batches: async (after, limit) => {
+      const rows = await query<SealedColumns>(pool, SQL.batchesAfter, [bookId, after, limit]);
+      return rows.map((row) => ({
+        book: bookId,
+        batchNo: row.batch_no,
+        firstSeq: row.first_seq,
+        lastSeq: row.last_seq,
+        previousHead: new Uint8Array(row.previous_head),
+        batchRoot: new Uint8Array(row.batch_root),
+        recordHash: new Uint8Array(row.book_record),
+        leaves: new Uint8Array(row.leaves),
+        fieldsRoots: new Uint8Array(row.fields_roots),
+        oldestMs: Number(row.oldest_ms),
+        sealedMs: Number(row.sealed_ms),
+      }));
+    },
+  };
 }
 
 /** A batch as a proof needs it: with every leaf and fields root, and its place in the log once it has one. */

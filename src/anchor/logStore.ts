@@ -6,7 +6,7 @@ import type { AnchoredEvent, AnchorState } from './types.ts';
 
 const SQL = loadSql(new URL('./sql/anchored.sql', import.meta.url), [
   'batchesToAnchor',
-  'placeBatch',
+  'placeBatches',
   'lastAnchor',
   'openAnchors',
   'insertAnchor',
@@ -21,6 +21,7 @@ const SQL = loadSql(new URL('./sql/anchored.sql', import.meta.url), [
 
 export interface BatchToAnchor extends BookRecord {
   readonly batchNo: bigint;
+  readonly sealedMs: TimeMs;
 }
 
 interface BatchToAnchorColumns {
@@ -30,6 +31,7 @@ interface BatchToAnchorColumns {
   readonly last_seq: bigint;
   readonly previous_head: Buffer;
   readonly batch_root: Buffer;
+  readonly sealed_ms: bigint;
 }
 
 /** The oldest batch of each book that is in no anchor, ordered by book. */
@@ -42,6 +44,7 @@ export async function batchesToAnchor(client: Queryable): Promise<BatchToAnchor[
     lastSeq: row.last_seq,
     previousHead: new Uint8Array(row.previous_head),
     batchRoot: new Uint8Array(row.batch_root),
+    sealedMs: Number(row.sealed_ms),
   }));
 }
 
@@ -110,10 +113,8 @@ export interface NewAnchor {
 export async function insertAnchor(client: Queryable, anchor: NewAnchor): Promise<void> {
   const { index, leaf, previous, commitment, head, batches, createdMs } = anchor;
   await execute(client, SQL.insertAnchor, [index, leaf, previous, commitment, concat(...head.peaks), createdMs]);
-  for (const [position, { book, batchNo }] of batches.entries()) {
-    const placed = await execute(client, SQL.placeBatch, [book, batchNo, index, position, batches.length]);
-    assert(placed === 1, `batch ${batchNo} of book ${book} was placed while anchor ${index} was being made`);
-  }
+  const placed = await execute(client, SQL.placeBatches, [index, batches.length, batches.map(({ book }) => book), batches.map(({ batchNo }) => batchNo)]);
+  assert(placed === batches.length, `${batches.length - placed} batches were placed while anchor ${index} was being made`);
 }
 
 export async function anchorSigned(client: Queryable, index: bigint, signature: Hex): Promise<void> {

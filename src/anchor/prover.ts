@@ -27,6 +27,8 @@ import type { RecordSource, SealedBatch } from './types.ts';
 
 export interface ProverOptions {
   readonly database: Database;
+  /** Where a book was sealed, and the keys of its subjects are, if not in `database`. */
+  readonly sealedIn?: (book: BookId) => Database;
   readonly chainId: bigint;
   /** LedgerAnchor and SettlementVault, lower case. */
   readonly anchorAddress: Hex;
@@ -62,7 +64,7 @@ export interface ConsistencyProof {
 type PlacedBatch = StoredBatch & { readonly place: NonNullable<StoredBatch['place']> };
 
 /** Proves records by what was stored when they were sealed: their subjects' keys are needed only to show fields. */
-export function createProver({ database, chainId, anchorAddress, vaultAddress }: ProverOptions): Prover {
+export function createProver({ database, sealedIn = () => database, chainId, anchorAddress, vaultAddress }: ProverOptions): Prover {
   return {
     proofNow: async (source, seq) => {
       const batch = await minedBatch(database, source, seq);
@@ -79,7 +81,7 @@ export function createProver({ database, chainId, anchorAddress, vaultAddress }:
         const { place } = batch;
         // The log as it was when this leaf was appended: its commitment is in the event, and its last peak is close.
         const proof = await logProof(database, batch, seq, { count: place.index + 1n, peaks: place.peaks });
-        records.push(await provenRecord(database, source, seq, batch, proof, show));
+        records.push(await provenRecord(sealedIn(source.bookId), source, seq, batch, proof, show));
         anchors.set(place.index, {
           index: place.index.toString(),
           count: proof.count.toString(),

@@ -1,7 +1,7 @@
 import { assert, concat, type Clock, type RandomBytes, type TimeMs } from '#base';
-import { inTransaction, violatedConstraint, type Database, type Queryable } from '#db';
+import type { Database, Queryable } from '#db';
 import type { LedgerRecord } from '#ledger/core';
-import { addSubjectKeys, insertBatch, lastBatch, subjectKeys, type BatchEnd, type NewBatch } from './batchStore.ts';
+import { addSubjectKeys, insertOnce, lastBatch, subjectKeys, type BatchEnd } from './batchStore.ts';
 import { bookRecordHash, encodeRecord, merkleTree, messageHashes, NO_HEAD, recordFieldsRoot, recordSalt } from './core/core.ts';
 import type { RecordSource } from './types.ts';
 
@@ -69,15 +69,6 @@ async function seal({ database, clock, chainId, random }: SealerOptions, { bookI
     oldestMs: records[0]!.nowMs,
     sealedMs: clock.nowMs(),
   });
-}
-
-/** Another process may have sealed the same records meanwhile, perhaps with others behind them: then its batch counts. */
-async function insertOnce(database: Database, batch: NewBatch): Promise<void> {
-  try {
-    await inTransaction(database.pool, (client) => insertBatch(client, batch));
-  } catch (error) {
-    if (!['batch_pk', 'batch_first_seq_once', 'batch_last_seq_once'].includes(violatedConstraint(error) ?? '')) throw error;
-  }
 }
 
 function salt(keys: ReadonlyMap<string, Uint8Array>, book: RecordSource['bookId'], { subject, seq }: LedgerRecord) {

@@ -1,11 +1,32 @@
 import type { BookId, Hex, TimeMs, Uuid } from '#base';
 import type { LedgerRecord } from '#ledger/core';
+import type { BookRecord, Hash } from './core/core.ts';
 
 /** Where the sealer and the prover read a book's records: the journal, off the writer. A Book is one. */
 export interface RecordSource {
   readonly bookId: BookId;
   /** Records with seq >= fromSeq in order, at most `limit`. */
   records(range: { readonly fromSeq: bigint; readonly limit: number }): Promise<readonly LedgerRecord[]>;
+}
+
+/** Where one book's sealed batches are, if they are not in the deployment's own database: that of the book. What it says is checked, not believed. */
+export interface BatchSource {
+  readonly bookId: BookId;
+  /** The book record hash of the batch of this number; null where there is none. */
+  bookRecord(batchNo: bigint): Promise<Hash | null>;
+  /** Batches after this number, oldest first, at most `limit`. */
+  batches(after: bigint, limit: number): Promise<readonly NewBatch[]>;
+}
+
+/** A batch as it is sealed: what it says, and everything that proofs of its records need. */
+export interface NewBatch extends BookRecord {
+  readonly batchNo: bigint;
+  readonly recordHash: Hash;
+  /** Record leaves and fields roots, flat. */
+  readonly leaves: Uint8Array;
+  readonly fieldsRoots: Uint8Array;
+  readonly oldestMs: TimeMs;
+  readonly sealedMs: TimeMs;
 }
 
 /** An Anchored event that is in the chain now. */

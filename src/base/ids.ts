@@ -13,15 +13,24 @@ export type PayeeId = Uuid<'payee'>;
 export type OrderId = Uuid<'order'>;
 export type WindowId = Uuid<'window'>;
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 export const NIL_UUID = '00000000-0000-0000-0000-000000000000';
 
+/** 1 for the codes of 0-9 and a-f, 2 for that of the dash. */
+const CLASSES = Uint8Array.from({ length: 128 }, (_, code) => ('0123456789abcdef'.includes(String.fromCharCode(code)) ? 1 : code === 45 ? 2 : 0));
+const SHAPE = Uint8Array.from('xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx', (mark) => (mark === 'x' ? 1 : 2));
+
+/** By a loop and not by a regular expression, which takes half as long again: every id of every transfer passes here. */
 export function isUuid<Id extends Uuid<string>>(text: string): text is Id {
-  return UUID.test(text);
+  if (text.length !== SHAPE.length) return false;
+  for (let place = 0; place < SHAPE.length; place++) {
+    const code = text.charCodeAt(place);
+    if (code > 127 || CLASSES[code] !== SHAPE[place]) return false;
+  }
+  return true;
 }
 
 export function uuidBytes(id: string): Uint8Array {
-  assert(UUID.test(id), `not a canonical UUID: ${id}`);
+  assert(isUuid(id), `not a canonical UUID: ${id}`);
   return new Uint8Array(Buffer.from(id.replaceAll('-', ''), 'hex'));
 }
 

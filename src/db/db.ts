@@ -7,5 +7,6 @@ export { sqlState, toProblem, violatedConstraint } from './errors.ts';
 export { inspectDatabase, migrate, type Migrated } from './migrate.ts';
 export { pruneCommand } from './prune.ts';
 export { execute, inTransaction, query, type Connection, type Pool, type Queryable, type Row } from './query.ts';
+export { openReplication, type OpenReplication, type Replication } from './replication.ts';
 export { loadSql, type NamedStatement } from './sql.ts';
 export { isDatabaseUrl } from './url.ts';

@@ -132,8 +132,8 @@ function batchLine(row: Row): ExportLine {
 }
 
 function anchorLine(row: Row): ExportLine {
-  const books = (row.books as Uint8Array[]).map(toHex);
-  return { type: 'anchor', index: `${row.log_index}`, leaf: toHex(row.leaf), state: row.state, transaction: hexOrNull(row.transaction_hash), books };
+  const { log_index, leaf, state, transaction_hash, books } = row;
+  return { type: 'anchor', index: `${log_index}`, leaf: toHex(leaf), state, transaction: hexOrNull(transaction_hash), books };
 }
 
 function accountLine(row: Row): ExportLine {

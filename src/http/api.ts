@@ -6,10 +6,12 @@ import type { Database } from '#db';
 import { RATE_LIMITS, type RateLimits } from './access/authenticate.ts';
 import { openApiKeys } from './access/keys.store.ts';
 import { RateLimiter } from './access/rate-limit.ts';
+import { sharedKeys } from './access/shared-keys.ts';
 import { answerProblem, checkVersion, openContext } from './frame/context.ts';
 import { mountRoutes } from './frame/mount.ts';
 import { createTelemetry } from './frame/telemetry.ts';
 import { openIdempotency } from './idempotency/idempotency.store.ts';
+import { rememberParties } from './ledger/parties.ts';
 import { mountOperations } from './routes/operations.ts';
 import { ROUTES } from './routes/routes.ts';
 import type { ApiServices } from './services.ts';
@@ -31,10 +33,10 @@ export interface ApiDeps {
 /** The whole API as one express application; `listen` serves it. */
 export function createApi(deps: ApiDeps): Express {
   const { database, clock, random, log, registry = new Registry(), limits = RATE_LIMITS, behindProxy = false } = deps;
-  const keys = openApiKeys(database);
+  const keys = sharedKeys(openApiKeys(database));
   const telemetry = createTelemetry(registry);
   const frame = { clock, random, log, telemetry };
-  const services = { ...deps.services, keys };
+  const services = { ...deps.services, keys, parties: rememberParties(deps.services.ledger) };
   const access = { keys, clock, limits, limiter: new RateLimiter() };
 
   const app = express();

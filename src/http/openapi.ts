@@ -28,6 +28,7 @@ const ONCE: readonly ProblemCode[] = [
 const DESCRIPTION = `Amounts are integer minor units as decimal strings. Ids are UUIDs in lower case. Times are milliseconds since 1970.
 Every refusal is application/problem+json (RFC 9457) with a code, retry advice and how to solve it.
 POST requests need an Idempotency-Key, unique for the owner of the API key, the method and the path. Its first answer is repeated for at least 24 hours (Idempotent-Replayed: true).
+Transfers that all name their ids need none: the ledger remembers an id for ever, and answers \`exists\` to the same transfer.
 Ids of what a request makes follow from its Idempotency-Key where it names none: after a crash between the effect and its stored answer, the same request has no second effect, and its transfers answer \`exists\`.
 Lists are paged by an opaque cursor. Every answer carries Request-Id, Cairn-Version, RateLimit-Policy and RateLimit.`;
 
@@ -59,7 +60,7 @@ function registerRoute(registry: OpenAPIRegistry, route: Route): void {
     tags: [tag],
     description: `${route.description ?? ''} Needs the scope \`${access.scope}\`.${who}`.trim(),
     security: [{ apiKey: [] }],
-    ...(route.once ? { parameters: [IDEMPOTENCY_HEADER] } : {}),
+    ...(route.once ? { parameters: [{ ...IDEMPOTENCY_HEADER, required: !route.namesItsIds }] } : {}),
     request: {
       ...(route.params && { params: route.params }),
       ...(route.query && { query: route.query }),
@@ -73,7 +74,6 @@ function registerRoute(registry: OpenAPIRegistry, route: Route): void {
 const IDEMPOTENCY_HEADER = {
   name: 'Idempotency-Key',
   in: 'header' as const,
-  required: true,
   description: 'Names this one effect: 1 to 255 of A-Z a-z 0-9 . _ : -, bare or between double quotes (draft-ietf-httpapi-idempotency-key-header-07).',
   schema: { type: 'string' as const, minLength: 1, maxLength: 257 },
 };

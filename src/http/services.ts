@@ -3,6 +3,7 @@ import type { Authorisation } from '#identity/core';
 import type { Book } from '#ledger';
 import type { ApiKeys } from './access/keys.store.ts';
 import type { Page } from './frame/cursor.ts';
+import type { Parties } from './ledger/parties.ts';
 
 /** What a caller may ask a list for: from where (the `next` of the page before, or null) and how much. A position is the id of the last item, or its number. */
 export interface PageRequest {
@@ -146,4 +147,5 @@ export interface ApiServices {
 
 export interface Services extends ApiServices {
   readonly keys: ApiKeys;
+  readonly parties: Parties;
 }

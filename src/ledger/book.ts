@@ -1,7 +1,8 @@
-import type { BookId, Clock } from '#base';
+import { randomBytes } from 'node:crypto';
+import { newId, type BookId, type Clock, type Problem, type RandomBytes } from '#base';
 import type { Database } from '#db';
 import type { Command, Result } from '#ledger/core';
-import { realPace, type Pace } from './store/lease.ts';
+import { realPace, type HolderId, type Pace } from './store/lease.ts';
 import { readerOf, type BookReader } from './store/reader.ts';
 import { MEMORY, type Memory } from './store/store.ts';
 import { MAX_BATCH, Writer } from './writer.ts';
@@ -10,14 +11,18 @@ export interface BookOptions {
   readonly database: Database;
   readonly bookId: BookId;
   readonly clock: Clock;
-  /** How long to wait for another process that has the book, in milliseconds; 5,000 unless told. */
+  /** How long to wait for another process that has the book, in milliseconds; 8,000 unless told, which is longer than one that stands still keeps it. */
   readonly waitMs?: number;
+  /** How long the book stays this process's while it gives no sign of life, in milliseconds; 5,000 unless told. It gives one after each third of that. */
+  readonly leaseMs?: number;
   /** How long callers wait while the database is away, in milliseconds, before they are told; 30,000 unless told otherwise. */
   readonly recoverMs?: number;
   /** Real time unless told. */
   readonly pace?: Pace;
   /** How much of the book is kept in memory; what is forgotten is loaded again. */
   readonly memory?: Memory;
+  /** For the id under which the book is held; the system's unless told. */
+  readonly random?: RandomBytes;
 }
 
 /** A book that this process writes. */
@@ -35,14 +40,22 @@ export interface Book extends BookReader {
   exclusively<Outcome>(work: () => Promise<Outcome>): Promise<Outcome>;
   /** Expires every hold that is due by the book's clock, and says how many it expired. */
   expireDue(): Promise<number>;
+  /**
+   * Settles when another process has the book, with what every caller is told from then on: `ledger/fenced`, or `ledger/book-moved` with the database it went
+   * to. It comes within a third of the lease, also where nobody asks for anything; never where the book is closed first.
+   */
+  readonly lost: Promise<Problem>;
   /** Answers what is waiting and gives the book back. */
   close(): Promise<void>;
 }
 
+const systemRandom: RandomBytes = (length) => new Uint8Array(randomBytes(length));
+
 /** Makes the book if it is new, and takes it: from here until it is closed no other process can write it. */
 export async function openBook(options: BookOptions): Promise<Book> {
-  const { database, bookId, clock } = options;
-  const writer = await Writer.open({ waitMs: 5_000, recoverMs: 30_000, pace: realPace, memory: MEMORY, ...options });
+  const { database, bookId, clock, waitMs = 8_000, leaseMs = 5_000, recoverMs = 30_000, pace = realPace, random = systemRandom, memory = MEMORY } = options;
+  const holder = newId<HolderId>(clock.nowMs(), random);
+  const writer = await Writer.open({ database, bookId, clock, waitMs, leaseMs, recoverMs, pace, holder, memory });
   const reader = readerOf(database, bookId);
 
   async function expireDue(): Promise<number> {
@@ -64,5 +77,5 @@ export async function openBook(options: BookOptions): Promise<Book> {
     return turn;
   }
 
-  return { ...reader, submit: (commands) => writer.submit(commands), exclusively, expireDue, close: () => writer.close() };
+  return { ...reader, submit: (commands) => writer.submit(commands), exclusively, expireDue, lost: writer.lost, close: () => writer.close() };
 }

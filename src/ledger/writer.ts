@@ -1,7 +1,6 @@
-import { assert, isUuid, Problem, type BookId, type Clock, type TransferId } from '#base';
-import type { Database } from '#db';
+import { assert, isUuid, Problem, type Clock, type TransferId } from '#base';
 import { decide, Draft, type Command, type LedgerRecord, type Result } from '#ledger/core';
-import { isConnectionLoss, takeBook, type Pace } from './store/lease.ts';
+import { isConnectionLoss, lossOf, takeBook, type Taker } from './store/lease.ts';
 import type { Batch } from './store/batch.ts';
 import { BookStore, type AppendOutcome, type Memory } from './store/store.ts';
 
@@ -12,15 +11,12 @@ const MAX_WAITING = 200_000;
 /** So many commands are worth a batch of their own, decided while the one before it is being written; fewer had better share one. */
 const WORTH_A_BATCH = 64;
 
-export interface WriterOptions {
-  readonly database: Database;
-  readonly bookId: BookId;
+export interface WriterOptions extends Taker {
   readonly clock: Clock;
   /** How long to wait for the process that has the book, in milliseconds. */
   readonly waitMs: number;
   /** How long to try to get the book back after its connection broke, in milliseconds. */
   readonly recoverMs: number;
-  readonly pace: Pace;
   readonly memory: Memory;
 }
 
@@ -56,14 +52,18 @@ export class Writer {
   #running: Promise<void> | null = null;
   /** Why nothing is accepted any more. */
   #over: Problem | null = null;
+  readonly #loss = Promise.withResolvers<Problem>();
+  /** Another has the book: the problem that every caller gets from then on. Never settles where the book is closed by us. */
+  readonly lost: Promise<Problem> = this.#loss.promise;
 
   private constructor(options: WriterOptions, store: BookStore) {
     this.#options = options;
     this.#store = store;
+    void this.#mind(store);
   }
 
   static async open(options: WriterOptions): Promise<Writer> {
-    const store = await takeBook(options, options.waitMs, (lease) => BookStore.open(options.bookId, lease, options.memory));
+    const store = await takeBook(options, 'anybody', options.waitMs, (lease) => BookStore.open(options.bookId, lease, options.memory));
     return new Writer(options, store);
   }
 
@@ -209,7 +209,7 @@ export class Writer {
       if (outcome === 'appended') return results;
       // What looks like another writer may be our own: a hold that was booked before and is closed by now is not there to be changed.
       const known = await store.lookUp(unfiledIds(store, requests.flat()));
-      if (outcome === 'fenced' && !known) throw this.#giveUp(new Problem('ledger/fenced', `Another process took book ${this.#options.bookId} over.`));
+      if (outcome === 'fenced' && !known) throw this.#giveUp(await lossOf(store.lease.client, this.#options.bookId));
       assert(known, 'an id of the batch is in the journal and not found there');
     }
   }
@@ -240,10 +240,11 @@ export class Writer {
     const { bookId, recoverMs, memory } = this.#options;
     await this.#store.lease.release();
     try {
-      return await takeBook(this.#options, recoverMs, async (lease) => {
+      return await takeBook(this.#options, 'ourselves', recoverMs, async (lease) => {
         const store = await BookStore.open(bookId, lease, memory);
         const written = sent !== null && (await store.holds(sent.records));
         this.#store = store;
+        void this.#mind(store);
         return written ? sent.results : null;
       });
     } catch (error) {
@@ -253,9 +254,23 @@ export class Writer {
     }
   }
 
+  /** A writer that is idle learns from its lease what a busy one learns from its batches: the connection broke, and it takes the book again; or the book is another's. */
+  async #mind(store: BookStore): Promise<void> {
+    const cause = await store.lease.ended;
+    while (this.#running) await this.#running;
+    if (cause === null || this.#store !== store || this.#over) return;
+    if (!isConnectionLoss(cause)) this.#giveUp(cause);
+    else
+      this.#running = this.#recover(cause, { sent: null }).then(
+        () => this.#run(),
+        () => this.#run(),
+      );
+  }
+
   /** From here on every request gets this problem; the same ids can be sent to whoever has the book then. */
   #giveUp(problem: Problem): Problem {
     this.#over = problem;
+    this.#loss.resolve(problem);
     return problem;
   }
 }

@@ -7,8 +7,8 @@ export {
   type ScreeningOutcome,
   type VaultCaps,
 } from './coordinator.ts';
-export { projectRecords, type ProjectionDependencies } from './projection.ts';
+export { PAYMENTS_READER, projectRecords, type ProjectionDependencies } from './projection.ts';
 export { FINAL_STATES, PAYMENT_TRANSITIONS, type PaymentState } from './state.ts';
-export { countByState, eventsOf, findOrderFile, findPayment, listPayments, paymentsOfOrder, type OrderFile, type Payment, type PaymentEvent } from './store.ts';
+export { countByState, eventsOf, findOrderFile, findPayment, findPaymentByHold, listPayments, paymentsOfOrder, type OrderFile, type Payment, type PaymentEvent } from './store.ts';
 export { requirePayment, submitOrderFile, type OrderSubmission, type SubmittedOrder } from './orders.ts';
 export * from './pain001/xsd-store.ts';

@@ -1,7 +1,7 @@
-import type { BookId, Clock, PaymentId } from '#base';
-import type { Database } from '#db';
-import { moveCursor, readCursor, type Book } from '#ledger';
-import { NIL_UUID } from '#base';
+import { NIL_UUID, type BookId, type Clock, type PaymentId } from '#base';
+import { catchUp } from '#cdc';
+import type { Connection, Database } from '#db';
+import type { Book } from '#ledger';
 import { PENDING, POST_PENDING, TRANSFER_CODES, VOID_PENDING, type LedgerRecord, type TransferRecord } from '#ledger/core';
 import type { PaymentProgress } from './coordinator.ts';
 import { findPaymentByHold, heldPaymentsInRange, movePayment, type Payment, type PaymentChange } from './store.ts';
@@ -15,32 +15,36 @@ export interface ProjectionDependencies {
   readonly report: (progress: PaymentProgress) => void;
 }
 
-const READER = 'payments';
-const PAGE = 1_000;
+/** The consumer whose position says how much of the book the payments know. */
+export const PAYMENTS_READER = 'payments';
 
-/** Payments learn what became of their holds from the book's own records, never from whoever caused them: rebuilt from record 1 they come out the same. */
-export async function projectRecords(deps: ProjectionDependencies): Promise<number> {
-  let seen = 0;
-  for (;;) {
-    const from = (await readCursor(deps.database.pool, READER, deps.bookId)) + 1n;
-    const records = await deps.book.records({ fromSeq: from, limit: PAGE });
-    if (records.length === 0) return seen;
-    for (const record of records) {
-      await project(deps, record);
-      await moveCursor(deps.database.pool, READER, deps.bookId, record.seq);
-    }
-    seen += records.length;
-  }
+interface Projection extends ProjectionDependencies {
+  /** The transaction that moves the reader. */
+  readonly client: Connection;
 }
 
-async function project(deps: ProjectionDependencies, record: LedgerRecord): Promise<void> {
+/** Payments learn what became of their holds from the book's own records, never from whoever caused them: rebuilt from record 1 they come out the same. */
+export function projectRecords(deps: ProjectionDependencies): Promise<number> {
+  return catchUp({
+    database: deps.database,
+    source: deps.book,
+    consumer: {
+      name: PAYMENTS_READER,
+      handle: async (client, records) => {
+        for (const record of records) await project({ ...deps, client }, record);
+      },
+    },
+  });
+}
+
+async function project(deps: Projection, record: LedgerRecord): Promise<void> {
   switch (record.kind) {
     case 'window':
       // Whoever was held in this range and has not expired by now was taken: expiries stand before the window in the same sequence.
-      for (const payment of await heldPaymentsInRange(deps.database.pool, record.fromSeq, record.toSeq)) await move(deps, payment, 'instructed');
+      for (const payment of await heldPaymentsInRange(deps.client, record.fromSeq, record.toSeq)) await move(deps, payment, 'instructed');
       return;
     case 'expiry': {
-      const payment = await findPaymentByHold(deps.database.pool, record.transfer);
+      const payment = await findPaymentByHold(deps.client, record.transfer);
       if (payment) await projectExpiry(deps, payment);
       return;
     }
@@ -51,23 +55,23 @@ async function project(deps: ProjectionDependencies, record: LedgerRecord): Prom
   }
 }
 
-async function projectTransfer(deps: ProjectionDependencies, record: TransferRecord): Promise<void> {
+async function projectTransfer(deps: Projection, record: TransferRecord): Promise<void> {
   if (record.flags & PENDING && record.code === TRANSFER_CODES.payout) return projectHold(deps, record);
   if (record.pendingId === NIL_UUID || record.reference === NIL_UUID) return;
-  const payment = await findPaymentByHold(deps.database.pool, record.pendingId);
+  const payment = await findPaymentByHold(deps.client, record.pendingId);
   if (!payment || payment.payment !== (record.reference as PaymentId)) return;
   if (record.flags & POST_PENDING) return move(deps, payment, 'settled');
   if (record.flags & VOID_PENDING) return move(deps, payment, 'returned', { reasonCode: 'payments/not-payable', reason: reasonOf(record) });
 }
 
 /** Whoever booked the hold notes it as well, unless a crash came between: then it has to be noted before the window or the expiry that follows it in the book. */
-async function projectHold(deps: ProjectionDependencies, record: TransferRecord): Promise<void> {
-  const payment = await findPaymentByHold(deps.database.pool, record.id);
+async function projectHold(deps: Projection, record: TransferRecord): Promise<void> {
+  const payment = await findPaymentByHold(deps.client, record.id);
   if (payment?.state === 'quoted') await move(deps, payment, 'held', { holdSeq: record.seq });
 }
 
 /** A crash may have kept the hold from being noted at all: its expiry then says both. */
-async function projectExpiry(deps: ProjectionDependencies, payment: Payment): Promise<void> {
+async function projectExpiry(deps: Projection, payment: Payment): Promise<void> {
   const hold = payment.holdSeq === null ? await deps.book.hold(payment.hold) : undefined;
   const change = { reasonCode: 'payments/hold-expired', reason: 'No settlement window took the hold in time.' } as const;
   await move(deps, payment, 'expired', { ...change, ...(hold && { holdSeq: hold.seq }) });
@@ -80,8 +84,8 @@ function reasonOf(record: TransferRecord): string {
     : 'The stablecoin refused the payee until the deadline passed; the money is back in the account.';
 }
 
-async function move(deps: ProjectionDependencies, payment: Payment, to: PaymentState, change: PaymentChange = {}): Promise<void> {
+async function move(deps: Projection, payment: Payment, to: PaymentState, change: PaymentChange = {}): Promise<void> {
   // A record seen twice finds its payment moved already; nothing leaves a final state, and a record that would must not keep the reader from those after it.
   if (payment.state === to || FINAL_STATES.includes(payment.state)) return;
-  if (await movePayment(deps.database.pool, payment, to, deps.clock.nowMs(), change)) deps.report({ payment, to, reason: change.reason ?? null });
+  if (await movePayment(deps.client, payment, to, deps.clock.nowMs(), change)) deps.report({ payment, to, reason: change.reason ?? null });
 }

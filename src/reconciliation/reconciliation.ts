@@ -1,6 +1,7 @@
 import type { Asset, AssetNo } from '#base';
 
-/** The door of reconciliation: do the book, the payments and the chain tell the same story, to the last unit? Pure; whoever asks brings the figures. */
+/** The door of reconciliation: do the book, the payments and the chain tell the same story, entry by entry and to the last unit? Pure; whoever asks brings what there is. */
+export { claimOf, disagreement, type EntryClaim, type PaymentSaid } from './entries.ts';
 
 /** One asset's figures, minor units, all as of the same final block. */
 export interface AssetFigures {

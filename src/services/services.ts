@@ -11,7 +11,7 @@ import {
   type PaymentId,
   type ProblemCode,
 } from '#base';
-import { assertFresh, GREATEST_UNANCHORED_AGE_MS, greatestUnanchoredAgeMs, type Prover } from '#anchor';
+import { freshness, GREATEST_UNANCHORED_AGE_MS, greatestUnanchoredAgeMs, type Prover } from '#anchor';
 import type { ChainClient } from '#chain';
 import type { Custody } from '#custody';
 import type { ApiServices, BatchView, OrderFileView, PageRequest, PayeeView, PaymentView, PriceView, SystemStatus } from '#http';
@@ -42,7 +42,7 @@ const STATUS_PATIENCE_MS = 3_000;
 export function createServices(deps: ServiceDependencies): ApiServices {
   const { directory, clock } = deps;
   const { database, book } = directory;
-  const fresh = () => assertFresh({ database, clock }, [book], GREATEST_UNANCHORED_AGE_MS);
+  const fresh = freshness({ database, clock }, [book], GREATEST_UNANCHORED_AGE_MS);
   return {
     // Nothing new is booked while what was booked before waits too long for its anchor: that is what the limit means.
     ledger: { ...book, submit: async (commands) => (await fresh(), book.submit(commands)) },

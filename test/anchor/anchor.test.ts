@@ -4,14 +4,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
-  assertFresh,
   createAnchorer,
   createProver,
   createSealer,
+  freshness,
   greatestUnanchoredAgeMs,
   type Anchorer,
   type AnchorerOptions,
   type Prover,
+  type RecordSource,
   type Sealer,
 } from '#anchor';
 import { checkLogProof, commitment, headOf, logRoot, recordLeaf, verifyConsistency } from '#anchor/core';
@@ -301,7 +302,8 @@ describe('anchoring', () => {
       const source = sourceOf(BOOK_A, filler(6));
       const age = () => greatestUnanchoredAgeMs(options(), [source, sourceOf(BOOK_B, [])]);
       assert.equal(await age(), 100_000);
-      await assert.rejects(assertFresh(options(), [source], 60_000), problem('anchor/too-old'));
+      const assertFresh = freshness(options(), [source], 60_000);
+      await assert.rejects(assertFresh(), problem('anchor/too-old'));
       await sealer.sealAll(source);
       assert.equal(await age(), 100_000);
       await anchorer.tick();
@@ -311,10 +313,37 @@ describe('anchoring', () => {
       chain.mine();
       await anchorer.tick();
       assert.equal(await age(), 0);
-      await assertFresh(options(), [source], 60_000);
+      await assertFresh();
       chain.reorg(1);
       await anchorer.tick();
       assert.equal(await age(), 96_000);
+    });
+
+    it('is looked at where what was found before no longer answers, and only there', async () => {
+      const clock = new ManualClock(1_000_000);
+      let looks = 0;
+      let oldestMs = 940_500;
+      const source: RecordSource = {
+        bookId: BOOK_A,
+        records: () => {
+          looks += 1;
+          return Promise.resolve(filler(1).map((record) => ({ ...record, nowMs: oldestMs })));
+        },
+      };
+      const assertFresh = freshness({ database: store.database, clock }, [source], 60_000);
+      await Promise.all([assertFresh(), assertFresh()]);
+      clock.advance(500);
+      await assertFresh();
+      assert.equal(looks, 1, '59.5 s and half a second are at most 60 s');
+      clock.advance(1);
+      await assert.rejects(assertFresh(), problem('anchor/too-old'));
+      oldestMs = 1_000_000;
+      await assertFresh();
+      await assertFresh();
+      assert.equal(looks, 3, 'a refusal is not remembered');
+      clock.advance(1_000);
+      await assertFresh();
+      assert.equal(looks, 4, 'after a second it is looked at again, because a block may have been left behind');
     });
   });
 });

@@ -5,15 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { privateKeyToAddress } from 'viem/accounts';
 import { createAnchorer, createProver, createSealer, type Anchorer, type AnchorOutbox, type Prover, type RecordSource, type Sealer } from '#anchor';
-import { recordLeaf } from '#anchor/core';
-import { systemClock, toHex, uuidBytes, type Hex } from '#base';
+import { systemClock, toHex, type Hex } from '#base';
 import { connectChain, createAnchorChain, createOutbox, deploy, type ChainClient, type Deployment, type Outbox } from '#chain';
 import { LEDGER_ANCHOR_ABI } from '../../src/chain/abi/ledger-anchor.ts';
 import { devKey, startTestChain, type TestChain } from '../chain/anvil.ts';
 import { openTestCustody } from '../support/custody.ts';
 import { testDatabase, type TestDatabase } from '../support/postgres.ts';
 import { BOOK_A, BOOK_B, filler } from './samples.ts';
-import { sourceOf } from './support.ts';
+import { contractFault, sourceOf } from './support.ts';
 
 const FINALITY = 6;
 const address = (key: Hex): Hex => privateKeyToAddress(key).toLowerCase() as Hex;
@@ -51,27 +50,7 @@ describe('anchoring in the real contract', () => {
     client.read('the commitment', (viem) => viem.readContract({ abi: LEDGER_ANCHOR_ABI, address: deployment.anchor, functionName: 'commitment' }));
 
   /** Asks the contract itself. */
-  async function faultOf(source: RecordSource, seq: bigint): Promise<number> {
-    const { record, fieldsRoot, proof } = await prover.proofNow(source, seq);
-    const leaf = toHex(recordLeaf({ chainId: client.chainId, book: source.bookId }, record, fieldsRoot));
-    const hexes = (hashes: readonly Uint8Array[]) => hashes.map(toHex);
-    const logProof = {
-      ...proof,
-      previousHead: toHex(proof.previousHead),
-      batchPath: hexes(proof.batchPath),
-      bookPath: hexes(proof.bookPath),
-      peaks: hexes(proof.peaks),
-      peakPath: hexes(proof.peakPath),
-    };
-    return client.read('a proof', (viem) =>
-      viem.readContract({
-        abi: LEDGER_ANCHOR_ABI,
-        address: deployment.anchor,
-        functionName: 'verifyRecord',
-        args: [leaf, toHex(uuidBytes(source.bookId)), seq, logProof],
-      }),
-    );
-  }
+  const faultOf = (source: RecordSource, seq: bigint): Promise<number> => contractFault(client, deployment.anchor, prover, source, seq);
 
   before(async () => {
     chain = await startTestChain();

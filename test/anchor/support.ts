@@ -1,10 +1,12 @@
-import { appendLeaf, commitment, EMPTY_LOG, type LogHead } from '#anchor/core';
-import type { AnchorChain, AnchoredEvent, AnchorOutbox, RecordSource } from '#anchor';
-import { fromHex, toHex, type BookId, type Hex, type Uuid } from '#base';
+import { appendLeaf, commitment, EMPTY_LOG, recordLeaf, type LogHead } from '#anchor/core';
+import type { AnchorChain, AnchoredEvent, AnchorOutbox, Prover, RecordSource } from '#anchor';
+import { fromHex, toHex, uuidBytes, type BookId, type Hex, type Uuid } from '#base';
+import type { ChainClient } from '#chain';
 import type { Custody, Outcome, SignatureRequestId } from '#custody';
 import { intentDigest, isSignatureBy, type Role } from '#custody/intents';
 import { isDeepStrictEqual } from 'node:util';
 import type { LedgerRecord } from '#ledger/core';
+import { LEDGER_ANCHOR_ABI } from '../../src/chain/abi/ledger-anchor.ts';
 
 export const CHAIN_ID = 31337n;
 export const ANCHOR: Hex = `0x${'a1'.repeat(20)}`;
@@ -106,6 +108,23 @@ export class FakeChain implements AnchorChain, AnchorOutbox {
     });
     return true;
   }
+}
+
+/** What LedgerAnchor itself says of a record's proof, in one call of its view: 0 where there is no fault. */
+export async function contractFault(client: ChainClient, anchor: Hex, prover: Prover, source: RecordSource, seq: bigint): Promise<number> {
+  const { record, fieldsRoot, proof } = await prover.proofNow(source, seq);
+  const leaf = toHex(recordLeaf({ chainId: client.chainId, book: source.bookId }, record, fieldsRoot));
+  const hexes = (hashes: readonly Uint8Array[]) => hashes.map(toHex);
+  const logProof = {
+    ...proof,
+    previousHead: toHex(proof.previousHead),
+    batchPath: hexes(proof.batchPath),
+    bookPath: hexes(proof.bookPath),
+    peaks: hexes(proof.peaks),
+    peakPath: hexes(proof.peakPath),
+  };
+  const args = [leaf, toHex(uuidBytes(source.bookId)), seq, logProof] as const;
+  return client.read('a proof', (viem) => viem.readContract({ abi: LEDGER_ANCHOR_ABI, address: anchor, functionName: 'verifyRecord', args }));
 }
 
 /** A book's journal in memory. */

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
-import type { Hex } from '#base';
+import { bookRecordHash } from '#anchor/core';
+import { fromHex, toHex, type BookId, type Hex } from '#base';
 import type { ChainFacts } from '../../src/audit/chain/facts.ts';
 import { collect, type Exported } from '../../src/audit/export/read.ts';
 
@@ -23,6 +24,25 @@ export function recordedLines(): Line[] {
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line) as Line);
+}
+
+/** A book record as an anchor line opens it. */
+export interface StoredBookRecord {
+  readonly book: BookId;
+  readonly firstSeq: string;
+  readonly lastSeq: string;
+  readonly previousHead: Hex;
+  readonly batchRoot: Hex;
+}
+
+/** That of a batch line. */
+export function bookRecordOf([header]: readonly Line[], { firstSeq, lastSeq, previousHead, batchRoot }: Line): StoredBookRecord {
+  return { book: header!['book'], firstSeq, lastSeq, previousHead, batchRoot } as StoredBookRecord;
+}
+
+export function hashOf({ book, firstSeq, lastSeq, previousHead, batchRoot }: StoredBookRecord): Hex {
+  const range = { firstSeq: BigInt(firstSeq), lastSeq: BigInt(lastSeq) };
+  return toHex(bookRecordHash({ book, ...range, previousHead: fromHex(previousHead), batchRoot: fromHex(batchRoot) }));
 }
 
 /** Read again as an audit reads them; the last line counts what is there. */

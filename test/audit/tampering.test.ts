@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { getPublicKey, signAsync } from '@noble/secp256k1';
-import { fromHex, toHex, type AccountId, type Hex, type OrderId, type PayeeId } from '#base';
+import { fromHex, toHex, type AccountId, type AssetNo, type BookId, type Hex, type OrderId, type PayeeId, type Uuid } from '#base';
 import { auditExport, type AuditResult } from '#audit';
 import { canonicalJson } from '#anchor/core';
 import { addressOf } from '#custody/intents';
+import { clearingAccount } from '#interbook/core';
 import { authorisationJson, merchantDomain, messageDigest, type MessageKind, type Messages } from '#identity/core';
-import { exportOf, recordedChain, recordedLines, type Line } from './recorded.ts';
+import { bookRecordOf, exportOf, hashOf, recordedChain, recordedLines, type Line } from './recorded.ts';
 import { loadExample } from '../../scripts/example/example.ts';
 
 /* Each case changes the recorded export of a real run as a superuser of the database could have changed what it was read from. */
@@ -192,7 +193,9 @@ describe('an audit of a recorded run', () => {
     const lines = recordedLines();
     const anchor = lines.filter(({ type }) => type === 'anchor')[1]!;
     const batch = lines.filter(({ type }) => type === 'batch')[1]!;
-    [anchor['leaf'], anchor['books'], batch['bookRecord']] = [`0x${'cd'.repeat(32)}`, [`0x${'cd'.repeat(32)}`], `0x${'cd'.repeat(32)}`];
+    batch['batchRoot'] = `0x${'cd'.repeat(32)}`;
+    anchor['books'] = [bookRecordOf(lines, batch)];
+    anchor['leaf'] = batch['bookRecord'] = hashOf(bookRecordOf(lines, batch));
     const { findings } = await audit(lines);
     assert.ok(
       findings.some(
@@ -302,6 +305,26 @@ describe('an audit of a recorded run', () => {
     const { findings } = await audit(lines);
     assert.ok(settled && findings.some(({ kind, sentence }) => kind === 'payment' && /as settled; its hold in record \d+ is voided/.test(sentence)));
     assert.ok(findings.some(({ kind, sentence }) => kind === 'payment' && /creditorAccount "DE00"; the signed file says/.test(sentence)));
+  });
+
+  it('takes the clearing account of another book as it is, and names what passes through it: the file of one book does not show the other’s side', async () => {
+    const lines = recordedLines();
+    const { book } = lines[0] as unknown as { book: BookId };
+    const merchant = theRecord(lines, ({ record }) => record.kind === 'account' && record['code'] === 20 && record['asset'] === 1);
+    const owner = '7f000000-0000-7000-8000-000000000003' as Uuid<'book'>;
+    const clearing = clearingAccount(book, 1 as AssetNo, owner);
+    const opened = append(lines, { kind: 'account', id: clearing, asset: 1, code: 90, flags: 0, overdraft: '0', owner }, null);
+    const nil = '00000000-0000-0000-0000-000000000000';
+    const body = { kind: 'transfer', id: '7f000000-0000-7000-8000-000000000004', pendingId: nil, reference: '7f000000-0000-7000-8000-000000000005' };
+    const hold = { ...body, debit: clearing, credit: merchant.record['id'], asset: 1, amount: '5', code: 20, flags: 2, timeoutS: 0, effectiveMs: 0 };
+    const held = append(lines, hold, null);
+    const found = (await audit(lines)).findings.filter(({ kind }) => kind === 'unauthorised' || kind === 'rules');
+    assert.deepEqual(
+      found.map(({ seq }) => seq),
+      [held],
+      `not ${opened}`,
+    );
+    assert.match(found[0]!.sentence, /moves 5 from account .* neither a deposit nor a leg of a payment/);
   });
 
   it('finds payments and payees that were taken out, and an account that could owe', async () => {

@@ -24,13 +24,20 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'src/ledger/core': { doors: ['#base'], packages: NOBLE, pure: true },
   'src/ledger': { doors: ['#base', '#db', '#ledger/core'], packages: NOBLE },
 
+  // Between books: above the ledger, beside everything else. What two journals say of a transfer is decided without either.
+  'src/interbook/core': { doors: ['#base', '#ledger/core'], packages: NOBLE, pure: true },
+  'src/interbook': { doors: ['#base', '#ledger', '#ledger/core', '#interbook/core'], packages: [] },
+  // A consumer of committed records: told by the server's log, it reads the journal and does its work with its position in one transaction.
+  'src/cdc/core': { doors: ['#base'], packages: [], pure: true },
+  'src/cdc': { doors: ['#base', '#db', '#ledger', '#ledger/core'], packages: [] },
+
   'src/identity/core': { doors: ['#base'], packages: NOBLE, pure: true },
   'src/identity': { doors: ['#base', '#db', '#ledger', '#ledger/core', '#anchor/core', '#identity/core'], packages: NOBLE },
   'src/risk': { doors: ['#base', '#db'], packages: [...NOBLE, 'fast-xml-parser'] },
 
   'src/payments/core': { doors: ['#base', '#ledger/core', '#anchor/core', '#identity/core'], packages: [...NOBLE, 'fast-xml-parser', 'ibantools'], pure: true },
   'src/payments': {
-    doors: ['#base', '#db', '#ledger', '#ledger/core', '#identity', '#identity/core', '#risk', '#anchor/core', '#payments/core'],
+    doors: ['#base', '#db', '#ledger', '#ledger/core', '#cdc', '#identity', '#identity/core', '#risk', '#anchor/core', '#payments/core'],
     packages: [...NOBLE, 'fast-xml-parser', 'ibantools', 'libxml2-wasm'],
   },
 

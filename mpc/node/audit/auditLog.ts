@@ -1,8 +1,8 @@
 import type { Hex } from '#base';
 import { Problem } from '#base';
 import { AppendFile } from '../files/files.ts';
-import type { HashChain, Head } from '../heads/heads.ts';
-import { auditTag, nextLine, verifyAudit, type AuditEntry, type AuditFinding, type AuditLine } from './line.ts';
+import { HashChain, type Head } from '../heads/heads.ts';
+import { auditBody, AuditReading, auditTag, nextLine, type AuditEntry, type AuditFinding, type AuditLine } from './line.ts';
 
 export interface AuditOptions {
   /** In the node's own folder, behind its lock. */
@@ -27,18 +27,22 @@ export class AuditLog {
   }
 
   /**
-   * Reads and checks the whole log. node/audit-tampered names the first line that is wrong; node/audit-behind where it lacks what somebody remembers. A last line that a killed process left unfinished was
+   * Reads and checks the log line by line, of whatever length it is. node/audit-tampered names the first line that is wrong; node/audit-behind where it lacks what somebody remembers. A last line that a killed process left unfinished was
    * acknowledged to nobody, and is cut off; if somebody remembers a line of its number, it was not unfinished but damaged.
    */
   static async open({ path, storeId, remembered }: AuditOptions): Promise<AuditLog> {
-    const { file, lines, torn } = await AppendFile.open(path);
-    const verified = verifyAudit(auditTag(storeId), lines, remembered);
-    if ('why' in verified) {
+    let file: AppendFile | undefined;
+    const chain = new HashChain(auditTag(storeId), { lines: (after, most) => file!.lines(after, most), bodyOf: auditBody });
+    const reading = new AuditReading(chain, remembered);
+    const opened = await AppendFile.open(path, (line) => void reading.take(line));
+    file = opened.file;
+    const finding = reading.finding();
+    if (finding) {
       await file.close();
-      throw problemOf(path, verified);
+      throw problemOf(path, finding);
     }
-    await file.cut(torn);
-    return new AuditLog(verified.chain, file);
+    await file.cut(opened.torn);
+    return new AuditLog(chain, file);
   }
 
   get head(): Head {
@@ -56,10 +60,15 @@ export class AuditLog {
   /** All lines, read and checked again from the disk. */
   async read(): Promise<readonly AuditLine[]> {
     await this.#file.settle();
-    const head = this.chain.head;
-    const verified = verifyAudit(this.chain.tag, await this.#file.lines(head.seq), [head]);
-    if ('why' in verified) throw problemOf('The audit log', verified);
-    return verified.entries;
+    const reading = new AuditReading(new HashChain(this.chain.tag), [this.chain.head]);
+    const lines: AuditLine[] = [];
+    for await (const bytes of this.#file.lines()) {
+      const line = reading.take(bytes);
+      if (line) lines.push(line);
+    }
+    const finding = reading.finding();
+    if (finding) throw problemOf('The audit log', finding);
+    return lines;
   }
 
   close(): Promise<void> {

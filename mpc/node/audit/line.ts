@@ -49,36 +49,75 @@ export function nextLine(tag: string, { seq, hash: previous }: Head, said: Audit
   return { text: canonicalJson({ ...entry, seq: head.seq, previous, hash: head.hash }), body, head };
 }
 
-/** Reads a whole log and checks every line, then every head that somebody remembers. Pure. */
-export function verifyAudit(
-  tag: string,
-  lines: readonly Buffer[],
-  remembered: readonly Head[],
-): { readonly chain: HashChain; readonly entries: readonly AuditLine[] } | AuditFinding {
-  const chain = new HashChain(tag);
-  const entries: AuditLine[] = [];
-  for (const bytes of lines) {
-    const expected = chain.head.seq + 1;
+/** A log as it is read, line by line: its chain, and the first thing that is wrong. Pure: the same lines, the same finding. */
+export class AuditReading {
+  readonly chain: HashChain;
+  readonly #remembered: readonly Head[];
+  /** Of those that are remembered: where the log has another line. */
+  readonly #forked: Head[] = [];
+  #finding: AuditFinding | undefined;
+  /** The number of the line that stands where another belongs, while nobody knows yet whether that one comes later. */
+  #displacing: number | undefined;
+
+  /** `remembered`: heads that somebody remembers. */
+  constructor(chain: HashChain, remembered: readonly Head[]) {
+    this.chain = chain;
+    this.#remembered = remembered;
+    this.#compare();
+  }
+
+  /** The next line, if everything was right so far and it is. */
+  take(bytes: Buffer): AuditLine | undefined {
+    const expected = this.chain.head.seq + 1;
     const line = read(bytes);
-    if (!line) return { line: expected, why: 'unreadable', reason: `Line ${expected} is not a line of an audit log.` };
-    if (line.seq !== expected) return displaced(lines, expected, line.seq);
-    if (line.previous !== chain.head.hash) return { line: expected, why: 'changed', reason: `Line ${expected} does not follow the line before it.` };
-    if (line.hash !== chain.push(bodyOf(line, line.seq)).hash)
-      return { line: expected, why: 'changed', reason: `Line ${expected} does not hash to what it says.` };
-    entries.push(line);
+    if (this.#displacing !== undefined && line?.seq === expected) this.#displaced('reordered', this.#displacing);
+    if (this.#finding !== undefined) return undefined;
+    if (!line) return this.#found({ line: expected, why: 'unreadable', reason: `Line ${expected} is not a line of an audit log.` });
+    if (line.seq !== expected) {
+      // A line that is missing here may stand further on; until it is seen it was dropped.
+      this.#displaced(line.seq < expected ? 'reordered' : 'dropped', line.seq);
+      this.#displacing = line.seq < expected ? undefined : line.seq;
+      return undefined;
+    }
+    if (line.previous !== this.chain.head.hash)
+      return this.#found({ line: expected, why: 'changed', reason: `Line ${expected} does not follow the line before it.` });
+    const said = bodyOf(line, line.seq);
+    if (line.hash !== linked(this.chain.tag, this.chain.head, said).hash)
+      return this.#found({ line: expected, why: 'changed', reason: `Line ${expected} does not hash to what it says.` });
+    this.chain.push(said);
+    this.#compare();
+    return line;
   }
-  for (const { seq, hash } of remembered) {
-    const found = chain.hashAt(seq);
-    if (found === undefined) return { line: chain.head.seq + 1, why: 'short', reason: `The log had ${seq} lines and has ${chain.head.seq}.` };
-    if (found !== hash) return { line: seq, why: 'forked', reason: `Line ${seq} is not the one that is remembered.` };
+
+  /** After the last line: what is wrong; undefined where nothing is. */
+  finding(): AuditFinding | undefined {
+    const { seq: found } = this.chain.head;
+    const fork = this.#remembered.find((head) => head.seq > found || this.#forked.includes(head));
+    if (this.#finding ?? !fork) return this.#finding;
+    if (fork.seq > found) return { line: found + 1, why: 'short', reason: `The log had ${fork.seq} lines and has ${found}.` };
+    return { line: fork.seq, why: 'forked', reason: `Line ${fork.seq} is not the one that is remembered.` };
   }
-  return { chain, entries };
+
+  #compare(): void {
+    const { seq, hash } = this.chain.head;
+    this.#forked.push(...this.#remembered.filter((head) => head.seq === seq && head.hash !== hash));
+  }
+
+  #displaced(why: 'reordered' | 'dropped', found: number): void {
+    const line = this.chain.head.seq + 1;
+    this.#finding = { line, why, reason: `Line ${found} stands where line ${line} belongs.` };
+  }
+
+  #found(finding: AuditFinding): undefined {
+    this.#finding = finding;
+  }
 }
 
-function displaced(lines: readonly Buffer[], expected: number, found: number): AuditFinding {
-  const isElsewhere = found < expected || lines.some((line) => read(line)?.seq === expected);
-  const why = isElsewhere ? 'reordered' : 'dropped';
-  return { line: expected, why, reason: `Line ${found} stands where line ${expected} belongs.` };
+/** The hash of what a line of a log says, as it stands in the file. 32 bytes. */
+export function auditBody(bytes: Buffer): Hex {
+  const line = read(bytes);
+  // A line that was changed under a running node leads nowhere, and whoever looks for a head there finds none.
+  return line ? bodyOf(line, line.seq) : toHex(sha256(bytes));
 }
 
 function read(bytes: Buffer): AuditLine | undefined {

@@ -13,6 +13,7 @@ interface Status {
     readonly epoch: number;
     readonly status: string;
     readonly confirmed: boolean;
+    readonly suspended: readonly (readonly number[])[];
     readonly pairs: readonly { readonly peer: number; readonly status: string; readonly generation: number }[];
   }[];
   readonly watch: WatchStatus | null;
@@ -32,6 +33,7 @@ export function tellStatus(answer: unknown, tell: (line: string) => void): void 
       `${key.role.padEnd(14)}${key.address}  epoch ${key.epoch}  ${key.status}${key.status === 'PENDING' && key.confirmed ? ', confirmed by this node' : ''}`,
     );
     for (const pair of key.pairs) tell(`              with party ${pair.peer}: ${pair.status}, generation ${pair.generation}`);
+    for (const peers of key.suspended) tell(`              SUSPENDED with ${peers.join(' and ')}: too many signatures came out invalid`);
   }
   for (const { operation, objection, cancelling } of watch?.pending ?? [])
     tell(`timelock      ${operation}: ${objection ? `OBJECTED (${objection})${cancelling ? `, cancelled by ${cancelling}` : ''}` : 'agreed'}`);

@@ -122,7 +122,7 @@ async function refreshKilled(rehearsal: Rehearsal, address: Hex, tell: Tell): Pr
 /** Party 3 is captured: in a refresh it confirms to party 1 and not to party 2, so that by the naive rule one would erase the old epoch and the other drop the new one (digest 10.3). */
 async function withheldConfirmation(rehearsal: Rehearsal, address: Hex, tell: Tell): Promise<void> {
   await rehearsal.stop(3);
-  const captured = await rehearsal.runWithholding(3, [CONFIRMED, BUNDLE], 2);
+  const captured = await rehearsal.runCaptured(3, 2, (method, payload) => (method === CONFIRMED || method === BUNDLE ? undefined : payload));
   await rehearsal.ready(ALL);
   await rehearsal.ceremony({ kind: 'refresh', role: 'poster' }, ALL);
   await captured.close();

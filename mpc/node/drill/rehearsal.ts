@@ -92,13 +92,19 @@ export class Rehearsal {
   /** Another machine for this number, made by `init` as the first one was; what stood there before, which goes on where it runs. */
   async replace(party: number, threshold: number): Promise<RehearsalNode> {
     const before = this.node(party);
+    this.nodes = this.nodes.filter((each) => each !== before);
+    await this.join(party, threshold);
+    return before;
+  }
+
+  /** A machine for a number that nobody has. */
+  async join(party: number, threshold: number): Promise<void> {
     const port = await findFreePort();
     const at = (name: string): string => join(this.root, `${name}-${party}-on-${port}`);
     const node: RehearsalNode = { party, port, folder: at('node'), keyFile: at('key'), recoveryFile: at('recovery'), logFile: at('log'), process: undefined };
     this.#all.push(node);
-    this.nodes = [...this.nodes.filter((each) => each !== before), node].sort((a, b) => a.party - b.party);
+    this.nodes = [...this.nodes, node].sort((a, b) => a.party - b.party);
     await this.init(party, threshold);
-    return before;
   }
 
   /** Starts these parties anew, so that they take up whom their operators have named since. */
@@ -175,12 +181,13 @@ export class Rehearsal {
   }
 
   /**
-   * Runs a party in this process instead of its own: a captured node that follows the protocol but for what it keeps to itself. Calls of `withheld` methods to `from` are never made, and answered as if they had been.
+   * Runs a party in this process instead of its own: a captured node that follows the protocol but for what it says to party `to`. There `say` gives what it says instead; where that is nothing the call is never made, and
+   * answered as if it had been.
    */
-  async runWithholding(party: number, withheld: readonly string[], from: number): Promise<RunningNode> {
+  async runCaptured(party: number, to: number, say: (method: string, payload: Uint8Array) => Uint8Array | undefined): Promise<RunningNode> {
     const { folder, logFile } = this.node(party);
     const config = await readConfig(folder);
-    const target = this.node(from);
+    const target = this.node(to);
     return startNode({
       folder,
       config,
@@ -194,7 +201,10 @@ export class Rehearsal {
         if (options.port !== target.port) return link;
         return {
           close: () => link.close(),
-          call: async (method, payload, patience) => (withheld.includes(method) ? new Uint8Array() : link.call(method, payload, patience)),
+          call: async (method, payload, patience) => {
+            const said = say(method, payload);
+            return said ? link.call(method, said, patience) : new Uint8Array();
+          },
         };
       },
     });

@@ -1,12 +1,11 @@
-import { open, readFile, type FileHandle } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { assert, concat, Problem } from '#base';
 import { syncFolder } from './durable.ts';
 
-/** What an append-only file held when it was opened: its whole lines, and what a killed process or a full disk left behind them. */
+/** What an append-only file held when it was opened, beside the lines: what a killed process or a full disk left behind them. */
 export interface Opened {
   readonly file: AppendFile;
-  readonly lines: readonly Buffer[];
   /** Bytes after the last newline; still in the file until `cut`. */
   readonly torn: number;
 }
@@ -17,32 +16,50 @@ interface Waiting {
   readonly failed: (problem: unknown) => void;
 }
 
+const CHUNK_BYTES = 1 << 20;
+/** Of a longer line only the beginning is kept: whoever writes lines here writes none of that length, so no reader takes it for one of its own. */
+const LONGEST_LINE_BYTES = 64 << 20;
+/** The places of so few lines are remembered that a year of them fits into a page. */
+const PLACE_EVERY = 4_096;
+
 /**
  * Lines that are durable when `append` resolves. Those that arrive while the disk is busy go out together, with one fsync for all. After the first failure nothing is ever written again: what reached
- * the disk is unknown (an fsync that failed once may succeed the next time over lost pages), so the process must end and read its file afresh.
+ * the disk is unknown (an fsync that failed once may succeed the next time over lost pages), so the process must end and read its file afresh. A file is never in memory as a whole, however long it grew.
  */
 export class AppendFile {
   readonly #path: string;
   readonly #handle: FileHandle;
-  #size: number;
+  #size = 0;
+  #lines = 0;
+  /** Where line 0, PLACE_EVERY, 2 PLACE_EVERY, ... begins. */
+  readonly #places: number[] = [0];
   #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
   #broken: Problem | undefined;
 
-  private constructor(path: string, handle: FileHandle, size: number) {
+  private constructor(path: string, handle: FileHandle) {
     this.#path = path;
     this.#handle = handle;
-    this.#size = size;
   }
 
-  /** Makes the file (0600) where it is absent. */
-  static async open(path: string): Promise<Opened> {
+  /** Makes the file (0600) where it is absent; hands every whole line of one that is there to `take`, without its newline and in order. Whatever `take` throws ends the opening. */
+  static async open(path: string, take: (line: Buffer) => void): Promise<Opened> {
     const handle = await open(path, 'a+', 0o600);
-    const bytes = await handle.readFile();
-    if (bytes.length === 0) await syncFolder(dirname(path));
-    const lines = linesOf(bytes);
-    const whole = lines.reduce((total, line) => total + line.length + 1, 0);
-    return { file: new AppendFile(path, handle, bytes.length), lines, torn: bytes.length - whole };
+    try {
+      const { size } = await handle.stat();
+      if (size === 0) await syncFolder(dirname(path));
+      const file = new AppendFile(path, handle);
+      for await (const { bytes, end } of linesBetween(handle, 0, size)) {
+        take(bytes);
+        file.#grow(end);
+      }
+      const torn = size - file.#size;
+      file.#size = size;
+      return { file, torn };
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
   }
 
   /** Cuts off so many bytes at the end, durably: the line that a killed process did not finish. */
@@ -62,11 +79,16 @@ export class AppendFile {
     });
   }
 
-  /** The first so many lines, from the disk; all of them must be durable. */
-  async lines(count: number): Promise<Buffer[]> {
-    const lines = linesOf(await readFile(this.#path));
-    assert(lines.length >= count, `${this.#path} has ${lines.length} lines, not ${count}`);
-    return lines.slice(0, count);
+  /** The lines after the first so many, at most so many, from the disk: of those that are durable. */
+  async *lines(after = 0, most = Infinity): AsyncGenerator<Buffer> {
+    const last = Math.min(this.#lines, after + most);
+    if (after >= last) return;
+    const place = Math.floor(after / PLACE_EVERY);
+    let line = place * PLACE_EVERY;
+    for await (const { bytes } of linesBetween(this.#handle, this.#places[place]!, this.#size)) {
+      if (line++ >= after) yield bytes;
+      if (line === last) return;
+    }
   }
 
   /** Resolves when everything appended so far is durable or has failed. */
@@ -84,7 +106,7 @@ export class AppendFile {
       const batch = this.#waiting.splice(0);
       try {
         if (this.#broken) throw this.#broken;
-        await this.#write(concat(...batch.map(({ bytes }) => bytes)));
+        await this.#write(batch.map(({ bytes }) => bytes));
         for (const { done } of batch) done();
       } catch (cause) {
         this.#broken ??= new Problem(
@@ -99,19 +121,37 @@ export class AppendFile {
     this.#writing = undefined;
   }
 
-  async #write(bytes: Uint8Array): Promise<void> {
+  async #write(lines: readonly Uint8Array[]): Promise<void> {
+    const bytes = concat(...lines);
     for (let written = 0; written < bytes.length;) written += (await this.#handle.write(bytes, written)).bytesWritten;
-    this.#size += bytes.length;
     await this.#handle.datasync();
+    for (const line of lines) this.#grow(this.#size + line.length);
+  }
+
+  /** By one line, which ends here. */
+  #grow(end: number): void {
+    this.#size = end;
+    this.#lines++;
+    if (this.#lines % PLACE_EVERY === 0) this.#places.push(end);
   }
 }
 
-function linesOf(bytes: Buffer): Buffer[] {
-  const lines: Buffer[] = [];
-  let start = 0;
-  for (let end = bytes.indexOf(0x0a); end >= 0; end = bytes.indexOf(0x0a, start)) {
-    lines.push(bytes.subarray(start, end));
-    start = end + 1;
+/** The whole lines of this part of a file, and where the next one begins. A chunk is used once, so a line stays what it is. */
+async function* linesBetween(handle: FileHandle, start: number, end: number): AsyncGenerator<{ readonly bytes: Buffer; readonly end: number }> {
+  let parts: Buffer[] = [];
+  let kept = 0;
+  for (let at = start; at < end;) {
+    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(CHUNK_BYTES), 0, Math.min(CHUNK_BYTES, end - at), at);
+    if (bytesRead === 0) return;
+    const chunk = buffer.subarray(0, bytesRead);
+    let from = 0;
+    for (let newline = chunk.indexOf(0x0a); newline >= 0; newline = chunk.indexOf(0x0a, from)) {
+      const part = chunk.subarray(from, newline);
+      yield { bytes: parts.length === 0 ? part : Buffer.concat([...parts, part]), end: at + newline + 1 };
+      [parts, kept, from] = [[], 0, newline + 1];
+    }
+    if (from < bytesRead && kept < LONGEST_LINE_BYTES) parts.push(chunk.subarray(from));
+    kept += bytesRead - from;
+    at += bytesRead;
   }
-  return lines;
 }

@@ -21,15 +21,15 @@ export interface Lag {
 
 /**
  * Compares this node's logs with the statements that its peers remember (section 14: a POISON flag, a policy counter and the erasure of an epoch are what a rollback can undo). Only statements that this node
- * itself signed count, so that a lying peer cannot stop it. undefined: nothing remembered contradicts the disk. Pure.
+ * itself signed count, so that a lying peer cannot stop it. undefined: nothing remembered contradicts the disk.
  */
-export function isBehind(local: LocalHeads, remembered: readonly HeadStatement[], identity: KeyObject): Lag | undefined {
+export async function isBehind(local: LocalHeads, remembered: readonly HeadStatement[], identity: KeyObject): Promise<Lag | undefined> {
   const mine = remembered.filter((statement) => verifyHeads(statement, identity) && statement.node === local.node);
   for (const { storeId, heads } of mine) {
     for (const log of ['store', 'audit'] as const) {
       const found = { log, remembered: heads[log], local: local[log].head };
       if (storeId !== local.storeId) return { ...found, why: 'replaced' };
-      const hash = local[log].hashAt(heads[log].seq);
+      const hash = await local[log].hashAt(heads[log].seq);
       if (hash === undefined) return { ...found, why: 'behind' };
       if (hash !== heads[log].hash) return { ...found, why: 'forked' };
     }

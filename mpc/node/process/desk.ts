@@ -82,6 +82,7 @@ export class Desk {
           epoch: record.epoch,
           status: record.status,
           confirmed: record.confirmed !== undefined,
+          suspended: store.suspended(record),
           pairs: [...record.pairs.values()].map(({ peer, status, generation }) => ({ peer, status, generation })),
         };
       }),

@@ -84,7 +84,7 @@ export class PeerHeads {
             throw error;
           });
           if (!answer) return;
-          this.#compare(peer, this.#statementOf(peer, answer));
+          await this.#compare(peer, this.#statementOf(peer, answer));
           await recall?.(peer);
           this.#ready.add(peer);
         }),
@@ -142,11 +142,11 @@ export class PeerHeads {
   }
 
   /** Hashes of this node's lines after a head: u8 log (0 store, 1 audit) || after u32. */
-  bodies(payload: Uint8Array): Uint8Array {
+  async bodies(payload: Uint8Array): Promise<Uint8Array> {
     if (payload.length !== 5) throw new Problem('mpc/malformed-message', 'A log and a place in it are five bytes.');
     const { store, audit } = this.#options;
     const chain = payload[0] === 0 ? store.chain : audit.chain;
-    return concat(...chain.bodiesAfter(Buffer.from(payload).readUInt32BE(1), MOST_BODIES).map(fromHex));
+    return concat(...(await chain.bodiesAfter(Buffer.from(payload).readUInt32BE(1), MOST_BODIES)).map(fromHex));
   }
 
   /** A peer says where its logs stand: kept if it extends what is remembered, and an alarm if not. */
@@ -203,9 +203,9 @@ export class PeerHeads {
     return Array.from({ length: Math.max(0, Math.min(most, Math.floor(answer.length / 32))) }, (_, i) => toHex(answer.slice(32 * i, 32 * i + 32)));
   }
 
-  #compare(peer: PartyId, statements: readonly HeadStatement[]): void {
+  async #compare(peer: PartyId, statements: readonly HeadStatement[]): Promise<void> {
     const { group, store, audit } = this.#options;
-    const lag = isBehind(
+    const lag = await isBehind(
       { node: store.node, storeId: store.storeId, store: store.chain, audit: audit.chain },
       statements,
       createPublicKey(group.identity.privateKey),

@@ -3,9 +3,6 @@ import type { Abort, PartyId } from '#mpc/protocol';
 
 /** At most so many sessions run with one peer at once: what a cheating peer could learn before its first failure is known is bounded by it (digest 12). */
 export const MAX_SESSIONS_PER_PAIR = 16;
-/** After so many invalid signatures the peers in them are suspended until this process starts anew or an operator has the pair set up (digest 12). */
-export const MAX_INVALID_SIGNATURES = 3;
-
 /** One session as its pairs see it. */
 export interface PairSession {
   /** Its sid, once there is one. */
@@ -40,18 +37,14 @@ export interface PairsOptions {
 export class Pairs {
   readonly #options: PairsOptions;
   readonly #pairs = new Map<PartyId, Pair>();
-  /** Invalid signatures, by the peers that were in them: one where two sign, a quorum where more do. */
-  readonly #failures = new Map<string, number>();
 
   constructor(options: PairsOptions) {
     this.#options = options;
   }
 
-  /** Counts the session with each peer until `leave`; session/too-many, node/pair-poisoned, session/pair-unusable where these peers made too many invalid signatures. */
+  /** Counts the session with each peer until `leave`; session/too-many, node/pair-poisoned. */
   enter(peers: readonly PartyId[], session: PairSession): { leave(): void } {
     const pairs = peers.map((peer) => this.#pair(peer));
-    if ((this.#failures.get(peers.join()) ?? 0) >= MAX_INVALID_SIGNATURES)
-      throw new Problem('session/pair-unusable', `Too many signatures with ${peers.join(', ')} came out invalid; they are suspended.`, { peers });
     for (const [i, peer] of peers.entries()) {
       const { poison } = pairs[i]!;
       if (poison) throw poison.problem;
@@ -93,17 +86,9 @@ export class Pairs {
     for (const peer of peers) await this.#pair(peer).poison?.durable;
   }
 
-  /** One more signature with these peers that came out invalid: nobody knows by whose fault where there is more than one, so it is the quorum that is suspended, never the key (digest 12). */
-  countInvalid(peers: readonly PartyId[]): number {
-    const count = (this.#failures.get(peers.join()) ?? 0) + 1;
-    this.#failures.set(peers.join(), count);
-    return count;
-  }
-
   /** After an operator's approval and a whole new set-up (digest 12). */
   heal(peer: PartyId): void {
     this.#pair(peer).poison = undefined;
-    for (const peers of this.#failures.keys()) if (peers.split(',').includes(String(peer))) this.#failures.delete(peers);
   }
 
   /** How many sessions run with this peer. */

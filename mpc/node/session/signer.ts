@@ -79,7 +79,6 @@ const NOTED = new WeakSet<Problem>();
 interface Failed {
   readonly key: Key;
   readonly S: readonly PartyId[];
-  readonly peers: readonly PartyId[];
   readonly conversation: Conversation;
   readonly requestId: Hex;
 }
@@ -189,8 +188,11 @@ export class Signer {
       // After the verdict, whichever it was, is on the disk. A bug of our own is none, and leaves the mark where it is.
       if (sid !== undefined && error instanceof Problem && error.code !== 'node/disk-failed')
         store.evaluated(sid, clock.nowMs()).catch((problem: unknown) => this.#options.onFatal(problem as Problem));
+      // Before anybody hears of it: what was forgotten in a restart would be so many more that a peer may spoil.
+      if (sid !== undefined && error instanceof Problem && error.facts['effect'] === 'count-failure')
+        await store.countInvalid({ ...key.ref, sid, peers }, clock.nowMs()).catch((problem: unknown) => this.#options.onFatal(problem as Problem));
       if (error instanceof Problem && error.code === 'node/pair-poisoned') await key.pairs.settled(peers);
-      throw this.#failed(error, { key, S, peers, conversation, requestId: toHex(purpose.requestId) });
+      throw this.#failed(error, { key, S, conversation, requestId: toHex(purpose.requestId) });
     } finally {
       seat?.leave();
       purpose.over?.();
@@ -250,7 +252,7 @@ export class Signer {
   }
 
   /** What an abort retires and tells, after it has ended the session; the Problem that the asker gets. */
-  #failed(error: unknown, { key, S, peers, conversation, requestId }: Failed): unknown {
+  #failed(error: unknown, { key, S, conversation, requestId }: Failed): unknown {
     const { onFatal, onEvent, clock, ring } = this.#options;
     if (!(error instanceof Problem)) {
       conversation.end(new Problem('wire/failed', 'The node failed by a bug of its own.'));
@@ -261,7 +263,6 @@ export class Signer {
       return error;
     }
     const { effect, culprit } = error.facts as { readonly effect?: Aborted['abort']['effect']; readonly culprit?: PartyId | null };
-    if (effect === 'count-failure') key.pairs.countInvalid(peers);
     if (effect === 'self-test' && !ring.isWhole(key))
       onFatal(new Problem('node/store-tampered', 'The share in memory is not the one of the key.', { ...key.ref }));
     if (effect !== undefined && effect !== 'none') onEvent({ kind: 'alarm', problem: error });

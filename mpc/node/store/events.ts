@@ -110,6 +110,8 @@ export type StoreEvent =
   | Released
   | Evaluating
   | ({ readonly event: 'evaluated'; readonly sid: Hex } & At)
+  /** A signature with these peers came out invalid (section 12). */
+  | ({ readonly event: 'invalid'; readonly sid: Hex; readonly peers: readonly number[] } & EpochRef & At)
   /** Found at an opening: the process before died while sessions were evaluated. */
   | ({ readonly event: 'crashed' } & At)
   | ({ readonly event: 'policy'; readonly change: PolicyChange } & At);

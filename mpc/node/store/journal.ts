@@ -2,8 +2,8 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalJson } from '#anchor/core';
 import { assert, concat, fromHex, Problem, toHex, uintBytes, utf8, type Hex, type RandomBytes } from '#base';
-import { AppendFile, readIfPresent, writeDurably } from '../files/files.ts';
-import { HashChain, linked, sha256, type Head } from '../heads/heads.ts';
+import { AppendFile, isPresent, readIfPresent, writeDurably } from '../files/files.ts';
+import { beginning, HashChain, linked, sha256, type Head } from '../heads/heads.ts';
 import type { StoreEvent } from './events.ts';
 import { decrypt, encrypt, seal, subkey, unseal, type Label } from './seal.ts';
 
@@ -53,34 +53,38 @@ export class Journal {
 
   /** The two slots of an empty journal; what is still absent after a crash in here is an unfinished store, and refused. */
   static async create(folder: string, sealing: Sealing): Promise<void> {
-    const empty = new HashChain(storeTag(sealing.storeId)).head;
+    const empty: Head = { seq: 0, hash: beginning(storeTag(sealing.storeId)) };
     await writeDurably(join(folder, 'journal'), new Uint8Array());
     await writeDurably(join(folder, 'head'), concat(slot(sealing, empty), slot(sealing, empty)));
   }
 
-  /** Reads it whole. node/store-tampered, node/store-incomplete, node/store-behind where it is shorter than its slots say. A line that a killed process left unfinished was never acknowledged, and is cut off. */
-  static async open(folder: string, sealing: Sealing): Promise<{ readonly journal: Journal; readonly events: readonly StoreEvent[] }> {
-    const [journal, head] = await Promise.all([readIfPresent(join(folder, 'journal')), readIfPresent(join(folder, 'head'))]);
-    if (!journal || !head)
-      throw new Problem('node/store-incomplete', `${folder} has no ${journal ? 'head' : 'journal'}.`, { file: journal ? 'head' : 'journal' });
+  /**
+   * Reads it line by line, and hands each event to `take`: never the file as a whole, which may be of any length. node/store-tampered, node/store-incomplete, node/store-behind where it is shorter than its slots
+   * say. A line that a killed process left unfinished was never acknowledged, and is cut off; a journal that is refused stays as it is.
+   */
+  static async open(folder: string, sealing: Sealing, take: (event: StoreEvent) => void): Promise<Journal> {
+    const path = join(folder, 'journal');
+    const [isThere, head] = await Promise.all([isPresent(path), readIfPresent(join(folder, 'head'))]);
+    if (!isThere || !head)
+      throw new Problem('node/store-incomplete', `${folder} has no ${isThere ? 'head' : 'journal'}.`, { file: isThere ? 'head' : 'journal' });
     const slots = readSlots(sealing, head);
     const newest = slots[0].seq > slots[1].seq ? 0 : 1;
     const noted = slots[newest];
 
-    const { file, lines, torn } = await AppendFile.open(join(folder, 'journal'));
     const key = subkey(sealing.storeKey, fromHex(sealing.storeId), 'cairn/node-journal/v1');
-    const chain = new HashChain(storeTag(sealing.storeId));
-    const events: StoreEvent[] = [];
+    let file: AppendFile | undefined;
+    const chain = new HashChain(storeTag(sealing.storeId), { lines: (after, most) => file!.lines(after, most), bodyOf });
     try {
-      for (const line of lines) events.push(readLine(key, sealing, chain, line));
-      demandExtends(chain, noted);
-      await file.cut(torn);
+      const opened = await AppendFile.open(path, (line) => take(readLine(key, sealing, chain, line)));
+      file = opened.file;
+      await demandExtends(chain, noted);
+      await file.cut(opened.torn);
+      return new Journal(sealing, chain, key, file, await open(join(folder, 'head'), 'r+'), noted, 1 - newest);
     } catch (error) {
       key.fill(0);
-      await file.close();
+      await file?.close();
       throw error;
     }
-    return { journal: new Journal(sealing, chain, key, file, await open(join(folder, 'head'), 'r+'), noted, 1 - newest), events };
   }
 
   /** Durable when it resolves, in the order of the calls; node/disk-failed, then and ever after. */
@@ -89,7 +93,7 @@ export class Journal {
     const plain = utf8(canonicalJson(event));
     const sealed = encrypt(this.#key, associated(this.#sealing, this.#tip), plain, this.#sealing.random);
     const line = Buffer.from(sealed).toString('base64');
-    const body = toHex(sha256(utf8(line)));
+    const body = bodyOf(utf8(line));
     this.#tip = linked(this.chain.tag, this.#tip, body);
     await this.#file.append(line);
     const head = this.chain.push(body);
@@ -99,11 +103,10 @@ export class Journal {
   }
 
   /** Everything that is durable, read and checked again from the disk. */
-  async events(): Promise<StoreEvent[]> {
+  async *events(): AsyncGenerator<StoreEvent> {
     await this.#file.settle();
-    const { seq } = this.chain.head;
     const chain = new HashChain(this.chain.tag);
-    return (await this.#file.lines(seq)).map((line) => readLine(this.#key, this.#sealing, chain, line));
+    for await (const line of this.#file.lines()) yield readLine(this.#key, this.#sealing, chain, line);
   }
 
   async close(): Promise<void> {
@@ -133,6 +136,10 @@ function associated({ node, storeId }: Sealing, before: Head): Uint8Array {
   return utf8(canonicalJson({ format: 'cairn-node-journal/1', node, storeId, seq: before.seq + 1, previous: before.hash }));
 }
 
+function bodyOf(line: Uint8Array): Hex {
+  return toHex(sha256(line));
+}
+
 function readLine(key: Uint8Array, sealing: Sealing, chain: HashChain, line: Buffer): StoreEvent {
   // Base64 has several spellings of the same bytes; the chain hashes the spelling.
   const plain = decrypt(key, associated(sealing, chain.head), Buffer.from(line.toString('latin1'), 'base64'));
@@ -141,12 +148,12 @@ function readLine(key: Uint8Array, sealing: Sealing, chain: HashChain, line: Buf
       file: 'journal',
       line: chain.head.seq + 1,
     });
-  chain.push(toHex(sha256(line)));
+  chain.push(bodyOf(line));
   return JSON.parse(Buffer.from(plain).toString()) as StoreEvent;
 }
 
-function demandExtends(chain: HashChain, noted: Head): void {
-  const hash = chain.hashAt(noted.seq);
+async function demandExtends(chain: HashChain, noted: Head): Promise<void> {
+  const hash = await chain.hashAt(noted.seq);
   if (hash === noted.hash) return;
   if (hash !== undefined) throw new Problem('node/store-tampered', `The journal and its head disagree about line ${noted.seq}.`, { file: 'head' });
   throw new Problem('node/store-behind', `The journal had ${noted.seq} lines and has ${chain.head.seq}.`, {

@@ -43,7 +43,7 @@ export class NodeStore {
       await Records.create(folder);
       const sealing: Sealing = { node, random, ...(await createHeader(folder, node, provider, random)) };
       await Journal.create(folder, sealing);
-      const { journal } = await Journal.open(folder, sealing);
+      const journal = await Journal.open(folder, sealing, () => assert(false, 'a new journal is empty'));
       await journal.append({ event: 'policy', change: { change: 'installed', policy, atMs: nowMs }, atMs: nowMs });
       await journal.close();
       await syncFolder(folder);
@@ -64,10 +64,8 @@ export class NodeStore {
     let journal: Journal | undefined;
     try {
       const sealing: Sealing = { node, random, ...(await openHeader(folder, node, provider)) };
-      const read = await Journal.open(folder, sealing);
-      journal = read.journal;
       const state = new StoreState();
-      for (const event of read.events) state.apply(event);
+      journal = await Journal.open(folder, sealing, (event) => state.apply(event));
       if (!state.policy) throw new Problem('node/store-incomplete', 'The store was never finished: it has no policy.', { file: 'journal' });
       // Nobody comes back to what was being evaluated when the last process died.
       if (state.isEvaluatingAny) {
@@ -108,6 +106,10 @@ export class NodeStore {
   get suspicions(): readonly Suspicion[] {
     return this.#state.suspicions;
   }
+  /** The sets of peers of this epoch with which signatures came out invalid so often that none is made with them. */
+  suspended(ref: EpochRef): readonly (readonly number[])[] {
+    return this.#state.suspended(ref);
+  }
   get counters(): Counters {
     return this.#state.counters;
   }
@@ -125,7 +127,7 @@ export class NodeStore {
     return this.#state.epoch(ref);
   }
 
-  /** node/wrong-state, node/pair-poisoned, node/unknown-key. Asked when a session begins; the release asks again. */
+  /** node/wrong-state, node/pair-poisoned, session/pair-unusable, node/unknown-key. Asked when a session begins; the release asks again. */
   demandUsable(ref: EpochRef, peers: readonly number[], use: 'sign' | 'test'): void {
     this.#state.demandUsable(ref, peers, use);
   }
@@ -263,6 +265,11 @@ export class NodeStore {
     if (this.#state.isEvaluating(sid)) await this.#commit({ event: 'evaluated', sid, atMs: nowMs });
   }
 
+  /** A signature with these peers came out invalid: the third one suspends them, until one of their pairs is set up anew (section 12). */
+  async countInvalid(session: EpochRef & { readonly sid: Hex; readonly peers: readonly number[] }, nowMs: TimeMs): Promise<void> {
+    await this.#commit({ event: 'invalid', ...refOf(session), sid: session.sid, peers: session.peers, atMs: nowMs });
+  }
+
   /**
    * RELEASED, before w_i leaves: the pairs must still be usable, the policy the one in the sid, and the limits are asked again and debited in one step, so that requests which run at once share them.
    * node/wrong-state, node/pair-poisoned, node/already-released, policy/changed, policy/refused.
@@ -314,8 +321,9 @@ export class NodeStore {
 
   /** Everything that was ever released, oldest first, read from the disk: what was signed for a position or an instruction, for whoever may sign it once only. */
   async released(): Promise<Released[]> {
-    const events = await this.#journal.events();
-    return events.filter((event) => event.event === 'released');
+    const released: Released[] = [];
+    for await (const event of this.#journal.events()) if (event.event === 'released') released.push(event);
+    return released;
   }
 
   /** Erases records that nothing refers to: of epochs that were retired, and of ceremonies that a killed process did not finish. Only once the peers have confirmed that this disk is not an old one. */

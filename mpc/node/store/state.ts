@@ -3,6 +3,7 @@ import { assert, Problem, type Hex, type TimeMs } from '#base';
 import type { Head } from '../heads/heads.ts';
 import { applyChange, DAY_MS, type Counters, type PolicyState, type Spent } from '../policy/policy.ts';
 import { Marks, type Suspicion } from './marks.ts';
+import { Suspensions } from './suspensions.ts';
 import type { Confirmation, EpochMade, EpochRef, FileRef, PairMade, Poisoned, Released, SpentJson, StoreEvent } from './events.ts';
 
 /** PENDING from the ceremony to the bundle; RESTORED from a backup until its pairs are set up and tested; RETIRED when nothing of it may be used again. */
@@ -26,6 +27,8 @@ export interface EpochRecord extends EpochMade {
   readonly pairs: ReadonlyMap<number, PairRecord>;
 }
 
+const FORGET_EVERY_MS = 3_600_000;
+
 /** Every event's guards and effects, the same when it happens and when it is read again. */
 export class StoreState {
   readonly #epochs = new Map<Hex, EpochRecord>();
@@ -33,7 +36,10 @@ export class StoreState {
   readonly #sids = new Map<Hex, TimeMs>();
   readonly #spent = new Map<Hex, Spent>();
   readonly #marks = new Marks();
+  readonly #suspensions = new Suspensions();
   #highWaterMs: TimeMs = 0;
+  /** When what is older than a day was last forgotten. */
+  #forgotMs: TimeMs = 0;
   #policy: PolicyState | undefined;
   #serial = 0;
   #audit: Head | undefined;
@@ -49,6 +55,10 @@ export class StoreState {
   /** How often a process died while checks of a set-up were evaluated. */
   get suspicions(): readonly Suspicion[] {
     return this.#marks.suspicions;
+  }
+  /** The sets of peers with which signatures came out invalid too often. */
+  suspended(ref: EpochRef): readonly (readonly number[])[] {
+    return this.#suspensions.of(ref);
   }
   /** Whether a session is being evaluated; after everything was read: whether the process before died in one. */
   get isEvaluatingAny(): boolean {
@@ -95,7 +105,7 @@ export class StoreState {
     return this.#marks.isOpen(sid);
   }
 
-  /** May these pairs be used now? `sign`: for an order; `test`: for the self-test, which also a PENDING or RESTORED one does. node/wrong-state, node/pair-poisoned. */
+  /** May these pairs be used now? `sign`: for an order; `test`: for the self-test, which also a PENDING or RESTORED one does. node/wrong-state, node/pair-poisoned, session/pair-unusable. */
   demandUsable(ref: EpochRef, peers: readonly number[], use: 'sign' | 'test'): void {
     const record = this.epoch(ref);
     const statuses: readonly EpochStatus[] = use === 'sign' ? ['ACTIVE'] : ['ACTIVE', 'PENDING', 'RESTORED'];
@@ -106,6 +116,7 @@ export class StoreState {
       if (status !== 'ACTIVE' && !(use === 'test' && status === 'RESTORED'))
         throw new Problem('node/wrong-state', `The pair with party ${peer} is ${status}.`, { ...refOf(record), peer, status });
     }
+    this.#suspensions.demandNone(ref, peers);
   }
 
   /** What would refuse this event now. */
@@ -120,6 +131,7 @@ export class StoreState {
       case 'crashed':
         return;
       case 'evaluating':
+      case 'invalid':
         for (const peer of event.peers) pairOf(this.epoch(event), peer);
         return;
       case 'confirmed':
@@ -188,6 +200,7 @@ export class StoreState {
         return this.#set(retired(this.epoch(event)));
       case 'paired':
         this.#serial = Math.max(this.#serial, event.pair.file.serial);
+        this.#suspensions.lift(event, event.pair.peer);
         return this.#setPair(event, { ...event.pair, status: 'RESTORED' });
       case 'pair-activated':
         return this.#setPair(event, { ...pairOf(this.epoch(event), event.peer), status: 'ACTIVE' });
@@ -201,6 +214,8 @@ export class StoreState {
       }
       case 'evaluated':
         return this.#marks.end(event.sid);
+      case 'invalid':
+        return this.#suspensions.count(event, event.peers);
       case 'crashed':
         return this.#crash();
       case 'policy':
@@ -310,6 +325,9 @@ export class StoreState {
     if (isGovernance(event.intent)) this.#governed.push(event.intent);
     if (event.spent === null) return;
     this.#spend(event.spent);
+    // Now and then: the maps keep room for what was taken from their beginning, and looking there costs as much as there is of it.
+    if (this.#highWaterMs - this.#forgotMs < FORGET_EVERY_MS) return;
+    this.#forgotMs = this.#highWaterMs;
     this.#forget();
   }
 

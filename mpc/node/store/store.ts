@@ -5,5 +5,6 @@ export { storeTag } from './journal.ts';
 export { keyFileProvider, passphraseProvider, unwrapMoved, type Argon2Cost, type KeyProvider, type WrappedKey } from './keyProvider.ts';
 export { CRASHES_THAT_POISON, type Suspicion } from './marks.ts';
 export { NodeStore } from './nodeStore.ts';
+export { MAX_INVALID_SIGNATURES } from './suspensions.ts';
 export type { EpochRecord, EpochStatus, PairRecord, PairStatus } from './state.ts';
 export type { NewEpoch, NewPair, OpenOptions, PeersMemory, SigningSession, StoreOptions, TestSession } from './types.ts';

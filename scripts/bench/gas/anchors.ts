@@ -1,6 +1,6 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { privateKeyToAddress } from 'viem/accounts';
-import { toHex, utf8 } from '#base';
+import { toHex, utf8, type Hex } from '#base';
 import { appendLeaf, commitment, EMPTY_LOG, type LogHead } from '#anchor/core';
 import { intentDigest } from '#custody/intents';
 import { signDigest, type Compiled, type Deployed, type Evm } from './evm.ts';
@@ -17,7 +17,7 @@ export function word(label: string, index: number): Uint8Array {
   return keccak_256(utf8(`${label} ${index}`));
 }
 
-function spread(gas: readonly bigint[]): Spread {
+export function spread(gas: readonly bigint[]): Spread {
   return { average: gas.reduce((sum, one) => sum + one, 0n) / BigInt(gas.length), worst: gas.reduce((max, one) => (one > max ? one : max), 0n) };
 }
 
@@ -28,10 +28,15 @@ export async function deployAnchor(evm: Evm, contract: Compiled): Promise<Deploy
   return evm.deploy(contract, [evm.account, evm.account, privateKeyToAddress(POSTER_KEY)]);
 }
 
-async function anchorOnce(evm: Evm, anchor: Deployed, head: LogHead, leaf: Uint8Array): Promise<bigint> {
+/** Call data of anchor(), signed. */
+export async function anchorData(evm: Evm, anchor: Deployed, head: LogHead, leaf: Uint8Array): Promise<Hex> {
   const previous = toHex(commitment(head));
   const digest = intentDigest({ kind: 'anchor', chainId: evm.chainId, anchor: anchor.address, previous, leaf: toHex(leaf) });
-  return anchor.gas('anchor', [toHex(leaf), head.count, head.peaks.map((peak) => toHex(peak)), await signDigest(POSTER_KEY, digest)]);
+  return anchor.data('anchor', [toHex(leaf), head.count, head.peaks.map((peak) => toHex(peak)), await signDigest(POSTER_KEY, digest)]);
+}
+
+async function anchorOnce(evm: Evm, anchor: Deployed, head: LogHead, leaf: Uint8Array): Promise<bigint> {
+  return evm.send(anchor.address, await anchorData(evm, anchor, head, leaf));
 }
 
 /** Anchors `leaves` one after another from the empty log. */

@@ -74,7 +74,7 @@ function packed(list: readonly Payment[]): Hex[] {
   return list.map(({ payee, amount }) => paymentWord(payee, amount));
 }
 
-function proofArguments(proof: LogProof): Record<string, unknown> {
+export function proofArguments(proof: LogProof): Record<string, unknown> {
   const hex = (path: readonly Uint8Array[]): Hex[] => path.map((hash) => toHex(hash));
   return {
     ...proof,

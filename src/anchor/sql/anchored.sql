@@ -2,15 +2,17 @@
 
 -- At most one batch a book goes into an anchor: its oldest that is in none.
 -- name: batchesToAnchor
-select distinct on (book) book, batch_no, first_seq, last_seq, previous_head, batch_root
+select distinct on (book) book, batch_no, first_seq, last_seq, previous_head, batch_root, sealed_ms
   from cairn.batch
  where log_index is null
  order by book, batch_no;
 
--- name: placeBatch
-update cairn.batch
-   set log_index = $3::int8, book_index = $4::int4, book_count = $5::int4
- where book = $1::uuid and batch_no = $2::int8 and log_index is null;
+-- One statement for any number of books. In no order of ids: whoever is here has inserted the anchor, which a second process waits for and then fails on (anchor_pk).
+-- name: placeBatches
+update cairn.batch b
+   set log_index = $1::int8, book_index = p.place - 1, book_count = $2::int4
+  from unnest($3::uuid[], $4::int8[]) with ordinality as p (book, batch_no, place)
+ where b.book = p.book and b.batch_no = p.batch_no and b.log_index is null;
 
 -- name: lastAnchor
 select log_index, leaf, previous, commitment, peaks, state, signature, outbox_id, attempts

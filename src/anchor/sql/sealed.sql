@@ -12,6 +12,18 @@ select batch_no, last_seq, book_record
 insert into cairn.batch (book, batch_no, first_seq, last_seq, previous_head, batch_root, book_record, leaves, fields_roots, oldest_ms, sealed_ms)
 values ($1::uuid, $2::int8, $3::int8, $4::int8, $5::bytea, $6::bytea, $7::bytea, $8::bytea, $9::bytea, $10::int8, $11::int8);
 
+-- name: bookRecordOf
+select book_record
+  from cairn.batch
+ where book = $1::uuid and batch_no = $2::int8;
+
+-- name: batchesAfter
+select batch_no, first_seq, last_seq, previous_head, batch_root, book_record, leaves, fields_roots, oldest_ms, sealed_ms
+  from cairn.batch
+ where book = $1::uuid and batch_no > $2::int8
+ order by batch_no
+ limit $3::int4;
+
 -- In id order, so that two sealers that meet the same new subjects wait for each other instead of deadlocking.
 -- name: addSubjectKeys
 insert into cairn.subject_key (subject, key)

@@ -1,5 +1,5 @@
 import { concat, fromHex, toHex, type Hex } from '#base';
-import { bookRecordHash, merkleTree, mth, NO_HEAD, recordFieldsRoot, recordLeaf, type Hash } from '#anchor/core';
+import { bookRecordHash, follows, merkleTree, NO_BATCH, NO_HEAD, recordFieldsRoot, recordLeaf, treeFault, type Hash, type TreeFault } from '#anchor/core';
 import type { ExportedBatch, ExportedRecord } from '../export/format.ts';
 import type { Exported } from '../export/read.ts';
 import type { Findings } from '../findings.ts';
@@ -11,11 +11,11 @@ export interface LogSummary {
   readonly anchored: number;
 }
 
-/** Everything from the records up to the anchor leaves, recomputed: fields roots, leaves, batch roots, the chain of book records, anchor leaves. */
+/** Everything from the records up to the anchor leaves, recomputed: fields roots, leaves, batch roots, the chain of book records, the trees of books. */
 export function checkLog(exported: Exported, findings: Findings): LogSummary {
   const bySeq = new Map(exported.records.map((entry) => [entry.record.seq, entry]));
   const erased = new Set(exported.records.flatMap(({ record }) => (record.kind === 'erasure' ? [record.erased as string] : [])));
-  const anchors = new Map(exported.anchors.map((anchor) => [anchor.index, anchor]));
+  const carried = checkAnchors(exported, findings);
   let before: ExportedBatch | undefined;
   let [sealed, anchored] = [0, 0];
   for (const batch of exported.batches) {
@@ -24,20 +24,52 @@ export function checkLog(exported: Exported, findings: Findings): LogSummary {
     const size = Number(batch.lastSeq - batch.firstSeq + 1n);
     sealed += size;
     if (batch.anchor !== null) anchored += size;
-    const anchor = batch.anchor === null ? undefined : anchors.get(batch.anchor);
-    if (batch.anchor !== null && !anchor?.books.includes(batch.bookRecord))
+    if (batch.anchor !== null && carried.get(batch.anchor) !== batch.bookRecord)
       findings.addToBatch('anchor', batch.batchNo, `Batch ${batch.batchNo} is said to be in anchor ${batch.anchor}, which does not carry its book record`);
     before = batch;
   }
-  for (const anchor of exported.anchors) {
-    if (anchor.books.length > 0 && toHex(mth(anchor.books.map(fromHex))) === anchor.leaf) continue;
-    const batch = exported.batches.find((candidate) => candidate.anchor === anchor.index);
-    const what = `Anchor leaf ${anchor.index} is not the root of the book records under it`;
-    if (batch) findings.addToBatch('anchor', batch.batchNo, `${what}, of which ${rangeOf(batch)} is one`);
-    else findings.add('anchor', null, what);
-  }
   return { sealed, anchored };
 }
+
+/** Of each anchor the record of this book under it that is canonical, as its hash: in the order of the log, the first of its position. Another one of a position that is taken is void, whatever it says. */
+function checkAnchors({ header, anchors, batches }: Exported, findings: Findings): ReadonlyMap<bigint, Hex> {
+  const carried = new Map<bigint, Hex>();
+  let end = NO_BATCH;
+  for (const anchor of anchors) {
+    const records = anchor.books.map((record) => ({ ...record, previousHead: fromHex(record.previousHead), batchRoot: fromHex(record.batchRoot) }));
+    const fault = treeFault(fromHex(anchor.leaf), records);
+    if (fault) {
+      const batch = batches.find((candidate) => candidate.anchor === anchor.index);
+      const what = `Anchor leaf ${anchor.index} is not the root of the book records under it${HOW_NOT[fault]}`;
+      if (batch) findings.addToBatch('anchor', batch.batchNo, `${what}, of which ${rangeOf(batch)} is one`);
+      else findings.add('anchor', null, what);
+    }
+    for (const record of records.filter(({ book }) => book === header.book)) {
+      if (!follows(record, end)) {
+        const { firstSeq, lastSeq } = record;
+        const taken = `the log has the records up to ${end.lastSeq} by then`;
+        findings.add(
+          'anchor',
+          null,
+          `Anchor ${anchor.index} carries a record of the book for records ${firstSeq} to ${lastSeq}, which follows nothing: ${taken}`,
+        );
+        continue;
+      }
+      end = { lastSeq: record.lastSeq, bookRecord: bookRecordHash(record) };
+      carried.set(anchor.index, toHex(end.bookRecord));
+    }
+  }
+  return carried;
+}
+
+/** Where it is more than another hash. */
+const HOW_NOT: Readonly<Record<TreeFault, string>> = {
+  empty: ': there are none',
+  notARange: ': one of them is of no range of records',
+  bookTwice: ': a book is there twice',
+  outOfOrder: ': the books are not in the order of their ids',
+  otherLeaf: '',
+};
 
 /** "batch 3 (records 40 to 97)". */
 export function rangeOf({ batchNo, firstSeq, lastSeq }: ExportedBatch): string {

@@ -18,11 +18,15 @@ import { assetsByToken } from './assets.ts';
 
 const CHART: ReadonlySet<number> = new Set(Object.values(ACCOUNT_CODES));
 
-/** An account of the chart, at the id that follows from what it is, must have the chart's limit and no overdraft: who could owe would make money out of nothing. */
+/**
+ * An account of the chart, at the id that follows from what it is, must have the chart's limit and no overdraft: who could owe would make money out of nothing.
+ * Two books may owe each other, so that a clearing account has no limit; what passes through one is judged below as anything else is, because the file of one book
+ * does not show the other's side of it.
+ */
 export function stepAccount(book: BookId, record: LedgerRecord, findings: Findings): void {
   if (record.kind !== 'account') return;
   const role = (Object.keys(ACCOUNT_CODES) as AccountRole[]).find((candidate) => ACCOUNT_CODES[candidate] === record.code);
-  if (role === undefined || record.id !== chartAccount(book, role, record.asset, record.owner)) return;
+  if (role === undefined || role === 'clearing' || record.id !== chartAccount(book, role, record.asset, record.owner)) return;
   const limit = role === 'vault' ? CREDITS_MUST_NOT_EXCEED_DEBITS : DEBITS_MUST_NOT_EXCEED_CREDITS;
   if ((record.flags & limit) !== 0 && record.overdraft === 0n) return;
   findings.add('unauthorised', record.seq, `Record ${record.seq} opens the ${role} account ${record.id} without the limit that its kind must have`);

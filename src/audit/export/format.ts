@@ -48,8 +48,17 @@ export interface ExportedAnchor {
   readonly leaf: Hex;
   readonly state: string;
   readonly transaction: Hex | null;
-  /** Book records under it, in the order of its tree. */
-  readonly books: readonly Hex[];
+  /** Book records under it, of all books that it carries, in the order of its tree. */
+  readonly books: readonly ExportedBookRecord[];
+}
+
+/** What a book record hashes, of whatever book. */
+export interface ExportedBookRecord {
+  readonly book: BookId;
+  readonly firstSeq: bigint;
+  readonly lastSeq: bigint;
+  readonly previousHead: Hex;
+  readonly batchRoot: Hex;
 }
 
 export interface StoredAccount {
@@ -160,7 +169,13 @@ export const LINES = {
     fieldsRoots: hex(),
     anchor: optional,
   }),
-  anchor: object<ExportedAnchor>({ index: big, leaf: hex(32), state: text, transaction: nullable(hex(32)), books: list(hex(32)) }),
+  anchor: object<ExportedAnchor>({
+    index: big,
+    leaf: hex(32),
+    state: text,
+    transaction: nullable(hex(32)),
+    books: list(object<ExportedBookRecord>({ book: uuid<BookId>, firstSeq: big, lastSeq: big, previousHead: hex(32), batchRoot: hex(32) })),
+  }),
   account: object<StoredAccount>({
     id: uuid<AccountId>,
     asset: integer,

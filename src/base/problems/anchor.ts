@@ -38,6 +38,19 @@ export const ANCHOR_PROBLEMS = {
     howToSolve:
       'Stop: the database was restored from an old copy, it belongs to another deployment, or somebody else has the poster key. Compare the Anchored events with table cairn.anchor.',
   },
+  'anchor/position-taken': {
+    status: 500,
+    title: 'A book’s sealed batches are not the ones that were gathered before',
+    retry: 'never',
+    howToSolve:
+      'Stop that book; the others go on. Its database was restored from an old copy, or two databases hold the book: compare table cairn.batch of both with the anchored log, of which the first record of a position counts.',
+  },
+  'anchor/bad-batch': {
+    status: 500,
+    title: 'A sealed batch is not what its leaves make of it',
+    retry: 'never',
+    howToSolve: 'Stop that book; the others go on. Somebody changed table cairn.batch of its database: restore it and compare with an export.',
+  },
   'anchor/too-old': {
     status: 503,
     title: 'Records have waited too long for their anchor',

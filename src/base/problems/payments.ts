@@ -207,6 +207,12 @@ const QUOTE_PROBLEMS = {
     retry: 'never',
     howToSolve: 'Split the payment over several days, each part with an end-to-end id of its own, or ask the operator to raise the cap.',
   },
+  'payments/book-disagrees': {
+    status: 500,
+    title: 'The book says something else of a payment than the payment does',
+    retry: 'never',
+    howToSolve: 'Compare the record with the payment and its events; the book is what is anchored. Nothing was changed by the comparison.',
+  },
   'payments/bad-quote': {
     status: 422,
     title: 'The quote’s evidence cannot be read',

@@ -31,6 +31,19 @@ export const STORE_PROBLEMS = {
     retry: 'never',
     howToSolve: 'Use PostgreSQL 15 or newer.',
   },
+  'store/no-stream': {
+    status: 503,
+    title: 'The database does not stream what is committed, so the journal is asked at intervals: the same records, later',
+    retry: 'later',
+    howToSolve:
+      'Set wal_level = logical on the server, leave a replication slot and a WAL sender free (max_replication_slots, max_wal_senders), and let the user of DATABASE_URL replicate (ALTER ROLE ... REPLICATION). The stream is tried again by itself.',
+  },
+  'store/unreadable-stream': {
+    status: 503,
+    title: 'The database streams something that this version cannot read',
+    retry: 'later',
+    howToSolve: 'Nothing is lost, the journal is asked at intervals meanwhile; report it with the version of the server and what stands between it and us.',
+  },
   'store/busy': {
     status: 503,
     title: 'The database is busy',

@@ -30,7 +30,10 @@ export interface Cluster {
   readonly settings: Readonly<Record<string, string>>;
 }
 
-/** Only our own machine may connect, by password; a commit is on the disk when it is answered; logical decoding is possible. */
+/**
+ * Only our own machine may connect, by password; a commit is on the disk when it is answered; logical decoding is possible, and a consumer that stands still
+ * loses its slot before it fills the disk.
+ */
 const SETTINGS = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
@@ -38,6 +41,9 @@ const SETTINGS = {
   synchronous_commit: 'on',
   full_page_writes: 'on',
   wal_level: 'logical',
+  max_replication_slots: '20',
+  max_wal_senders: '20',
+  max_slot_wal_keep_size: '1GB',
   max_connections: '200',
   log_min_messages: 'warning',
 };

@@ -43,8 +43,13 @@ select b.batch_no, b.first_seq, b.last_seq, b.previous_head, b.batch_root, b.boo
  limit $3::int4;
 
 -- name: anchors
+-- Every book record under the leaf, opened: whoever sees all of them sees that none of them is of his book but his own.
 select a.log_index, a.leaf, a.state, a.transaction_hash,
-       array(select b.book_record from cairn.batch b where b.log_index = a.log_index order by b.book_index) as books
+       array(select jsonb_build_object('book', b.book, 'firstSeq', b.first_seq::text, 'lastSeq', b.last_seq::text,
+                                       'previousHead', '0x' || encode(b.previous_head, 'hex'), 'batchRoot', '0x' || encode(b.batch_root, 'hex'))
+               from cairn.batch b
+              where b.log_index = a.log_index
+              order by b.book_index) as books
   from cairn.anchor a
  where a.log_index > $1::int8
  order by a.log_index

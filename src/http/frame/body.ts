@@ -26,12 +26,12 @@ export function checkJson(bytes: Uint8Array): unknown {
   }
 }
 
-// Level by level, not by recursion: the depth is what is in doubt.
+/** Goes no deeper than the limit itself, so that the depth, which is what is in doubt, cannot become that of the stack. */
 function deeperThan(value: unknown, limit: number): boolean {
-  let level: unknown[] = [value];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > limit) return true;
-    level = level.flatMap((item) => (typeof item === 'object' && item !== null ? Object.values(item) : []));
+  if (limit < 0) return true;
+  if (typeof value !== 'object' || value === null) return false;
+  for (const item of Array.isArray(value) ? (value as unknown[]) : Object.values(value)) {
+    if (limit === 0 || (typeof item === 'object' && deeperThan(item, limit - 1))) return true;
   }
   return false;
 }

@@ -25,7 +25,7 @@ interface Parts {
   readonly query: unknown;
   readonly headers: unknown;
   readonly body: unknown;
-  readonly fingerprint: readonly Uint8Array[];
+  fingerprint(): readonly Uint8Array[];
 }
 
 /** Where a route names no parameters it takes none: a misspelt filter must not look as if it had worked. */
@@ -61,7 +61,9 @@ function admit(route: Route, deps: MountDeps) {
     const caller = await authenticate(deps, request, response);
     response.locals.caller = caller;
     authorise(caller, route.access);
-    if (route.once) parseIdempotencyKey(request.get('Idempotency-Key'));
+    const key = request.get('Idempotency-Key');
+    // Where a body can stand for the key it has to be read first.
+    if (route.once && (key !== undefined || !route.namesItsIds)) parseIdempotencyKey(key);
     if (route.body) checkBodyType(request.get('Content-Type'), route.body.type);
     next();
   };
@@ -72,13 +74,14 @@ async function act(route: Route, deps: MountDeps, request: Request, response: Ap
   assert(caller, 'a route runs only after its caller is known');
   const parts = checkParts(route, request);
   const nowMs = deps.clock.nowMs();
-  if (!route.once) {
+  const named = request.get('Idempotency-Key');
+  if (!route.once || (named === undefined && route.namesItsIds?.(parts.body) === true)) {
     send(response, await route.handle({ caller, ...parts, nowMs, idUnderKey: refuseIds }, deps.services));
     return;
   }
-  const key = parseIdempotencyKey(request.get('Idempotency-Key'));
+  const key = parseIdempotencyKey(named);
   const scope = { caller: ownerOf(caller), method: request.method, path: request.path, key };
-  const claim = await deps.idempotency.claim(scope, requestFingerprint(parts.fingerprint), nowMs);
+  const claim = await deps.idempotency.claim(scope, requestFingerprint(parts.fingerprint()), nowMs);
   await actOnce(route, deps, { caller, ...parts, nowMs, idUnderKey: (index) => idUnderKey(scope, index) }, scope, claim, response);
 }
 
@@ -136,12 +139,12 @@ function checkParts(route: Route, request: Request): Parts {
   const named = Object.fromEntries(Object.keys(route.headers?.shape ?? {}).map((name) => [name, request.get(name)]));
   const headers = checked('header', route.headers, named);
   const bytes = request.body instanceof Uint8Array ? request.body : new Uint8Array(0);
-  const sent = utf8(JSON.stringify(named));
-  if (route.body?.type !== 'application/json') return { params, query, headers, body: bytes, fingerprint: [sent, bytes] };
+  const sent = (): Uint8Array => utf8(JSON.stringify(named));
+  if (route.body?.type !== 'application/json') return { params, query, headers, body: bytes, fingerprint: () => [sent(), bytes] };
   const json = checkJson(bytes);
   const body = checked('body', route.body.schema, json);
   // The canonical form, so that a client that writes its members in another order each time is still repeating himself.
-  return { params, query, headers, body, fingerprint: [sent, utf8(canonicalJson(json as never))] };
+  return { params, query, headers, body, fingerprint: () => [sent(), utf8(canonicalJson(json as never))] };
 }
 
 function checked(place: 'path' | 'query' | 'body' | 'header', schema: z.ZodType = NOTHING, value: unknown): unknown {

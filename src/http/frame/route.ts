@@ -53,6 +53,8 @@ interface RouteSpec<P extends z.ZodObject, Q extends z.ZodObject, H extends z.Zo
   readonly query?: Q;
   readonly headers?: H;
   readonly body?: BodySpec<B>;
+  /** Of a route that is `once`: whether a body names every id of what it makes. Then the ids themselves make it happen once, for ever, and the Idempotency-Key may be absent. */
+  namesItsIds?(body: z.output<B>): boolean;
   handle(request: CheckedRequest<z.output<P>, z.output<Q>, z.output<H>, z.output<B>>, services: Services): Promise<Reply>;
 }
 
@@ -62,6 +64,7 @@ export interface Route extends RouteText {
   readonly query: z.ZodObject | undefined;
   readonly headers: z.ZodObject | undefined;
   readonly body: BodySpec<z.ZodType> | undefined;
+  namesItsIds?(body: unknown): boolean;
   handle(request: CheckedRequest<unknown, unknown, unknown, unknown>, services: Services): Promise<Reply>;
 }
 

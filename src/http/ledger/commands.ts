@@ -1,9 +1,10 @@
 import { canonicalJson } from '#anchor/core';
 import { Problem, type AccountId, type MerchantId, type TransferId } from '#base';
-import { ACCOUNT_CODES, DEBITS_MUST_NOT_EXCEED_CREDITS, TRANSFER_CODES, type Account, type OpenAccount, type TransferCommand } from '#ledger/core';
+import { ACCOUNT_CODES, DEBITS_MUST_NOT_EXCEED_CREDITS, TRANSFER_CODES, type OpenAccount, type TransferCommand } from '#ledger/core';
 import type { z } from 'zod';
 import type { Caller } from '../access/scopes.ts';
 import { ACCOUNT_FLAGS, TRANSFER_FLAGS, type accountIn, type TransferItem } from '../schemas/ledger.ts';
+import type { Party } from './parties.ts';
 import { flagBits } from './present.ts';
 
 function refuseFor(member: string, who = 'A merchant'): never {
@@ -21,6 +22,7 @@ const CHART_CODES: ReadonlySet<number> = new Set([
   ACCOUNT_CODES.fxPosition,
   ACCOUNT_CODES.fxSpreadIncome,
   ACCOUNT_CODES.rounding,
+  ACCOUNT_CODES.clearing,
 ]);
 
 /** What a caller may open: a merchant only his own account of the merchants' kind, which never goes below zero; nor does what the operator opens for him. */
@@ -47,8 +49,8 @@ function defined<T extends object>(item: T): { [K in keyof T]?: Exclude<T[K], un
 }
 
 /** One item of a call as the ledger takes it, after the rules for whoever asks. `index` is its place in the call. */
-export function transferCommand(caller: Caller, item: TransferItem, derived: TransferId, index: number): TransferCommand {
-  const { id = derived, amount, flags = [], code, pendingId, debit, credit, asset, timeoutS, effectiveMs, reference } = item;
+export function transferCommand(caller: Caller, item: TransferItem, id: TransferId, index: number): TransferCommand {
+  const { amount, flags = [], code, pendingId, debit, credit, asset, timeoutS, effectiveMs, reference } = item;
   const closesHold = flags.includes('postPending') || flags.includes('voidPending');
   checkItem(item, index);
   if (caller.kind === 'merchant') checkMerchantItem(item, index);
@@ -92,7 +94,7 @@ function missing(index: number, member: string, why: string): Problem {
  * Every account that these items name must be there and, for a merchant, one of his own, of the merchants' kind; what is not looks like what does not exist.
  * For the operator none may be of our chart, and both must be of one owner: money that changes hands without a deposit or an order behind it would be minted.
  */
-export function checkAccounts(caller: Caller, items: readonly TransferItem[], accounts: ReadonlyMap<AccountId, Account>): void {
+export function checkAccounts(caller: Caller, items: readonly TransferItem[], accounts: ReadonlyMap<AccountId, Party>): void {
   items.forEach((item, index) => {
     const sides = [item.debit, item.credit].map((id) => {
       const account = id === undefined ? undefined : accounts.get(id);
@@ -109,6 +111,6 @@ function refuseMove(index: number, what: string): never {
   throw new Problem('http/not-allowed-here', `transfers.${index} ${what}: only deposits and payments do.`, { index });
 }
 
-function isOwn(account: Account, merchant: MerchantId): boolean {
+function isOwn(account: Party, merchant: MerchantId): boolean {
   return account.owner === merchant && account.code === ACCOUNT_CODES.merchant;
 }

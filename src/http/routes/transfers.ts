@@ -1,28 +1,35 @@
 import { z } from 'zod';
 import { Problem, type AccountId, type TransferId } from '#base';
-import type { Account, Result, TransferRecord } from '#ledger/core';
+import type { Result, TransferRecord } from '#ledger/core';
 import { maySee, type Caller } from '../access/scopes.ts';
 import { defineRoute, type CheckedRequest, type Route } from '../frame/route.ts';
 import { checkAccounts, transferCommand } from '../ledger/commands.ts';
 import { presentTransfer, visibleBalances } from '../ledger/present.ts';
 import { idSchema } from '../schemas/common.ts';
 import { transferIn, transferOut, transferResultOut, transfersIn, TRANSFERS_A_CALL, type TransferItem } from '../schemas/ledger.ts';
-import type { LedgerService } from '../services.ts';
+import type { LedgerService, Services } from '../services.ts';
 
 type ResultOut = z.input<typeof transferResultOut>;
 
 /** Checks, decides and books the items of one call, in order; a result for each. */
-async function book(request: CheckedRequest<unknown, unknown, unknown, unknown>, items: readonly TransferItem[], ledger: LedgerService): Promise<ResultOut[]> {
+async function book(
+  request: CheckedRequest<unknown, unknown, unknown, unknown>,
+  items: readonly TransferItem[],
+  { ledger, parties }: Services,
+): Promise<ResultOut[]> {
   const { caller, idUnderKey } = request;
-  const commands = items.map((item, index) => transferCommand(caller, item, idUnderKey<TransferId>(index), index));
-  checkAccounts(caller, items, await accountsNamed(items, ledger));
+  const commands = items.map((item, index) => transferCommand(caller, item, item.id ?? idUnderKey<TransferId>(index), index));
+  checkAccounts(caller, items, await parties(accountsNamed(items)));
   const results = await ledger.submit(commands);
   return results.map((result, index) => presentResult(caller, commands[index]!.id, result));
 }
 
-async function accountsNamed(items: readonly TransferItem[], ledger: LedgerService): Promise<ReadonlyMap<AccountId, Account>> {
-  const ids = new Set(items.flatMap(({ debit, credit }) => [debit, credit]).filter((id) => id !== undefined));
-  return new Map((await ledger.accounts([...ids])).map((account) => [account.id, account]));
+function accountsNamed(items: readonly TransferItem[]): AccountId[] {
+  return items.flatMap(({ debit, credit }) => [debit, credit]).filter((id) => id !== undefined);
+}
+
+function hasId({ id }: TransferItem): boolean {
+  return id !== undefined;
 }
 
 async function isPartyTo(caller: Caller, { debit, credit }: TransferRecord, ledger: LedgerService): Promise<boolean> {
@@ -49,8 +56,9 @@ export const TRANSFER_ROUTES: readonly Route[] = [
     body: { type: 'application/json', limitBytes: 65_536, schema: transferIn },
     replies: { 201: { description: 'Booked.', schema: transferResultOut }, 200: { description: 'It was booked before, the same.', schema: transferResultOut } },
     problems: ['http/not-allowed-here', 'http/not-found', 'http/transfer-refused'],
-    async handle(request, { ledger }) {
-      const [result] = await book(request, [request.body], ledger);
+    namesItsIds: hasId,
+    async handle(request, services) {
+      const [result] = await book(request, [request.body], services);
       if (result?.code === 'created') return { status: 201, json: result };
       if (result?.code === 'exists') return { status: 200, json: result };
       throw new Problem('http/transfer-refused', `The ledger answers ${String(result?.code)}.`, { ...result });
@@ -69,8 +77,9 @@ export const TRANSFER_ROUTES: readonly Route[] = [
     body: { type: 'application/json', limitBytes: 16 * 1024 * 1024, schema: transfersIn },
     replies: { 200: { description: 'A result for each item.', schema: z.object({ results: z.array(transferResultOut) }) } },
     problems: ['http/not-allowed-here', 'http/not-found'],
-    async handle(request, { ledger }) {
-      return { status: 200, json: { results: await book(request, request.body.transfers, ledger) } };
+    namesItsIds: ({ transfers }) => transfers.every(hasId),
+    async handle(request, services) {
+      return { status: 200, json: { results: await book(request, request.body.transfers, services) } };
     },
   }),
   defineRoute({

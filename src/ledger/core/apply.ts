@@ -116,7 +116,7 @@ function decideChain(draft: Draft, chain: readonly Command[]): Result[] {
   });
 }
 
-/** The refusal with the balances as they are once the chain is taken back, and without a record that was taken back with it. */
+/** The refusal with the balances as they are once the chain is taken back, and without a record that went with it. */
 function withoutChain(draft: Draft, result: Result): Result {
   if (result.code === 'created') return result;
   const record = result.record && result.record.seq < draft.nextSeq ? result.record : null;

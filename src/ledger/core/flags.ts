@@ -31,6 +31,8 @@ export const ACCOUNT_CODES = {
   fxSpreadIncome: 60,
   rounding: 70,
   liquidityCapital: 80,
+  /** What this book and another owe each other: the owner is the other book. */
+  clearing: 90,
 } as const;
 
 /** Codes of transfers: why money moved. */
@@ -43,6 +45,7 @@ export const TRANSFER_CODES = {
   fx: 12,
   spread: 13,
   rounding: 14,
+  interbook: 20,
   other: 99,
 } as const;
 

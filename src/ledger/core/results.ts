@@ -2,12 +2,13 @@ import type { Account, LedgerRecord } from './types.ts';
 
 /**
  * Every answer of the ledger, in descending order of precedence: of several that apply the first is given.
- * The order is TigerBeetle's (its reference of create_transfers and create_accounts); what is ours stands where its check belongs.
+ * The order is TigerBeetle's (its reference of create_transfers and create_accounts; of its first two the one that goes before the other
+ * in its code does here); what is ours stands where its check belongs.
  */
 export const RESULT_CODES = [
   'created',
-  'linked_event_failed',
   'linked_event_chain_open',
+  'linked_event_failed',
   'field_malformed',
   'reserved_flag',
   'id_must_not_be_zero',

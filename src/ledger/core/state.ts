@@ -1,6 +1,13 @@
 import { type AccountId, type AssetNo, type TimeMs, type TransferId } from '#base';
 import type { Account, Hold, LedgerRecord, RefusalRecord, Seq, TransferRecord } from './types.ts';
 
+/** Values by what names them: a Map, or something that forgets what was not asked for of late. */
+export interface Filed<Key, Value> {
+  get(key: Key): Value | undefined;
+  has(key: Key): boolean;
+  set(key: Key, value: Value): unknown;
+}
+
 /**
  * What a book's records add up to, or the part of it that a batch needs: what is absent from a map is taken to be absent from
  * the book, so that whoever keeps only a part loads what `needs` names beforehand.
@@ -11,11 +18,11 @@ export interface State {
   nowMs: TimeMs;
   readonly assets: Set<AssetNo>;
   readonly accounts: Map<AccountId, Account>;
-  readonly transfers: Map<TransferId, TransferRecord>;
-  readonly refusals: Map<TransferId, RefusalRecord>;
+  readonly transfers: Filed<TransferId, TransferRecord>;
+  readonly refusals: Filed<TransferId, RefusalRecord>;
   readonly holds: Map<TransferId, Hold>;
   /** Records that have to be unique by another name than a transfer's id: see `keyOf`. */
-  readonly keyed: Map<string, LedgerRecord>;
+  readonly keyed: Filed<string, LedgerRecord>;
 }
 
 export function emptyState(): State {

@@ -3,9 +3,33 @@
 -- name: create
 select cairn.create_book($1::uuid);
 
--- name: lock
--- Held by the connection: it is free again at the moment the holder's connection ends, however that ends.
-select pg_try_advisory_lock(hashtextextended('cairn.book ' || $1::uuid, 0)) as locked;
+-- name: whereabouts
+-- Whether the book may be written here at all, and who took it last.
+select b.status, b.moved_to, h.holder from cairn.book b cross join book.head h where b.id = $1::uuid;
+
+-- name: take
+-- Whoever took the book before is fenced from here on. The lock is free at the moment its holder's connection ends, however that ends; a holder that only stands still has a lease that
+-- runs out. Both come in one statement, so that nobody who stands still between them keeps the lock without a lease.
+with lock as materialized (
+  select pg_try_advisory_lock(hashtextextended('cairn.book ' || $1::uuid, 0)) as is_ours
+)
+update book.head h
+   set epoch = h.epoch + 1, holder = $2::uuid, holder_pid = pg_backend_pid(), lease_until = clock_timestamp() + $3::int8 * interval '1 millisecond',
+       holder_since = (select a.backend_start from pg_stat_activity a where a.pid = pg_backend_pid())
+  from lock
+ where lock.is_ours
+returning h.seq, h.now_ms, h.epoch;
+
+-- name: evict
+-- Ends the session of a holder whose lease has run out, by the clock of the server, which all of them share; or one of our own that we lost. Its batches are not what this protects from:
+-- those the epoch refuses.
+select pg_terminate_backend(a.pid)
+  from book.head h
+  join pg_stat_activity a on a.pid = h.holder_pid and a.backend_start = h.holder_since
+ where h.lease_until < clock_timestamp() or h.holder = $1::uuid;
+
+-- name: renew
+update book.head set lease_until = clock_timestamp() + $2::int8 * interval '1 millisecond' where epoch = $1::int8 returning epoch;
 
 -- name: unlock
 select pg_advisory_unlock(hashtextextended('cairn.book ' || $1::uuid, 0));
@@ -15,10 +39,6 @@ select pg_advisory_unlock(hashtextextended('cairn.book ' || $1::uuid, 0));
 -- name is there, and otherwise reads a whole table for a few hundred rows of it; compiling a statement of a few milliseconds takes longer than it saves.
 select set_config('synchronous_commit', 'on', false), set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false),
        set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false);
-
--- name: take
--- Whoever took the book before is fenced from here on.
-update book.head set epoch = epoch + 1 returning seq, now_ms, epoch;
 
 -- name: head
 select seq, now_ms, epoch from book.head;

@@ -89,3 +89,14 @@ select p.id, p.seq, d.id as debit, c.id as credit, p.asset, p.amount, p.code, p.
   join book.account c on c.no = p.credit
  where p.window_seq = $1::int8
  order by p.seq;
+
+-- name: interbookHolds
+-- The open holds of transfers between books (code 20), in the order of their records. The code is a literal because the index pending_between knows these holds only.
+select p.id, p.seq, d.id as debit, c.id as credit, p.asset, p.amount, p.code, p.reference, p.settles, p.expires_ms, p.captured, p.status, p.closed_by,
+       p.window_seq, p.release_seq
+  from book.pending p
+  join book.account d on d.no = p.debit
+  join book.account c on c.no = p.credit
+ where p.status = 'open' and p.code = 20 and p.seq > $1::int8
+ order by p.seq
+ limit $2::int4;

@@ -110,23 +110,44 @@ export function jsonbs(values: readonly (string | null)[]): Buffer {
   );
 }
 
-/** Whole numbers from 0 up. numeric_recv takes digits of base 10,000: their count, the weight of the first, sign, scale, digits. */
+/** The most bytes of a number up to the largest amount: its length, four int2 and ten digits. */
+const NUMERIC_BYTES = 32;
+
+/**
+ * Whole numbers from 0 up to the largest amount. numeric_recv takes digits of base 10,000: their count, the weight of the first, sign, scale, digits. They are written from
+ * the last one on, byte by byte: this runs for every amount and every balance.
+ */
 export function numerics(values: readonly bigint[]): Buffer {
-  return variable(OIDS.numeric, values.map(numeric));
+  const buffer = header(OIDS.numeric, values.length, values.length * NUMERIC_BYTES);
+  let offset = 20;
+  for (const value of values) offset = writeNumeric(buffer, offset, value);
+  return values.length === 0 ? buffer : buffer.subarray(0, offset);
 }
 
-function numeric(value: bigint): Buffer {
-  const digits: number[] = [];
-  let big = value;
-  while (big > 9_007_199_254_740_991n) {
-    digits.push(Number(big % 10_000n));
-    big /= 10_000n;
+function writeNumeric(buffer: Buffer, offset: number, value: bigint): number {
+  const count = digitsOf(value);
+  const weight = Math.max(count - 1, 0);
+  buffer[offset] = buffer[offset + 1] = buffer[offset + 2] = 0;
+  buffer[offset + 3] = 8 + 2 * count;
+  buffer[offset + 4] = buffer[offset + 6] = 0;
+  buffer[offset + 5] = count;
+  buffer[offset + 7] = weight;
+  buffer.fill(0, offset + 8, offset + 12);
+  for (let i = 0; i < count; i++) {
+    const digit = DIGITS[count - 1 - i]!;
+    buffer[offset + 12 + 2 * i] = digit >>> 8;
+    buffer[offset + 13 + 2 * i] = digit;
   }
-  for (let rest = Number(big); rest > 0; rest = Math.floor(rest / 10_000)) digits.push(rest % 10_000);
-  const buffer = Buffer.allocUnsafe(8 + digits.length * 2);
-  buffer.writeInt16BE(digits.length, 0);
-  buffer.writeInt16BE(Math.max(digits.length - 1, 0), 2);
-  buffer.writeInt32BE(0, 4);
-  for (const [place, digit] of digits.entries()) buffer.writeInt16BE(digit, 8 + (digits.length - 1 - place) * 2);
-  return buffer;
+  return offset + 12 + 2 * count;
+}
+
+const DIGITS = new Int32Array(10);
+
+/** Puts the digits of base 10,000 into DIGITS, the last one first, and says how many there are. */
+function digitsOf(value: bigint): number {
+  let count = 0;
+  let big = value;
+  for (; big > 9_007_199_254_740_991n; big /= 10_000n) DIGITS[count++] = Number(big % 10_000n);
+  for (let rest = Number(big); rest > 0; rest = Math.floor(rest / 10_000)) DIGITS[count++] = rest % 10_000;
+  return count;
 }

@@ -1,42 +1,61 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { assert, Problem, type BookId } from '#base';
-import { query, toProblem, type Database, type Queryable } from '#db';
+import { assert, Problem, type BookId, type Uuid } from '#base';
+import { query, toProblem, violatedConstraint, type Connection, type Database, type Queryable } from '#db';
 import { statementsOf } from './statements.ts';
 
-/** The right to write a book: a connection that holds its lock, and the epoch in which batches are accepted from it. */
+/** How a writer lets time pass. A parameter, so that a simulation has all of it in its hands. */
+export interface Pace {
+  /** Ends earlier where the signal says so. */
+  sleep(ms: number, until?: AbortSignal): Promise<unknown>;
+  /** Lets everything that is ready run first. */
+  yield(): Promise<unknown>;
+}
+
+export const realPace: Pace = {
+  sleep: (ms, signal) => sleep(ms, undefined, signal ? { signal } : {}).catch(() => undefined),
+  yield: () => new Promise((resolve) => setImmediate(resolve)),
+};
+
+/** One writer, by an id that it makes for itself: what it takes again after its connection broke was its own. */
+export type HolderId = Uuid<'holder'>;
+
+export interface Taker {
+  readonly database: Database;
+  readonly bookId: BookId;
+  readonly holder: HolderId;
+  /** How long the book is ours unless we say so again, in milliseconds; we do after each third of it. */
+  readonly leaseMs: number;
+  readonly pace: Pace;
+}
+
+/**
+ * The right to write a book: a connection that holds its lock for as long as it lives, a time by the database's clock after which any process may end that connection, and the epoch in
+ * which batches are accepted from it. Only the epoch keeps a book right: whoever takes the book moves it, and a batch of an earlier one is refused, however late
+ * its sender wakes up and whatever any clock says. Lock and time only decide how soon the next writer comes.
+ */
 export interface Lease {
   readonly client: Queryable;
   readonly epoch: bigint;
   /** Where the journal stood when the book was taken. */
   readonly seq: bigint;
   readonly nowMs: number;
+  /** Why it is not ours any more, found by renewing it: the connection broke, or another has the book. Null once it was released. */
+  readonly ended: Promise<Problem | null>;
   /** Gives the book back; once or more often. */
   release(): Promise<void>;
 }
 
 const PAUSE_MS = 50;
 
-/** How a writer lets time pass. A parameter, so that a simulation has all of it in its hands. */
-export interface Pace {
-  sleep(ms: number): Promise<unknown>;
-  /** Lets everything that is ready run first. */
-  yield(): Promise<unknown>;
-}
-
-export const realPace: Pace = { sleep: (ms) => sleep(ms), yield: () => new Promise((resolve) => setImmediate(resolve)) };
-
 /**
  * Takes a book, makes it if it is new, and gets it ready by `prepare`. Waits up to `waitMs` for the process that has it, and for the
- * database; what breaks in `prepare` with the connection is tried again from the beginning.
+ * database; what breaks in `prepare` with the connection is tried again from the beginning. `ourselves`: only if nobody has had it since this holder did.
  */
-export async function takeBook<T>(
-  { database, bookId, pace }: { readonly database: Database; readonly bookId: BookId; readonly pace: Pace },
-  waitMs: number,
-  prepare: (lease: Lease) => Promise<T>,
-): Promise<T> {
+export async function takeBook<T>(taker: Taker, from: 'anybody' | 'ourselves', waitMs: number, prepare: (lease: Lease) => Promise<T>): Promise<T> {
+  const { bookId, pace } = taker;
   for (let waited = 0; ; waited += PAUSE_MS) {
     try {
-      const lease = await tryToTake(database, bookId);
+      const lease = await tryToTake(taker, from);
       if (lease) return await orRelease(lease, prepare);
       if (waited >= waitMs) throw new Problem('ledger/book-taken', `Another process writes book ${bookId}.`, { book: bookId });
     } catch (error) {
@@ -60,32 +79,116 @@ export function isConnectionLoss(error: unknown): error is Problem {
   return error instanceof Problem && (error.code === 'store/unreachable' || error.code === 'store/outcome-unknown');
 }
 
-async function tryToTake(database: Database, book: BookId): Promise<Lease | null> {
+interface Whereabouts {
+  readonly status: 'open' | 'arriving' | 'moving' | 'moved';
+  readonly moved_to: string | null;
+  readonly holder: HolderId | null;
+}
+
+/** What the callers of a writer are told that is fenced: who took its book over. */
+export async function lossOf(client: Queryable, book: BookId): Promise<Problem> {
+  const [at] = await query<Whereabouts>(client, statementsOf(book).whereabouts, [book]);
+  assert(at, `book ${book} has no head`);
+  return awayProblem(book, at) ?? fencedProblem(book);
+}
+
+function fencedProblem(book: BookId): Problem {
+  return new Problem('ledger/fenced', `Another process took book ${book} over.`, { book });
+}
+
+/** Null where the book may be written in this database. */
+function awayProblem(book: BookId, { status, moved_to: to }: Whereabouts): Problem | null {
+  if (status === 'open') return null;
+  if (status === 'arriving') return new Problem('ledger/book-arriving', `Book ${book} is still being copied to this database.`, { book });
+  return new Problem('ledger/book-moved', `Book ${book} ${status === 'moved' ? 'moved' : 'is moving'} to ${to}.`, { book, to });
+}
+
+async function tryToTake(taker: Taker, from: 'anybody' | 'ourselves'): Promise<Lease | null> {
+  const { database, bookId: book, holder, leaseMs } = taker;
   const sql = statementsOf(book);
   const client = await database.pool.connect().catch((error: unknown) => {
     throw toProblem(error);
   });
   try {
-    const [lock] = await query<{ locked: boolean }>(client, sql.lock, [book]);
-    if (lock?.locked !== true) {
+    await query(client, sql.create, [book]);
+    const [at] = await query<Whereabouts>(client, sql.whereabouts, [book]);
+    assert(at, `book ${book} has no head`);
+    const refusal = awayProblem(book, at) ?? (from === 'ourselves' && at.holder !== holder ? fencedProblem(book) : null);
+    if (refusal) throw refusal;
+    const [head] = await query<{ seq: bigint; now_ms: bigint; epoch: bigint }>(client, sql.take, [book, holder, leaseMs]);
+    if (!head) {
+      await query(client, sql.evict, [holder]);
       client.release();
       return null;
     }
-    await query(client, sql.create, [book]);
     await query(client, sql.settings);
-    const [head] = await query<{ seq: bigint; now_ms: bigint; epoch: bigint }>(client, sql.take);
-    assert(head, `book ${book} has no head`);
-    let released = false;
-    const release = async (): Promise<void> => {
-      if (released) return;
-      released = true;
-      // Only a connection that is closed has surely given its lock back; giving it back first saves the next writer the wait for that.
-      await query(client, sql.unlock, [book]).catch(() => undefined);
-      client.release(true);
-    };
-    return { client, epoch: head.epoch, seq: head.seq, nowMs: Number(head.now_ms), release };
+    return leaseOn(client, taker, head);
   } catch (error) {
     client.release(true);
+    // It was marked between our two looks: the next one says where it went.
+    if (violatedConstraint(error) === 'head_stands_where_it_was_left') return null;
     throw toProblem(error);
   }
+}
+
+/** One statement after the other: the renewals come between the writer's own. */
+function inOrder(client: Connection): Queryable {
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = (statement: Parameters<Connection['query']>[0]): Promise<unknown> => {
+    const turn = last.then(() => client.query(statement));
+    last = turn.catch(() => undefined);
+    return turn;
+  };
+  return { query: inTurn } as unknown as Queryable;
+}
+
+function leaseOn(connection: Connection, { bookId, leaseMs, pace }: Taker, head: { seq: bigint; now_ms: bigint; epoch: bigint }): Lease {
+  const sql = statementsOf(bookId);
+  const client = inOrder(connection);
+  let released = false;
+  let alarm = new AbortController();
+  const nap = (ms: number): Promise<unknown> => {
+    alarm = new AbortController();
+    return pace.sleep(ms, alarm.signal);
+  };
+
+  const release = async (): Promise<void> => {
+    if (released) return;
+    released = true;
+    alarm.abort();
+    // Only a connection that is closed has surely given its lock back; giving it back first saves the next writer the wait for that.
+    await query(client, sql.unlock, [bookId]).catch(() => undefined);
+    connection.release(true);
+  };
+
+  /** By the connection that the batches use: a lease must not outlive it. */
+  async function renew(): Promise<Problem | null> {
+    try {
+      const renewed = await query(client, sql.renew, [head.epoch, leaseMs]);
+      return renewed.length === 1 ? null : await lossOf(client, bookId);
+    } catch (error) {
+      if (isConnectionLoss(error)) return error;
+      if (error instanceof Problem) return null;
+      throw error;
+    } finally {
+      alarm.abort();
+    }
+  }
+
+  async function keep(): Promise<Problem | null> {
+    for (;;) {
+      await nap(leaseMs / 3);
+      if (released) return null;
+      const patience = nap(leaseMs).then(() => new Problem('store/unreachable', 'The database did not answer for as long as the book was ours.'));
+      const ended = await Promise.race([renew(), patience]);
+      if (released) return null;
+      if (ended === null) continue;
+      // A server that is cut off never answers: only an end of the connection lets those who wait for it know.
+      released = true;
+      connection.release(true);
+      return ended;
+    }
+  }
+
+  return { client, epoch: head.epoch, seq: head.seq, nowMs: Number(head.now_ms), ended: keep(), release };
 }

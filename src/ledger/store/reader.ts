@@ -39,6 +39,8 @@ export interface BookReader {
   balanceAt(id: AccountId, at: { readonly seq: Seq } | { readonly ms: TimeMs }): Promise<BalanceAt | null>;
   /** At most `limit` holds that may be expired at `nowMs`, the longest due first. */
   due(nowMs: TimeMs, limit: number): Promise<TransferId[]>;
+  /** The open holds of transfers between books (code `interbook`) after `afterSeq`, in the order of their records, at most `limit`. */
+  interbookHolds(page: { readonly afterSeq: Seq; readonly limit: number }): Promise<Hold[]>;
 }
 
 /** A book that somebody opened before. */
@@ -124,7 +126,11 @@ export function readerOf({ pool }: Database, bookId: BookId): BookReader {
     return (await query<{ id: TransferId }>(pool, sql.holdsDue, [nowMs, limit])).map((row) => row.id);
   }
 
-  return { bookId, head, account, accounts, accountsOf, transfer, hold, window, byKey, records, entries, balanceAt, due };
+  async function interbookHolds({ afterSeq, limit }: { afterSeq: Seq; limit: number }): Promise<Hold[]> {
+    return (await query<HoldRow>(pool, sql.interbookHolds, [afterSeq, limit])).map(holdOf);
+  }
+
+  return { bookId, head, account, accounts, accountsOf, transfer, hold, window, byKey, records, entries, balanceAt, due, interbookHolds };
 }
 
 interface BalanceRow {

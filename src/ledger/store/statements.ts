@@ -5,10 +5,12 @@ const files = {
   append: loadSql(new URL('../sql/append.sql', import.meta.url), ['appendTransfers', 'append']),
   load: loadSql(new URL('../sql/load.sql', import.meta.url), [
     'create',
-    'lock',
+    'whereabouts',
+    'take',
+    'evict',
+    'renew',
     'unlock',
     'settings',
-    'take',
     'head',
     'lastAccountNo',
     'accounts',
@@ -29,10 +31,16 @@ const files = {
     'entries',
     'bySeq',
     'holdsOfWindow',
+    'interbookHolds',
   ]),
 };
 
 type Statements = (typeof files)['append'] & (typeof files)['load'] & (typeof files)['read'];
+
+/** The schema that holds a book, as `cairn.create_book` names it. */
+export function schemaOf(book: BookId): string {
+  return `book_${Buffer.from(uuidBytes(book)).toString('hex')}`;
+}
 
 /** The statements of one book: its schema in the place of `book`, and names of their own, because connections are shared between books. */
 export function statementsOf(book: BookId): Statements {

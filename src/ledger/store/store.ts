@@ -4,6 +4,7 @@ import { query, violatedConstraint } from '#db';
 import { emptyState, needs, type Command, type Draft, type LedgerRecord, type State } from '#ledger/core';
 import { batchOf, type Batch } from './batch.ts';
 import type { Lease } from './lease.ts';
+import { Recent } from './recent.ts';
 import { accountOf, holdOf, recordOf, type AccountRow, type HoldRow, type RecordRow } from './rows.ts';
 import { statementsOf } from './statements.ts';
 
@@ -11,25 +12,27 @@ import { statementsOf } from './statements.ts';
 export interface Memory {
   readonly accounts: number;
   readonly holds: number;
-  /** Of each: transfers, refusals, records under a key. */
-  readonly recent: number;
 }
 
-export const MEMORY: Memory = { accounts: 500_000, holds: 200_000, recent: 100_000 };
+export const MEMORY: Memory = { accounts: 500_000, holds: 200_000 };
+
+/**
+ * So many records are remembered by their ids and keys, for those who ask again soon; the journal answers the others. More than one batch loads and another one in flight
+ * brings, so that what was there when a batch was loaded for is there when it is decided.
+ */
+const RECENT = 20_000;
 
 /** How a batch ended that was not appended: another writer was there, or an id of it was booked before. */
 export type AppendOutcome = 'appended' | 'fenced' | 'duplicate';
 
 /** The part of a book that its writer keeps in memory, and the statements that fill it and append to it. */
 export class BookStore {
-  readonly state: State = emptyState();
+  readonly state: State = { ...emptyState(), transfers: new Recent(RECENT), refusals: new Recent(RECENT), keyed: new Recent(RECENT) };
   readonly lease: Lease;
   readonly #sql: ReturnType<typeof statementsOf>;
   readonly #memory: Memory;
   readonly #nos = new Map<AccountId, number>();
   #lastNo = 0;
-  /** Something was appended since the last load: only then something is forgotten, and only before a batch's needs are loaded, never between that and its decision. */
-  #mayForget = false;
 
   private constructor(book: BookId, lease: Lease, memory: Memory) {
     this.#memory = memory;
@@ -49,10 +52,11 @@ export class BookStore {
   }
 
   /** Everything that `commands` need except the transfers that bear their ids: those are nearly always new, and the journal's unique index knows. */
-  async load(commands: Iterable<Command>): Promise<void> {
+  async load(commands: readonly Command[]): Promise<void> {
+    // Now and not when a batch lands: between here and the decision, which both look at what is there, another batch may land.
+    this.#forget();
     const { state } = this;
-    const { accounts, holds, keys, openHolds } = needs(commands);
-    if (this.#mayForget) this.#forget();
+    const { accounts, holds, keys, openHolds } = needs(commands.filter((command) => this.#isUnloaded(command)));
     await this.#loadHolds([...holds].filter((id) => !state.holds.has(id)));
     if (openHolds) for (const row of await query<HoldRow>(this.lease.client, this.#sql.holdsToSettle)) state.holds.set(row.id, holdOf(row));
     const unkeyed = [...keys].filter((key) => !state.keyed.has(key));
@@ -60,11 +64,9 @@ export class BookStore {
       for (const row of await query<RecordRow & { key: string }>(this.lease.client, this.#sql.byKey, [unkeyed])) state.keyed.set(row.key, recordOf(row));
     }
 
-    // A batch that lands after its accounts were forgotten brings them back without their numbers.
-    const isMissing = (id: AccountId): boolean => !state.accounts.has(id) || !this.#nos.has(id);
-    const missing = new Set([...accounts].filter(isMissing));
+    const missing = new Set([...accounts].filter((id) => this.#isMissing(id)));
     const settled = openHolds ? state.holds.values() : [...holds].flatMap((id) => state.holds.get(id) ?? []);
-    for (const hold of settled) for (const id of [hold.debit, hold.credit]) if (isMissing(id)) missing.add(id);
+    for (const hold of settled) for (const id of [hold.debit, hold.credit]) if (this.#isMissing(id)) missing.add(id);
     await this.#loadAccounts([...missing]);
   }
 
@@ -106,7 +108,6 @@ export class BookStore {
     for (const [id, no] of opened) this.#nos.set(id, no);
     this.#lastNo = lastNo;
     draft.commit();
-    this.#mayForget = true;
     return 'appended';
   }
 
@@ -132,15 +133,25 @@ export class BookStore {
     for (const row of await query<RecordRow>(this.lease.client, this.#sql.byId, [others])) this.#file(recordOf(row));
   }
 
+  /** A batch that lands after its accounts were forgotten brings them back without their numbers. */
+  #isMissing(id: AccountId): boolean {
+    return !this.state.accounts.has(id) || !this.#nos.has(id);
+  }
+
+  /** All but the transfers that need nothing: both of their accounts are there, as those of nearly all are. */
+  #isUnloaded(command: Command): boolean {
+    if (command.kind !== 'transfer' || command.pendingId !== undefined) return true;
+    const { debit, credit } = command;
+    return debit === undefined || credit === undefined || this.#isMissing(debit) || this.#isMissing(credit);
+  }
+
   #forget(): void {
-    this.#mayForget = false;
-    const { accounts, holds, transfers, refusals, keyed } = this.state;
+    const { accounts, holds } = this.state;
     if (accounts.size > this.#memory.accounts) {
       accounts.clear();
       this.#nos.clear();
     }
     if (holds.size > this.#memory.holds) holds.clear();
-    for (const recent of [transfers, refusals, keyed]) if (recent.size > this.#memory.recent) recent.clear();
   }
 }
 

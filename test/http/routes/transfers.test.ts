@@ -48,6 +48,24 @@ describe('transfers over HTTP', () => {
     assert.equal(await balanceOf(api, alice, from), before);
   });
 
+  it('books what names its ids without an Idempotency-Key: the ids are remembered for ever', async () => {
+    const named = { id: '01900000-aaaa-7000-8000-000000000001', ...move('3') };
+    const asked = (json: unknown, path = '/v1/transfers') => api.call('POST', path, { token: alice, json, key: null });
+    const first = await asked(named);
+    assert.equal(first.status, 201);
+    const head = await headSeq(api);
+    const again = await asked(named);
+    assert.deepEqual([again.status, again.body.code, again.body.seq], [200, 'exists', first.body.seq]);
+    const other = await asked({ ...named, amount: '4' });
+    assert.equal(other.problem.facts['code'], 'exists_with_different_amount');
+    assert.equal((await asked({ transfers: [named] }, '/v1/transfers/batch')).body.results[0].code, 'exists');
+    assert.equal(await headSeq(api), head);
+    for (const answer of [await asked(move('3')), await asked({ transfers: [named, move('3')] }, '/v1/transfers/batch')]) {
+      assert.equal(answer.problem.code, 'http/idempotency-key-missing');
+    }
+    assert.equal(await headSeq(api), head);
+  });
+
   it('never books another amount under the same key (the defect reported of Fineract)', async () => {
     const first = await single(move('10'), alice, 'invoice-4711');
     const head = await headSeq(api);

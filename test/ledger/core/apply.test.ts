@@ -57,7 +57,10 @@ function partOf(whole: State, commands: readonly Command[]): State {
     const hold = booked && whole.holds.get(booked.pendingId);
     if (hold) part.holds.set(hold.id, hold);
   }
-  for (const [key, record] of whole.keyed) if (keys.has(key)) part.keyed.set(key, record);
+  for (const key of keys) {
+    const record = whole.keyed.get(key);
+    if (record) part.keyed.set(key, record);
+  }
   return part;
 }
 
@@ -131,6 +134,14 @@ describe('whatever is asked of a book', () => {
           chain = [];
         }
       });
+    });
+  });
+
+  it('no answer names a record that was taken back with its chain', () => {
+    hold((asked) => {
+      const named: LedgerRecord[] = [];
+      const { records } = play(asked, (_, __, results) => void named.push(...results.flatMap(({ record }) => record ?? [])));
+      for (const record of named) assert.equal(records[Number(record.seq) - 1], record);
     });
   });
 

@@ -36,6 +36,8 @@ const STATEMENTS = [
   'update book.pending set amount = 0',
   'update book.pending set seq = 0, expires_ms = 1',
   'delete from book.head',
+  'update book.head set left_seq = null, left_epoch = null',
+  "update cairn.book set status = 'open', moved_to = null",
   'update book.evidence set fields = null',
   'delete from book.evidence',
   'truncate book.account, book.pending, book.evidence, book.head',

@@ -9,8 +9,11 @@ export interface Backend {
   submit(commands: readonly Command[]): Promise<readonly Result[]>;
   account(id: AccountId): Promise<Account | null>;
   hold(id: TransferId): Promise<Hold | null>;
-  records(): Promise<readonly LedgerRecord[]>;
+  /** From a record on; from the first unless told. */
+  records(fromSeq?: bigint): Promise<readonly LedgerRecord[]>;
   wait(ms: number): void;
+  /** From here on nothing that came before is answered from memory. */
+  forget(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -28,8 +31,9 @@ export async function coreBackend(): Promise<Backend> {
     },
     account: async (id) => state.accounts.get(id) ?? null,
     hold: async (id) => state.holds.get(id) ?? null,
-    records: async () => records,
+    records: async (fromSeq = 1n) => records.slice(Number(fromSeq) - 1),
     wait: (ms) => clock.advance(ms),
+    forget: async () => undefined,
     close: async () => undefined,
   };
 }
@@ -38,23 +42,21 @@ export function newBookId(): BookId {
   return newId<BookId>(START_MS, (length) => new Uint8Array(randomBytes(length)));
 }
 
-/** A book of its own that is opened anew before each request when `forgetful`: then nothing is answered from memory. */
-export async function postgresBackend(db: TestDatabase, forgetful: 'forgetful' | 'remembering'): Promise<Backend> {
+/** A new book. To forget is to open it anew. */
+export async function postgresBackend(db: TestDatabase): Promise<Backend> {
   const bookId = newBookId();
   const clock = new ManualClock(START_MS);
   let book: Book = await openBook({ database: db.database, bookId, clock });
   return {
-    submit: async (commands) => {
-      if (forgetful === 'forgetful') {
-        await book.close();
-        book = await openBook({ database: db.database, bookId, clock });
-      }
-      return book.submit(commands);
-    },
+    submit: (commands) => book.submit(commands),
     account: (id) => book.account(id),
     hold: (id) => book.hold(id),
-    records: () => book.records({ fromSeq: 1n, limit: 10_000 }),
+    records: (fromSeq = 1n) => book.records({ fromSeq, limit: 100_000 }),
     wait: (ms) => clock.advance(ms),
+    forget: async () => {
+      await book.close();
+      book = await openBook({ database: db.database, bookId, clock });
+    },
     close: () => book.close(),
   };
 }

@@ -26,7 +26,7 @@ import {
  *       balance  A 70/30 0/0                           debits pending/posted, credits pending/posted
  *       hold     T1 open 30 in 12                      what became of a hold, what was captured, and the window that took it
  *       records  2                                     records since the beginning of the case
- *       wait     10s
+ *       wait     10s                                    or in milliseconds: 9999ms
  *
  * Every case begins with assets 1 and 2 and six accounts: A and B (asset 1), L (asset 1, debits limited by credits), M (asset 1, credits limited by
  * debits), X and Y (asset 2). `0` and `max` stand for the nil id and the largest.
@@ -214,7 +214,7 @@ function lineOf(where: string, text: string): Line {
 
 function stepOf(where: string, text: string): Step {
   const [verb = '', name = '', ...rest] = text.trim().split(/\s+/);
-  if (verb === 'wait') return { do: 'wait', ms: Number(name.replace(/s$/, '')) * 1000 };
+  if (verb === 'wait') return { do: 'wait', ms: name.endsWith('ms') ? parseInt(name, 10) : parseInt(name, 10) * 1000 };
   if (verb === 'records') return { do: 'records', where, count: Number(name) };
   if (verb === 'balance') return { do: 'balance', where, account: idOf(name), balance: rest.join(' ') };
   if (verb === 'hold') return { do: 'hold', where, transfer: idOf(name), hold: rest.join(' ') };

@@ -77,7 +77,7 @@ class Client {
     this.#wires = wires;
     this.#owner = owner;
     this.#onFree = onFree;
-    this.#session = { owner: owner.name, isOver: false, isClosing: false, isBusy: false, hangUp: () => this.#breakLater() };
+    this.#session = { owner: owner.name, pid: wires.server.nextPid(), isOver: false, isClosing: false, isBusy: false, hangUp: () => this.#breakLater() };
     wires.server.accept(this.#session);
   }
 

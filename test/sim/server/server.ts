@@ -8,6 +8,7 @@ import { Tables, Violation, type Appended } from './tables.ts';
 /** One connection as the server sees it. */
 export interface Session {
   readonly owner: string;
+  readonly pid: number;
   /** Ended: nothing that arrives for it is done any more. */
   isOver: boolean;
   /** The client is gone; the statement that runs is finished first. */
@@ -27,10 +28,13 @@ export class Server {
   onAppend: (owner: string, appended: Appended) => void = () => undefined;
   /** Told when a session takes a book. */
   onTake: (owner: string, seq: bigint, epoch: bigint) => void = () => undefined;
+  /** Told when a session is ended by another one. */
+  onEvict: (owner: string) => void = () => undefined;
   readonly #timeline: Timeline;
   readonly #random: Random;
   readonly #books = new Map<string, Tables>();
   readonly #locks = new Map<string, Session>();
+  #pids = 0;
   readonly #plans = new Map<string, AppendPlan>();
 
   constructor(timeline: Timeline, random: Random) {
@@ -43,6 +47,11 @@ export class Server {
     const known = this.#books.get(hex) ?? new Tables();
     this.#books.set(hex, known);
     return known;
+  }
+
+  /** A number for a new session. */
+  nextPid(): number {
+    return ++this.#pids;
   }
 
   accept(session: Session): void {
@@ -113,12 +122,24 @@ export class Server {
           this.#locks.set(key, session);
           return true;
         },
+        pid: session.pid,
+        nowMs: this.#timeline.nowUs / 1_000,
+        terminate: (pid) => this.#terminate(pid),
         unlock: (key) => this.#locks.get(key) === session && this.#locks.delete(key),
       },
       params,
     );
-    if (name === 'load.take') this.onTake(session.owner, tables.head.seq, tables.head.epoch);
+    if (name === 'load.take' && rows.length > 0) this.onTake(session.owner, tables.head.seq, tables.head.epoch);
     return { rows };
+  }
+
+  #terminate(pid: number): boolean {
+    const session = [...this.sessions].find((one) => one.pid === pid);
+    if (!session) return false;
+    this.end(session);
+    session.hangUp();
+    this.onEvict(session.owner);
+    return true;
   }
 
   #append(owner: string, name: string, text: string, params: readonly unknown[], tables: Tables): Answer {

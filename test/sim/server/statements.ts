@@ -9,6 +9,12 @@ export interface Scope {
   /** The locks of the session that runs it. */
   readonly lock: (key: string) => boolean;
   readonly unlock: (key: string) => boolean;
+  /** The number of that session, never given twice. */
+  readonly pid: number;
+  /** Ends a session; false where it has ended already. */
+  readonly terminate: (pid: number) => boolean;
+  /** By the server's clock. */
+  readonly nowMs: number;
 }
 
 type Handler = (scope: Scope, params: readonly unknown[]) => Written[];
@@ -62,14 +68,27 @@ function placesOf(row: Written): bigint[] {
 /** What each statement of src/ledger/sql answers, by the name that its file gives it; those that append a batch are read from their text (plan.ts). */
 export const HANDLERS: Readonly<Record<string, Handler>> = {
   'load.create': () => [{ create_book: 'book' }],
-  'load.lock': ({ lock }, [book]) => [{ locked: lock(String(book)) }],
+  'load.whereabouts': ({ tables: { head } }) => [{ status: 'open', moved_to: null, holder: head.holder }],
   'load.unlock': ({ unlock }, [book]) => [{ pg_advisory_unlock: unlock(String(book)) }],
   'load.settings': () => [{ set_config: 'on' }],
-  'load.take': ({ tables: { head }, text }) => {
-    if (text.includes('set epoch = epoch + 1')) head.epoch += 1n;
-    return [{ ...head }];
+  'load.take': ({ tables: { head }, text, lock, pid, nowMs }, [book, holder, leaseMs]) => {
+    if (!lock(String(book))) return [];
+    if (text.includes('set epoch = h.epoch + 1')) head.epoch += 1n;
+    head.holder = String(holder);
+    head.holderPid = pid;
+    head.leaseUntilMs = nowMs + Number(leaseMs);
+    return [{ seq: head.seq, now_ms: head.now_ms, epoch: head.epoch }];
   },
-  'load.head': ({ tables: { head } }) => [{ ...head }],
+  'load.evict': ({ tables: { head }, terminate, nowMs }, [holder]) => {
+    const isOver = head.leaseUntilMs < nowMs || head.holder === holder;
+    return isOver && terminate(head.holderPid) ? [{ pg_terminate_backend: true }] : [];
+  },
+  'load.renew': ({ tables: { head }, nowMs }, [epoch, leaseMs]) => {
+    if (head.epoch !== big(epoch)) return [];
+    head.leaseUntilMs = nowMs + Number(leaseMs);
+    return [{ epoch: head.epoch }];
+  },
+  'load.head': ({ tables: { head } }) => [{ seq: head.seq, now_ms: head.now_ms, epoch: head.epoch }],
   'load.lastAccountNo': ({ tables }) => [{ no: Math.max(0, ...tables.accounts.keys()) }],
   'load.accounts': ({ tables }, [ids]) => present((ids as string[]).map((id) => tables.accountsById.get(id))).flatMap((row) => accountRow(tables, row)),
   'load.holds': ({ tables }, [ids]) => present([...new Set(ids as string[])].map((id) => tables.pending.get(id))).map((row) => holdRow(tables, row)),

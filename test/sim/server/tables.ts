@@ -55,7 +55,7 @@ const EMPTY: Readonly<Record<string, Written>> = {
 
 /** One book's tables, as they are durable. */
 export class Tables {
-  readonly head = { seq: 0n, now_ms: 0n, epoch: 0n };
+  readonly head = { seq: 0n, now_ms: 0n, epoch: 0n, holder: '', holderPid: 0, leaseUntilMs: 0 };
   /** The journal in order: row n has seq n + 1. */
   readonly journal: Written[] = [];
   readonly journalById = new Map<string, Written>();
@@ -69,7 +69,7 @@ export class Tables {
 
   /** Runs a batch's statement: all of it, or nothing where a constraint or the fence says no. */
   append(plan: AppendPlan, params: readonly unknown[], random: Random): Appended {
-    const head: Readonly<Record<string, bigint>> = this.head;
+    const head: Readonly<Record<string, unknown>> = this.head;
     const moved = plan.head.where.every(({ column, param }) => head[column] === BigInt(String(params[param - 1]))) ? 1n : 0n;
     const changes = settledRows(plan, params).flatMap((change) => {
       const row = this.pending.get(change['id'] as string);

@@ -28,7 +28,8 @@ export interface Settings {
   readonly linked: number;
   readonly evidence: number;
   /** How much of the book a writer remembers. */
-  readonly memory: { readonly accounts: number; readonly holds: number; readonly recent: number };
+  readonly memory: { readonly accounts: number; readonly holds: number };
+  readonly leaseMs: number;
 }
 
 export const FAULTS = ['writer crash', 'server crash', 'pause', 'lost lock', 'clock jump', 'hand-over'] as const;
@@ -98,9 +99,7 @@ export function settingsOf(random: Random): Settings {
     },
     linked: sometimes(random, 250_000),
     evidence: sometimes(random, 60_000),
-    memory:
-      random.below(3) === 0
-        ? { accounts: random.between(2, 30), holds: random.between(5, 200), recent: random.between(5, 200) }
-        : { accounts: 500_000, holds: 200_000, recent: 100_000 },
+    memory: random.below(3) === 0 ? { accounts: random.between(2, 30), holds: random.between(5, 200) } : { accounts: 500_000, holds: 200_000 },
+    leaseMs: random.pick([30, 200, 1_000, 5_000]),
   };
 }

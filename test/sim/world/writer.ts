@@ -118,7 +118,8 @@ export class WriterProcess {
     const waitMs = this.#random.pick([0, 200, 2_000, 10_000]);
     const recoverMs = this.#random.pick([100, 2_000, 30_000]);
     const { database } = this.#connections;
-    void openBook({ database, bookId, clock: this.#clock, waitMs, recoverMs, pace: this.#pace, memory: settings.memory }).then(
+    const { memory, leaseMs } = settings;
+    void openBook({ database, bookId, clock: this.#clock, waitMs, recoverMs, pace: this.#pace, random: this.#bytes, memory, leaseMs }).then(
       (book) => {
         this.book = book;
         guard(() => onOpen(this));
@@ -141,8 +142,16 @@ export class WriterProcess {
     },
   };
 
+  readonly #bytes = (length: number): Uint8Array => Uint8Array.from({ length }, () => this.#random.below(256));
+
   readonly #pace: Pace = {
-    sleep: (ms) => new Promise<void>((resolve) => this.#ground.wires.timeline.in(ms * 1_000, () => this.deliver(resolve))),
+    sleep: (ms, until) =>
+      new Promise<void>((resolve) => {
+        const end = (): void => this.deliver(resolve);
+        if (until?.aborted) end();
+        until?.addEventListener('abort', () => this.#ground.wires.timeline.in(0, end), { once: true });
+        this.#ground.wires.timeline.in(Math.round(ms * 1_000), end);
+      }),
     yield: () => new Promise<void>((resolve) => this.#ground.wires.timeline.in(this.#random.below(20), () => this.deliver(resolve))),
   };
 }

@@ -152,7 +152,10 @@ export class LogBook {
     }
     const lastSeq = this.#endOf(head, leaf);
     if (lastSeq !== null) return { previous, leaf, index: head.log.count, firstSeq: head.lastSeq + 1n, lastSeq };
-    return refuse('batch-derived', `The leaf ${leaf} is no batch of the replayed records ${head.lastSeq + 1n} to ${this.#leaves.count}`);
+    return refuse(
+      'batch-derived',
+      `The leaf ${leaf} is no batch of the replayed records ${head.lastSeq + 1n} to ${this.#leaves.count}, alone and without another book`,
+    );
   }
 
   #heads(): Head[] {
@@ -176,7 +179,8 @@ export class LogBook {
   }
 
   /**
-   * Which of the hinted ends makes this leaf of the records behind the head: a leaf of a book alone is its book record (docs/formats.md, "The log"). The first end is the right one wherever the feed is honest.
+   * Which of the hinted ends makes this leaf of the records behind the head: a leaf of a book alone is its book record (docs/formats.md, "The log"). A tree of several is never taken, whatever is in it: this
+   * node has judged one book, and cannot say of another that it was not rewritten. The first end is the right one wherever the feed is honest.
    * The others are tried in one walk over the records, because whoever invents a hundred thousand of them would have this node hash the square of that.
    */
   #endOf({ lastSeq: before, bookHead: previousHead }: Head, leaf: Hex): bigint | null {

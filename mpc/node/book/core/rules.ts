@@ -24,7 +24,7 @@ export const RULES = {
   // An anchor.
   'one-batch-a-position': 'The node signed no other batch after the same commitment, ever.',
   'log-extended': 'The commitment is that of the log that is final, or of what the node signed on top of it.',
-  'batch-derived': 'The leaf is the root of the replayed records that come next.',
+  'batch-derived': 'The leaf is the root of the replayed records that come next, and of no other book: a node signs for no book that it does not follow.',
   // An instruction.
   book: 'It is of the registered book.',
   'instruction-booked': 'The book has a record of it that says the same.',

@@ -1,10 +1,10 @@
 import { fromHex, Problem, toHex, type BookId, type Hex, type PaymentId } from '#base';
 import type { LedgerRecord } from '#ledger/core';
-import { bookRecordHash } from '../book.ts';
+import { bookRecordHash, follows, type BookRecord } from '../book.ts';
 import { parseCanonicalJson } from '../canonical.ts';
 import { verifyField } from '../fields.ts';
 import { commitment, verifyInHead } from '../log.ts';
-import { rootFromPath, rootFromSteps, type Hash } from '../merkle.ts';
+import { rootFromPath, rootFromSteps, sameHash, type Hash } from '../merkle.ts';
 import type { AnchorFact, ProvenRecord, Receipt } from './receipt.ts';
 import { storyOf, type ShownValues, type Story } from './story.ts';
 import { recordLeaf } from '../record.ts';
@@ -56,10 +56,13 @@ export function checkReceiptOffline(receipt: Receipt): ReceiptClaims {
   if (facts.size !== receipt.anchors.length) throw refuse('anchors', 'one of them stands there twice');
   const anchored = new Map<string, AnchoredClaim>();
   const shown: ShownValues = new Map();
+  let before: PlacedBatch | null = null;
   const records = receipt.records.map((proven, i): LedgerRecord => {
     const where = `records[${i}]`;
     const record = recordFromJson(proven.record) as LedgerRecord;
-    const claim = checkRecord(receipt, proven, record, facts.get(proven.anchor), where);
+    const { claim, batch } = checkRecord(receipt, proven, record, facts.get(proven.anchor), where);
+    if (before) checkSuccession(before, batch, where);
+    before = batch;
     const known = anchored.get(proven.anchor);
     // Two records under one anchor leaf must lead to the same leaf, or one of them is under none.
     if (known && known.leaf !== claim.leaf) throw refuse(where, 'it leads to another anchor leaf than the records before it');
@@ -82,7 +85,28 @@ export function checkReceiptOffline(receipt: Receipt): ReceiptClaims {
   };
 }
 
-function checkRecord({ chainId, book }: Receipt, proven: ProvenRecord, record: LedgerRecord, fact: AnchorFact | undefined, where: string): AnchoredClaim {
+/** A batch of the receipt with its place in the log. */
+interface PlacedBatch extends BookRecord {
+  readonly hash: Hash;
+  readonly index: bigint;
+}
+
+/** The book has one batch a position, and its batches are in the log in their order: two records are of the same one, or the second's came in later, behind it. */
+function checkSuccession(before: PlacedBatch, batch: PlacedBatch, where: string): void {
+  if (sameHash(before.hash, batch.hash) && before.index === batch.index) return;
+  if (batch.index <= before.index || batch.firstSeq <= before.lastSeq)
+    throw refuse(where, 'its batch takes a position that the batch of the record before it has');
+  if (batch.firstSeq === before.lastSeq + 1n && !follows(batch, { lastSeq: before.lastSeq, bookRecord: before.hash }))
+    throw refuse(where, 'its batch does not follow that of the record before it');
+}
+
+function checkRecord(
+  { chainId, book }: Receipt,
+  proven: ProvenRecord,
+  record: LedgerRecord,
+  fact: AnchorFact | undefined,
+  where: string,
+): { readonly claim: AnchoredClaim; readonly batch: PlacedBatch } {
   if (!fact) throw refuse(where, `anchor ${proven.anchor} is not in the receipt`);
   // The head is that of the moment when the leaf was appended: its commitment is in the event.
   if (BigInt(fact.count) !== BigInt(fact.index) + 1n) throw refuse('anchors', `anchor ${fact.index} was not the last of ${fact.count}`);
@@ -91,11 +115,15 @@ function checkRecord({ chainId, book }: Receipt, proven: ProvenRecord, record: L
   const batchRoot = batchRootOf(leaf, record.seq, proven);
   if (!batchRoot) throw refuse(where, 'its path does not fit its batch');
   const [firstSeq, lastSeq, previousHead] = [BigInt(proven.batch.firstSeq), BigInt(proven.batch.lastSeq), fromHex(proven.batch.previousHead)];
-  const steps = proven.book.map(({ side, hash }) => ({ side, hash: fromHex(hash) }));
-  const anchorLeaf = rootFromSteps(bookRecordHash({ book, firstSeq, lastSeq, previousHead, batchRoot }), steps);
+  const batch = { book, firstSeq, lastSeq, previousHead, batchRoot };
+  const hash = bookRecordHash(batch);
+  const steps = proven.book.map((step) => ({ side: step.side, hash: fromHex(step.hash) }));
+  const anchorLeaf = rootFromSteps(hash, steps);
   const head = { count: BigInt(fact.count), peaks: fact.peaks.map(fromHex) };
   if (!verifyInHead(anchorLeaf, BigInt(fact.index), fact.path.map(fromHex), head)) throw refuse(where, `it is not under the peaks of anchor ${fact.index}`);
-  return { index: BigInt(fact.index), leaf: toHex(anchorLeaf), commitment: toHex(commitment(head)), transaction: fact.transaction };
+  const index = BigInt(fact.index);
+  const claim = { index, leaf: toHex(anchorLeaf), commitment: toHex(commitment(head)), transaction: fact.transaction };
+  return { claim, batch: { ...batch, hash, index } };
 }
 
 /** Null where the record is outside its batch, or its path has not the length that its place there demands. */

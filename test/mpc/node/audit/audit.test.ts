@@ -2,7 +2,7 @@ import { deepStrictEqual, ok, rejects, strictEqual } from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { AuditLog, auditTag, beginning, extendsHead, linked, verifyAudit, type Head } from '#mpc/node';
+import { AuditLog, AuditReading, auditTag, beginning, extendsHead, HashChain, linked, type Head } from '#mpc/node';
 import { bytes, clearHomes, emptyFolder, NOW_MS } from '../fixtures.ts';
 import { start } from '../run.ts';
 
@@ -16,12 +16,10 @@ describe('the audit log of a node', () => {
   const lines = () => readFileSync(path, 'utf8').split('\n').slice(0, -1);
   const write = (changed: readonly string[]) => writeFileSync(path, changed.map((line) => `${line}\n`).join(''));
   const finding = (changed: readonly (string | Buffer)[], remembered: readonly Head[] = []) => {
-    const found = verifyAudit(
-      TAG,
-      changed.map((line) => Buffer.from(line)),
-      remembered,
-    );
-    return 'why' in found ? `${found.why} ${found.line}` : undefined;
+    const reading = new AuditReading(new HashChain(TAG), remembered);
+    for (const line of changed) reading.take(Buffer.from(line));
+    const found = reading.finding();
+    return found && `${found.why} ${found.line}`;
   };
   beforeEach(async () => {
     path = join(emptyFolder(), 'audit.log');
@@ -123,8 +121,8 @@ describe('the audit log of a node', () => {
 
   it('lets a peer see that the log only grew, from 32 bytes a line', async () => {
     const log = await open();
-    const remembered = { seq: 2, hash: log.chain.hashAt(2)! };
-    ok(extendsHead(TAG, remembered, log.chain.bodiesAfter(2, 100), log.head).extends);
+    const remembered = { seq: 2, hash: (await log.chain.hashAt(2))! };
+    ok(extendsHead(TAG, remembered, await log.chain.bodiesAfter(2, 100), log.head).extends);
     const forged = linked(TAG, remembered, bytes(7, 32));
     deepStrictEqual(extendsHead(TAG, remembered, [bytes(8, 32)], forged), { extends: false, why: 'forked' });
     await log.close();

@@ -4,7 +4,9 @@ import { toHex, type Hex } from '#base';
 import { SAFE_ABI, TIMELOCK_ABI } from '#chain/abi';
 import { intentDigest, type GovernanceIntent, type TimelockCancelIntent } from '#custody/intents';
 import { CONTRACTS, operationId, scheduleData, ZERO_32, type ContractName, type Scheduling } from '#governance/core';
-import type { Judgement } from '../../../../mpc/node/book/book.ts';
+import { evaluate } from '#mpc/node';
+import type { Judgement, NodeBook } from '../../../../mpc/node/book/book.ts';
+import { policyWith } from '../fixtures.ts';
 import { inForge, refuses, signs } from './support/attack.ts';
 import type { Forge } from './support/forge.ts';
 import { DEPTH } from './support/samples.ts';
@@ -50,6 +52,21 @@ describe('a signer’s book, asked for a transaction of the Safe,', function () 
   });
 
   signs('agrees to a change of the Safe’s owners that it can read', (forge) => asked(forge, forge.registration.safe, call('safe', 'changeThreshold', [2n])));
+
+  inForge('says what time the chain shows, without which a policy that goes by the chain’s clock signs no change at all', async (forge) => {
+    const policy = policyWith((json) => {
+      const { chainId, safe, timelock } = forge.registration;
+      json.clock.witnessS = 3_600;
+      json.chains = [{ chainId: String(chainId), anchors: [], vaults: [], safes: [safe], timelocks: [timelock], tokens: [] }];
+    });
+    const ruling = async (node: Promise<NodeBook>): Promise<string> => {
+      const judgement = await (await node).judge(intentTo(forge, forge.registration.safe, call('safe', 'changeThreshold', [2n])), forge.nowMs);
+      assert.ok(judgement.ok);
+      const verdict = evaluate(policy, { highWaterMs: 0, spent: [] }, { ...judgement.facts, requestId: 'r', requester: 'api' }, [], forge.nowMs);
+      return verdict.allowed ? 'allowed' : verdict.rule;
+    };
+    assert.deepEqual([await ruling(forge.node()), await ruling(forge.node(URLS))], ['allowed', 'clock']);
+  });
 
   refuses('contract', 'refuses another Safe', (forge) => asked(forge, forge.registration.safe, call('safe', 'changeThreshold', [2n]), { safe: NEW }));
   refuses('chain-id', 'refuses another chain', (forge) => asked(forge, forge.registration.safe, call('safe', 'changeThreshold', [2n]), { chainId: 1n }));

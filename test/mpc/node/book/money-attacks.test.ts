@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert';
-import type { Hex, TransferId } from '#base';
+import type { BookId, Hex, TransferId } from '#base';
 import { recordFieldsRoot } from '#anchor/core';
+import { commandsOf, openClearing } from '#interbook/core';
 import { closingIdOf, PENDING, SETTLES, VOID_PENDING } from '#ledger/core';
 import { refuses, signs } from './support/attack.ts';
 import type { Forge } from './support/forge.ts';
@@ -148,6 +149,17 @@ describe('a signer’s book refuses to pay with money that is not there, or more
     const mint = freshId<never>();
     forge.submit([{ kind: 'openAccount', id: mint, asset: USD, code: 99, owner: forge.merchant.id }]);
     forge.submit([moved(forge, mint, 500_000_000n)]);
+    await forge.pay('100.00');
+    return asked(forge, forge.settle());
+  });
+
+  refuses('deposit-backed', 'out of money that another book is said to have paid', async (forge) => {
+    forge.deposit(1_000_000_000n, { merchant: forge.other.id });
+    const sender = freshId<BookId>();
+    const end = { account: forge.account('merchant', USD, forge.merchant.id), asset: USD };
+    const transfer = { id: freshId<TransferId>(), from: { ...end, book: sender }, to: { ...end, book: forge.book }, amount: 500_000_000n };
+    forge.submit([openClearing(forge.book, USD, sender)]);
+    for (const step of ['holdReceiver', 'postReceiver'] as const) forge.submit(commandsOf(step, transfer, 60));
     await forge.pay('100.00');
     return asked(forge, forge.settle());
   });

@@ -7,6 +7,7 @@ import { openThresholdCustody, signatureOf, type ThresholdEvent } from '#custody
 import { intentDigest, isSignatureBy } from '#custody/intents';
 import { WIRE_LIMITS } from '#mpc/node/wire';
 import { anchorIntent, Impostor, Rehearsal, rehearsalPolicy, spoiled } from '#mpc/node/drill';
+import { SAY } from '../../../../mpc/node/session/session.ts';
 import { decodeRound1, type PartyId } from '#mpc/protocol';
 
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
@@ -305,6 +306,34 @@ describe('signer processes that are killed and cheated', function () {
       await signs([1, 2]);
       await signs([2, 3]);
     });
+  });
+
+  it('T-17: suspend a peer whose last messages are spoiled after three signatures, over a SIGKILL between any two, until both operators set the pair up anew', async () => {
+    await rehearsal.stop(3);
+    // Party 3 spoils its last message to party 2, and nothing else.
+    const captured = await rehearsal.runCaptured(3, 2, (method, payload) =>
+      method === SAY && payload[32] === 3 ? flipped(payload, payload.length - 1) : payload,
+    );
+    await rehearsal.ready([1, 2, 3]);
+    const asked = async (): Promise<string> => {
+      const [answer] = await rehearsal.ask(anchorIntent(fresh()), [2, 3]);
+      return answer!.status === 'fulfilled' ? 'signed' : (answer!.reason as Problem).code;
+    };
+    try {
+      for (let i = 0; i < 3; i++) {
+        assert.equal(await asked(), 'mpc/invalid-signature');
+        await rehearsal.stop(2);
+        await backUp(2);
+      }
+      assert.equal(await asked(), 'session/pair-unusable');
+      await signs([1, 2]);
+    } finally {
+      await captured.close();
+    }
+    await backUp(3);
+    assert.equal(await asked(), 'session/pair-unusable', 'an honest process in its place is not believed yet');
+    await rehearsal.ceremony({ kind: 'repair', role: 'poster' }, [2, 3]);
+    assert.equal(await asked(), 'signed');
   });
 
   it('log nothing secret: no share, no pair state, no key of an identity', async () => {

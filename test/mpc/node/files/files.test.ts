@@ -61,7 +61,7 @@ describe('durable files of a node', () => {
 
   it('writes what arrives together in the order of the calls, and acknowledges no line before an fsync that covers it', async () => {
     const path = join(folder, 'log');
-    const { file } = await AppendFile.open(path);
+    const { file } = await AppendFile.open(path, () => undefined);
     const probe = await open(join(folder, 'probe'), 'w');
     const prototype = Object.getPrototypeOf(probe) as Record<'write' | 'datasync', (...args: unknown[]) => Promise<unknown>>;
     await probe.close();
@@ -92,11 +92,57 @@ describe('durable files of a node', () => {
   it('says how much of a last line is there, and cuts it off when told', async () => {
     const path = join(folder, 'log');
     await writeFile(path, 'one\ntwo\nthr');
-    const { file, lines, torn } = await AppendFile.open(path);
-    deepStrictEqual([lines.map(String), torn], [['one', 'two'], 3]);
+    const lines: string[] = [];
+    const { file, torn } = await AppendFile.open(path, (line) => lines.push(String(line)));
+    deepStrictEqual([lines, torn], [['one', 'two'], 3]);
     await file.cut(torn);
     await file.append('three');
     await file.close();
     strictEqual(await readFile(path, 'utf8'), 'one\ntwo\nthree\n');
+  });
+
+  it('reads a file of more than 2 GiB, of which Node reads none at once, and gives back any lines of it', async () => {
+    const path = join(folder, 'log');
+    const hole = 2 ** 31 + 5;
+    await writeFile(path, 'one\ntwo\n');
+    const disk = await open(path, 'r+');
+    // A hole takes no room on the disk; to a reader it is one line of zeros.
+    await disk.truncate(hole);
+    await disk.write('\nlast\nto', hole);
+    await disk.close();
+    const lengths: number[] = [];
+    const { file, torn } = await AppendFile.open(path, (line) => lengths.push(line.length));
+    deepStrictEqual([lengths.length, lengths[0], lengths[3], torn], [4, 3, 4, 2]);
+    // What nobody ever wrote as one line is not held in memory as one.
+    ok(lengths[2]! < hole / 8, `${lengths[2]} bytes`);
+    await file.cut(torn);
+    await file.append('new');
+    strictEqual((await stat(path)).size, hole + '\nlast\nnew\n'.length);
+    await file.close();
+  });
+
+  it('gives back the lines after any, as they were read and as they were appended', async () => {
+    const path = join(folder, 'log');
+    const line = (i: number): string => `${i}:${'x'.repeat(i % 300)}`;
+    await writeFile(path, Array.from({ length: 9_000 }, (_, i) => `${line(i)}\n`).join(''));
+    const { file } = await AppendFile.open(path, () => undefined);
+    await Promise.all(Array.from({ length: 5_000 }, (_, i) => file.append(line(9_000 + i))));
+    for (const [after, most] of [
+      [0, 2],
+      [4_095, 3],
+      [8_191, 1_500],
+      [8_999, 2],
+      [13_998, 9],
+      [14_000, 1],
+    ] as const) {
+      // prettier-ignore
+      const found: string[] = [];
+      for await (const bytes of file.lines(after, most)) found.push(String(bytes));
+      deepStrictEqual(
+        found,
+        Array.from({ length: Math.max(0, Math.min(14_000, after + most) - after) }, (_, i) => line(after + i)),
+      );
+    }
+    await file.close();
   });
 });

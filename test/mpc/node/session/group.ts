@@ -9,6 +9,8 @@ import type { Verdict } from '../../../../mpc/node/session/judge.ts';
 import type { Key, KeyRing } from '../../../../mpc/node/session/keyRing.ts';
 import { Pairs } from '../../../../mpc/node/session/pairs.ts';
 import { Signer, type SigningEvent } from '../../../../mpc/node/session/signer.ts';
+import type { EpochRef } from '../../../../mpc/node/store/store.ts';
+import { Suspensions } from '../../../../mpc/node/store/suspensions.ts';
 import { dealParties, random } from '../../protocol/support/dealer.ts';
 
 /** What left a party, in order; and what its disk was asked for, in the same order. */
@@ -73,9 +75,14 @@ export function group(t: number, n: number): Member[] {
     };
     const fatal: Problem[] = [];
     const events: SigningEvent[] = [];
+    const suspensions = new Suspensions();
     const signer = new Signer({
       store: {
-        demandUsable: () => member.demands.usable(),
+        demandUsable: (ref: EpochRef, peers: readonly PartyId[]) => {
+          member.demands.usable();
+          suspensions.demandNone(ref, peers);
+        },
+        countInvalid: async (session: EpochRef & { readonly peers: readonly PartyId[] }) => suspensions.count(session, session.peers),
         evaluating: async () => {
           trace.push(['mark asked']);
           await member.disk.evaluating();

@@ -57,6 +57,26 @@ describe('the order in which a signer acts', () => {
     assert.ok(!kinds(one.trace).includes('round 3'));
   });
 
+  it('T-05: tells the peer of no session that a check failed before the POISON is on the disk, whether the session began before or after', async () => {
+    const [one, two] = group(2, 3) as [Member, Member];
+    const [release, poison] = [held(), held()];
+    Object.assign(one.disk, { release: release.done, poison: poison.done });
+    const before = ask([one, two]);
+    await until(() => kinds(one.trace).includes('release asked'), 'the request for a release');
+    two.outgoing = (_to, round, bytes) => (round === 1 ? spoiled(bytes) : bytes);
+    const failed = ask([one, two]);
+    await until(() => kinds(one.trace).includes('poison asked'), 'the request for a poisoning');
+    const after = ask([one, two]);
+    release.answer();
+    await settled();
+    assert.ok(!kinds(one.trace).includes('end'), 'an end is a verdict as well');
+    poison.answer();
+    const codes = (await Promise.all([before, failed, after])).map(([first]) => codeOf(first!));
+    assert.deepEqual(codes, ['node/pair-poisoned', 'mpc/ot-check-failed', 'node/pair-poisoned']);
+    const ends = one.trace.map(([kind]) => kind).flatMap((kind, i) => (kind === 'end' ? [i] : []));
+    assert.ok(ends.length >= 3 && ends.every((end) => end > kinds(one.trace).indexOf('poison durable')), JSON.stringify(one.trace));
+  });
+
   it('T-18: asks for no release before what was decided is in the audit log, and for none at all where the pair was poisoned meanwhile', async () => {
     for (const cheats of [false, true]) {
       const [one, two] = group(2, 3) as [Member, Member];

@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert';
 import { Problem, type ProblemCode } from '#base';
 import { partyId, type Abort, type PartyId } from '#mpc/protocol';
-import { MAX_INVALID_SIGNATURES, MAX_SESSIONS_PER_PAIR, Pairs } from '../../../../mpc/node/session/pairs.ts';
+import { MAX_SESSIONS_PER_PAIR, Pairs } from '../../../../mpc/node/session/pairs.ts';
 import { until } from '../../../support/until.ts';
 
 const [TWO, THREE] = [partyId(2, 3), partyId(3, 3)];
@@ -101,17 +101,5 @@ describe('the pairs of a node', () => {
     await assert.rejects(pairs.verdict([TWO], session(), () => ({ kind: 'abort' as const, abort })), problem('mpc/session-differs')); // prettier-ignore
     assert.deepEqual(poisoned, []);
     pairs.enter([TWO], session());
-  });
-
-  it('suspend the peers, not the key, when signatures with them keep coming out invalid', () => {
-    const pairs = new Pairs({ poison: async () => undefined });
-    for (let count = 1; count <= MAX_INVALID_SIGNATURES; count++) {
-      pairs.enter([TWO, THREE], session()).leave();
-      assert.equal(pairs.countInvalid([TWO, THREE]), count);
-    }
-    assert.throws(() => pairs.enter([TWO, THREE], session()), problem('session/pair-unusable'));
-    pairs.enter([TWO], session());
-    pairs.heal(THREE);
-    pairs.enter([TWO, THREE], session());
   });
 });

@@ -130,6 +130,35 @@ describe('the durable state of a node', () => {
     await done;
   });
 
+  it('suspends peers with whom three signatures came out invalid, over restarts too, until one of their pairs is set up anew', async () => {
+    await activate(store);
+    const invalid = (peers: readonly number[]) => store.countInvalid({ ...refOf(1), sid: bytes(9, 32), peers }, NOW_MS);
+    const usable = (peers: readonly number[], number = 1, use: 'sign' | 'test' = 'sign') => store.demandUsable(refOf(number), peers, use);
+    for (let i = 0; i < 2; i++) await invalid([2]);
+    for (let i = 0; i < 2; i++) await invalid([2, 3]);
+    await reopen();
+    usable([2]);
+    await invalid([2]);
+    await invalid([2, 3]);
+    for (let i = 0; i < 2; i++) {
+      for (const peers of [[2], [2, 3]]) {
+        throws(() => usable(peers), { code: 'session/pair-unusable' });
+        throws(() => usable(peers, 1, 'test'), { code: 'session/pair-unusable' });
+        await rejects(store.release({ ...session(store, 0x31), peers }, NOW_MS), { code: 'session/pair-unusable' });
+      }
+      deepStrictEqual(store.suspended(refOf(1)), [[2], [2, 3]]);
+      usable([3]);
+      await reopen();
+    }
+    await poison(3);
+    await store.putPair(refOf(1), { peer: 3, generation: 2, setupId: bytes(4, 32), secrets: new Uint8Array(50) }, 'op1', NOW_MS);
+    await reopen();
+    deepStrictEqual(store.suspended(refOf(1)), [[2]], 'the pair with party 2 is what it was');
+    await store.putPending(epoch(2), NOW_MS);
+    usable([2], 2, 'test');
+    throws(() => usable([2]), { code: 'session/pair-unusable' });
+  });
+
   it('heals a pair by a later set-up, an approval and a test, and by nothing less', async () => {
     await activate(store);
     const made = (generation: number) => ({ peer: 3, generation, setupId: bytes(0x44, 32), secrets: new Uint8Array(100).fill(generation) });

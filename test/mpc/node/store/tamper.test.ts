@@ -153,8 +153,8 @@ describe('a store that is not what was written', () => {
     const audit = new HashChain('empty');
     const local = { node: 'n1', storeId: store.storeId, store: store.chain, audit };
     const withAudit = (statement: typeof late) => signHeads({ ...statement, heads: { store: statement.heads.store, audit: audit.head } }, me.privateKey);
-    strictEqual(isBehind(local, [withAudit(early)], me.publicKey), undefined);
-    deepStrictEqual(isBehind(local, [withAudit(early), withAudit(late)], me.publicKey), {
+    strictEqual(await isBehind(local, [withAudit(early)], me.publicKey), undefined);
+    deepStrictEqual(await isBehind(local, [withAudit(early), withAudit(late)], me.publicKey), {
       log: 'store',
       why: 'behind',
       remembered: late.heads.store,
@@ -162,7 +162,7 @@ describe('a store that is not what was written', () => {
     });
     // Going on from the old copy is another history, however long it gets.
     await store.poison({ ...refOf(2), peer: 3, generation: 1, sid: bytes(8, 32), check: 'ote', audit: NO_AUDIT, atMs: NOW_MS });
-    strictEqual(isBehind(local, [withAudit(late)], me.publicKey)?.why, 'forked');
+    strictEqual((await isBehind(local, [withAudit(late)], me.publicKey))?.why, 'forked');
     strictEqual(store.chain.tag, storeTag(store.storeId));
     await store.close();
   });

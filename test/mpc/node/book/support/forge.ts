@@ -21,7 +21,7 @@ import {
   type TransferId,
   type WindowId,
 } from '#base';
-import { anchorTree, canonicalJson, commitment, merkleTree, NO_HEAD, recordFieldsRoot, recordLeaf, recordSalt, type Hash } from '#anchor/core';
+import { anchorTree, canonicalJson, commitment, merkleTree, NO_HEAD, recordFieldsRoot, recordLeaf, recordSalt, type BookRecord, type Hash } from '#anchor/core';
 import type { AnchorIntent, Instruction, InstructionIntent } from '#custody/intents';
 import { encodePage, type FeedItem } from '#feed/core';
 import { merchantDomain, messageDigest, type AuthorisationJson, type MessageKind, type Messages } from '#identity/core';
@@ -80,6 +80,8 @@ export class Forge {
   nowMs = START_MS;
   #nonce = 1n;
   #subjectKey = random(32);
+  /** What the last batch says. */
+  sealed!: BookRecord;
   #bookHead: Hash = NO_HEAD;
   #sealedTo = 0n;
   readonly #opened: { readonly node: NodeBook; readonly folder: string }[] = [];
@@ -317,7 +319,8 @@ export class Forge {
   seal(lastSeq = BigInt(this.items.length), aside?: 'aside'): AnchorIntent {
     const firstSeq = this.#sealedTo + 1n;
     const batchRoot = merkleTree(concat(...this.items.slice(Number(firstSeq - 1n), Number(lastSeq)).map((item) => this.leafOf(item)))).root;
-    const { leaf } = anchorTree([{ book: this.book, firstSeq, lastSeq, previousHead: this.#bookHead, batchRoot }]);
+    this.sealed = { book: this.book, firstSeq, lastSeq, previousHead: this.#bookHead, batchRoot };
+    const { leaf } = anchorTree([this.sealed]);
     this.ends.push(lastSeq);
     if (!aside) [this.#bookHead, this.#sealedTo] = [leaf, lastSeq];
     const { chainId, anchor, head } = this.chain;

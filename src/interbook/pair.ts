@@ -1,0 +1,214 @@
+import { assert, Problem, type AccountId, type AssetNo, type BookId, type TransferId, type Uuid } from '#base';
+import type { Book, BookReader } from '#ledger';
+import { PENDING, TRANSFER_CODES, type Command, type Hold, type LedgerRecord, type RefusalRecord, type TransferRecord } from '#ledger/core';
+import {
+  clearingAccount,
+  holdIdOf,
+  openClearing,
+  openSuspense,
+  partIdOf,
+  verdictOf,
+  type End,
+  type InterbookTransfer,
+  type ReceiverState,
+  type SenderState,
+} from '#interbook/core';
+
+/** What has to be asked of a book to know where a transfer is. */
+export type Journal = Pick<BookReader, 'bookId' | 'account' | 'hold' | 'transfer' | 'byKey' | 'interbookHolds'>;
+
+/** A book that money can be moved into and out of: an open `Book`, or whatever asks one in another process. */
+export type Desk = Journal & Pick<Book, 'submit'>;
+
+/** What both journals say of a transfer. */
+export interface Observed {
+  readonly sender: SenderState;
+  readonly receiver: ReceiverState;
+  /** As the sender's hold has it; where there is none as the receiver's has it, with the sending end unknown; null where there is neither. */
+  readonly transfer: InterbookTransfer | null;
+  /** Why it was refused, given back or suspended, where a book said so. */
+  readonly code: string | null;
+}
+
+/** Past these many creditors everything known of them is forgotten: it is read again when it is needed. */
+const MOST_KNOWN = 100_000;
+
+type AssetRecord = Extract<LedgerRecord, { kind: 'asset' }>;
+
+/** A sending and a receiving book, and what was learnt of them that never changes. */
+export class Pair<Side extends Journal = Desk> {
+  readonly sender: Side;
+  readonly receiver: Side;
+  /** The asset of an account in the receiving book that equals an asset of the sending one. */
+  readonly #fits = new Map<string, AssetNo>();
+  /** Assets (by the sender's number, then the receiver's) whose clearing accounts are there. */
+  readonly #open = new Map<string, Promise<void>>();
+
+  constructor(sender: Side, receiver: Side) {
+    this.sender = sender;
+    this.receiver = receiver;
+  }
+
+  /** The receiving end for money in `asset` of the sending book. Throws `interbook/no-creditor` and `interbook/asset-differs`. */
+  async creditorEnd(asset: AssetNo, account: AccountId): Promise<End> {
+    const key = `${asset} ${account}`;
+    const known = this.#fits.get(key) ?? (await this.#compare(asset, account));
+    if (this.#fits.size >= MOST_KNOWN) this.#fits.clear();
+    this.#fits.set(key, known);
+    return { book: this.receiver.bookId, account, asset: known };
+  }
+
+  async #compare(asset: AssetNo, account: AccountId): Promise<AssetNo> {
+    const { sender, receiver } = this;
+    const creditor = await receiver.account(account);
+    if (!creditor) throw new Problem('interbook/no-creditor', `Book ${receiver.bookId} has no account ${account}.`, { book: receiver.bookId, account });
+    const [ours, theirs] = await Promise.all([assetOf(sender, asset), assetOf(receiver, creditor.asset)]);
+    if (ours && theirs && isSameAsset(ours, theirs)) return creditor.asset;
+    const what = `Asset ${asset} of book ${sender.bookId} (${nameOf(ours)}) is not asset ${creditor.asset} of book ${receiver.bookId} (${nameOf(theirs)}).`;
+    throw new Problem('interbook/asset-differs', what, { account, asset, other: creditor.asset });
+  }
+
+  /** Opens both clearing accounts, and suspense where the receiver has none, once. */
+  openAccounts(this: Pair, from: AssetNo, to: AssetNo): Promise<void> {
+    const key = `${from} ${to}`;
+    const opening = this.#open.get(key) ?? openAll(this, from, to);
+    this.#open.set(key, opening);
+    // What failed is tried again by whoever comes next.
+    opening.catch(() => this.#open.delete(key));
+    return opening;
+  }
+
+  /**
+   * What both journals say. The two are read one after the other, so that they may seem to contradict each other where a transfer went on in between: that is believed
+   * only where the sender's side was the same before and after the receiver's was read.
+   */
+  async observe(id: TransferId): Promise<Observed> {
+    for (let seen = await this.#read(id); ;) {
+      if (verdictOf(seen.sender, seen.receiver).kind !== 'contradiction') return seen;
+      const again = await this.#read(id);
+      if (again.sender === seen.sender) return seen;
+      seen = again;
+    }
+  }
+
+  /** Of the sender's side first. */
+  async #read(id: TransferId): Promise<Observed> {
+    const { sender, receiver } = this;
+    const record = await sender.transfer(id);
+    if (record?.kind !== 'transfer') return this.#withoutSender(id, record);
+    if (!isHold(record) || record.credit !== clearingAccount(sender.bookId, record.asset, receiver.bookId)) {
+      return { ...(await this.#withoutSender(id, null)), sender: 'foreign' };
+    }
+    const own = await senderState(sender, record);
+    const account = record.reference as string as AccountId;
+    const creditor = await this.creditorEnd(record.asset, account).catch(orNull);
+    const from = { book: sender.bookId, account: record.debit, asset: record.asset };
+    const to = creditor ?? { book: receiver.bookId, account, asset: record.asset };
+    const transfer = { id, from, to, amount: record.amount };
+    const other = await receiverState(receiver, transfer);
+    const isUnfit = other.state === 'absent' && !creditor;
+    return { sender: own.state, receiver: isUnfit ? 'unfit' : other.state, transfer, code: own.code ?? other.code };
+  }
+
+  /** Where no hold of the sender's says what the receiver's should be, that is taken as it is. */
+  async #withoutSender(id: TransferId, refusal: RefusalRecord | null): Promise<Observed> {
+    const { sender, receiver } = this;
+    const own = { sender: refusal ? 'refused' : 'absent', code: refusal?.code ?? null } as const;
+    const held = await receiver.transfer(holdIdOf(id, 'receiver'));
+    if (held?.kind !== 'transfer') return { ...own, receiver: held ? 'refused' : 'absent', transfer: null };
+    const { asset, amount, credit: account } = held;
+    const transfer = { id, from: { book: sender.bookId, account, asset }, to: { book: receiver.bookId, account, asset }, amount };
+    return { ...own, receiver: (await receiverState(receiver, transfer)).state, transfer };
+  }
+}
+
+async function openAll({ sender, receiver }: Pair, from: AssetNo, to: AssetNo): Promise<void> {
+  await open(receiver, [openClearing(receiver.bookId, to, sender.bookId), openSuspense(receiver.bookId, to)]);
+  await open(sender, [openClearing(sender.bookId, from, receiver.bookId)]);
+}
+
+async function open(desk: Desk, commands: readonly Command[]): Promise<void> {
+  const results = await desk.submit(commands);
+  const bad = results.find(({ code }) => code !== 'created' && code !== 'exists');
+  if (bad) throw new Problem('interbook/contradiction', `Book ${desk.bookId} has another account where a clearing account or suspense belongs: ${bad.code}.`);
+}
+
+export async function assetOf(desk: Journal, asset: AssetNo): Promise<AssetRecord | null> {
+  const record = await desk.byKey(`asset:${asset}`);
+  return record?.kind === 'asset' ? record : null;
+}
+
+/** An asset off the chain has no name but its symbol. */
+export function isSameAsset(a: AssetRecord, b: AssetRecord): boolean {
+  return a.caip19 === b.caip19 && a.decimals === b.decimals && a.peg === b.peg && (a.caip19 !== null || a.symbol === b.symbol);
+}
+
+function nameOf(asset: AssetRecord | null): string {
+  return asset ? `${asset.caip19 ?? asset.symbol}, ${asset.decimals} decimals, ${asset.peg}` : 'not there';
+}
+
+function orNull(error: unknown): null {
+  if (error instanceof Problem && (error.code === 'interbook/no-creditor' || error.code === 'interbook/asset-differs')) return null;
+  throw error;
+}
+
+function isHold({ code, flags }: TransferRecord): boolean {
+  return code === TRANSFER_CODES.interbook && (flags & PENDING) !== 0;
+}
+
+/** Posted whole or not at all, as every step does it. */
+function isWhole({ status, captured, amount }: Hold): boolean {
+  return captured === (status === 'posted' ? amount : 0n);
+}
+
+async function refusalOf(desk: Journal, id: TransferId): Promise<string | null> {
+  const record = await desk.transfer(id);
+  return record?.kind === 'refusal' ? record.code : null;
+}
+
+interface Found<State> {
+  readonly state: State;
+  readonly code: string | null;
+}
+
+async function senderState(desk: Journal, { id }: TransferRecord): Promise<Found<SenderState>> {
+  const hold = await desk.hold(id);
+  if (!hold || !isWhole(hold)) return { state: 'foreign', code: null };
+  if (hold.status === 'posted' || hold.status === 'expired') return { state: hold.status, code: null };
+  const code = await refusalOf(desk, partIdOf(id, 'sender-post'));
+  if (hold.status === 'voided') return { state: 'voided', code };
+  return { state: code === null ? 'held' : 'stuck', code };
+}
+
+async function receiverState(desk: Journal, transfer: InterbookTransfer): Promise<Found<ReceiverState>> {
+  const { id, from, to, amount } = transfer;
+  const holdId = holdIdOf(id, 'receiver');
+  const record = await desk.transfer(holdId);
+  if (!record) return { state: 'absent', code: null };
+  if (record.kind === 'refusal') return { state: 'refused', code: record.code };
+  const isOurs =
+    isHold(record) &&
+    record.debit === clearingAccount(to.book, to.asset, from.book) &&
+    record.credit === to.account &&
+    record.amount === amount &&
+    record.timeoutS === 0 &&
+    record.reference === (id as Uuid<string>);
+  const hold = await desk.hold(holdId);
+  if (!isOurs || !hold || !isWhole(hold)) return { state: 'foreign', code: null };
+  if (hold.status === 'posted') return { state: 'posted', code: null };
+  const code = await refusalOf(desk, partIdOf(id, 'receiver-post'));
+  const suspense = await desk.transfer(partIdOf(id, 'suspense'));
+  if (hold.status !== 'open') return { state: suspense?.kind === 'transfer' ? 'suspended' : 'voided', code };
+  if (code === null) return { state: 'held', code };
+  return { state: suspense ? 'stranded' : 'stuck', code };
+}
+
+/** Which transfer an open hold of code `interbook` belongs to, and between which books: the owner of its clearing account is the other one. */
+export async function placeOf(desk: Journal, hold: Hold): Promise<{ readonly id: TransferId; readonly sender: BookId; readonly receiver: BookId }> {
+  const transfer = hold.reference as string as TransferId;
+  const receives = hold.id === holdIdOf(transfer, 'receiver');
+  const clearing = await desk.account(receives ? hold.debit : hold.credit);
+  assert(clearing, `the account of hold ${hold.id} is there`);
+  const other = clearing.owner as string as BookId;
+  return receives ? { id: transfer, sender: other, receiver: desk.bookId } : { id: hold.id, sender: desk.bookId, receiver: other };
+}
