@@ -289,6 +289,7 @@ table cairn.book
   constraint book_schema_once UNIQUE (schema_name)
   constraint book_status_is_known CHECK ((status = ANY (ARRAY['open'::text, 'arriving'::text, 'moving'::text, 'moved'::text])))
   constraint book_that_moves_says_where CHECK (((moved_to IS NOT NULL) = (status = ANY (ARRAY['moving'::text, 'moved'::text]))))
+  CREATE TRIGGER book_is_published AFTER INSERT ON cairn.book FOR EACH ROW EXECUTE FUNCTION cairn.publish_head()
   grant select to cairn_app
   grant select to cairn_read
 
@@ -659,7 +660,7 @@ CREATE OR REPLACE FUNCTION cairn.book_of_0070(book uuid)
  RETURNS text
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO 'pg_catalog'
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   name text := 'book_' || replace(book::text, '-', '');
@@ -671,7 +672,7 @@ begin
   execute format('create schema %I', name);
   execute format('grant usage on schema %I to cairn_app, cairn_read', name);
   -- Undone when the function returns (its own SET).
-  perform set_config('search_path', format('%I, pg_catalog', name), true);
+  perform set_config('search_path', format('%I, pg_catalog, pg_temp', name), true);
 
   -- Where the journal stands; `epoch` goes up whenever a writer takes the book. A batch is accepted only on the seq and in the epoch its writer knows.
   create table head (
@@ -787,7 +788,6 @@ begin
   ) with (fillfactor = 70);
   create index pending_due on pending (expires_ms) where status = 'open' and window_seq is null and expires_ms is not null;
   create index pending_to_settle on pending (seq) where status = 'open' and window_seq is null and settles;
-  create index pending_between on pending (seq) where status = 'open' and code = 20;
   create index pending_of_window on pending (window_seq) where window_seq is not null;
 
   -- The fields of a record, canonical JSON by name. Apart from the journal, because erasing a person deletes them and no record.
@@ -828,6 +828,16 @@ begin
     ),
     add constraint head_holder_has_a_session check (num_nulls(holder, holder_pid, lease_until) in (0, 3));
   grant update (holder, holder_pid, holder_since, lease_until) on head to cairn_app;
+end
+$function$
+
+function cairn.book_step_0080()
+CREATE OR REPLACE FUNCTION cairn.book_step_0080()
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  create index pending_between on pending (seq) where status = 'open' and code = 20;
 end
 $function$
 
@@ -940,5 +950,20 @@ begin
       using errcode = 'check_violation', constraint = 'payment_moves_along_the_table';
   end if;
   return new;
+end
+$function$
+
+function cairn.publish_head()
+CREATE OR REPLACE FUNCTION cairn.publish_head()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog'
+AS $function$
+begin
+  if to_regclass(format('%I.head', new.schema_name)) is not null then
+    execute format('alter publication cairn_heads add table %I.head (only_row, seq)', new.schema_name);
+  end if;
+  return null;
 end
 $function$

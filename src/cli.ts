@@ -69,6 +69,52 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     words: 1,
     run: async (values, [file]) => (await import('#export')).exportCommand(file!, values, DEFAULT_STATE),
   },
+  'book list': {
+    summary: 'show the books of each database, and who has them',
+    help: `cairn book list
+
+  Lists the books of DATABASE_URL and of every database that the file of BOOK_DATABASES names: how far each has come, where it went,
+  and for how long its writer has it unless it says so again.
+
+  BOOK_DATABASES     a file that says which database each book is in; docs/scale.md shows one
+`,
+    options: {},
+    words: 0,
+    run: async () => (await import('#books')).listCommand(tellLine),
+  },
+  'book move': {
+    summary: 'move a book to another database while its callers go on',
+    help: `cairn book move --book ID --to DATABASE [--from DATABASE] [--cancel]
+
+  Copies the book, ends its writing here, copies the rest, compares both, replays the copy, and opens it there. Its callers are told where
+  it went, and go on there with the same ids; no transfer that was acknowledged is lost. Run again after any interruption it goes on.
+
+  --book ID          the book; the platform's own stays where its payments are
+  --to DATABASE      a name of the file of BOOK_DATABASES, or a URL of the owner
+  --from DATABASE    where it is now; what BOOK_DATABASES says, or DATABASE_URL, unless told
+  --cancel           call off a move that was interrupted: the book may be written here again
+`,
+    options: { book: { type: 'string' }, to: { type: 'string' }, from: { type: 'string' }, cancel: { type: 'boolean' } },
+    words: 0,
+    run: async (values) => (await import('#books')).moveCommand(values, tellLine),
+  },
+  replay: {
+    summary: 'build all balances and roots again from the journal, and compare',
+    help: `cairn replay [--book ID] [--state DIR] [--json]
+
+  Books every record again with the pure ledger and compares accounts, holds, histories, batches and log heads with what is stored, and what
+  payments and settlement took from the journal. What it builds is in temporary tables, gone when it ends; it logs in with a role that can
+  change nothing. A platform may go on meanwhile. Ends 0 when all agree; otherwise 1, naming the first difference in a sentence.
+  Reads DATABASE_URL where it is set (the owner's); else the database of the state folder, whether a platform runs on it or not.
+
+  --book ID          only this book; all of them unless told
+  --state DIR        where ledger, chain and keys are kept; .cairn/state in the clone unless told
+  --json             the report for a program, on standard output; progress goes to standard error
+`,
+    options: { ...STATE, book: { type: 'string' }, json: { type: 'boolean' } },
+    words: 0,
+    run: async (values) => (await import('#replay')).replayCommand(values, DEFAULT_STATE),
+  },
   prune: {
     summary: 'show what deleted clones left on this machine, and remove it',
     help: `cairn prune [--remove]
@@ -80,7 +126,24 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 `,
     options: { remove: { type: 'boolean' } },
     words: 0,
-    run: async (values) => (await import('#db')).pruneCommand(values, (line) => void process.stdout.write(`${line}\n`)),
+    run: async (values) => (await import('#db')).pruneCommand(values, tellLine),
+  },
+  'book reconcile': {
+    summary: 'compare what two books say that they owe each other',
+    help: `cairn book reconcile --book ID --other ID [--at URL] [--other-at URL]
+
+  Reads every record of both clearing accounts, asset by asset, and names each transfer that shows in one of them only: under way where a
+  step is still to come, WRONG where no order of steps leads there. Reads with a role that can change nothing; the books may be in use.
+  Ends 0 when the two agree but for what is under way, 1 when a transfer is wrong.
+
+  --book ID          the one book
+  --other ID         the other
+  --at URL           the database of the one; DATABASE_URL unless told
+  --other-at URL     the database of the other; that of the one unless told
+`,
+    options: { book: { type: 'string' }, other: { type: 'string' }, at: { type: 'string' }, 'other-at': { type: 'string' } },
+    words: 0,
+    run: async (values) => (await import('#interbook')).reconcileCommand(values, (line) => void process.stdout.write(`${line}\n`)),
   },
   audit: {
     summary: 'check an export against the chain, trusting no server',
@@ -171,6 +234,10 @@ function parse({ options }: Command, args: readonly string[]) {
   }
 }
 
+function tellLine(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
 function tell(text: string): number {
   process.stdout.write(text);
   return 0;
@@ -183,6 +250,7 @@ const CALLED_WRONGLY: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
   'cli/bad-environment',
   'cli/bad-file',
   'cli/bad-state',
+  'books/bad-configuration',
   'store/bad-url',
 ]);
 

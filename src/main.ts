@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { getPublicKey } from '@noble/secp256k1';
 import { assert, fromHex, newId, systemClock, toHex, type Asset, type AssetNo, type BookId, type Clock, type Hex, type RandomBytes } from '#base';
-import { createAnchorer, createProver, createSealer, greatestUnanchoredAgeMs, type Prover } from '#anchor';
+import { createAnchorer, createProver, createSealer, greatestUnanchoredAgeMs, isFinallyAnchored, type Prover } from '#anchor';
 import {
   connectChain,
   createAnchorChain,
@@ -45,6 +45,7 @@ import {
   type SettlementDependencies,
   type SweepProgress,
 } from '#settlement';
+import { startWebhooks, type Webhooks } from '#webhooks';
 import { leaveGovernance, whoGoverns } from './govern.ts';
 import { closeWindowIfNeeded, headsOf, passOver, restBetween, startRun, type PassReport } from './pass.ts';
 import { requireRehearsalChain, signerNodes, type OpenSigners } from './signers.ts';
@@ -121,6 +122,7 @@ export interface Platform {
   readonly vault: VaultReader;
   readonly prover: Prover;
   readonly custody: Custody;
+  readonly webhooks: Webhooks;
   /** The operators' keys lie in our own state folder: nobody stands behind them. */
   readonly areOperatorsRehearsed: boolean;
   /** Process ids of the servers that we run ourselves; null where they are somebody else's. */
@@ -137,16 +139,6 @@ export interface Platform {
   sealAll(): Promise<void>;
   greatestUnanchoredAgeMs(): Promise<number>;
   close(): Promise<void>;
-}
-
-/** A record is final once the batch it is in is anchored in a final block. */
-async function isFinallyAnchored(prover: Prover, book: BookId, seq: bigint): Promise<boolean> {
-  for (let after = 0n; ;) {
-    const batches = await prover.batches(book, after, 1_000);
-    const found = batches.find(({ firstSeq, lastSeq }) => firstSeq <= seq && seq <= lastSeq);
-    if (found || batches.length === 0) return found?.anchor?.state === 'final';
-    after = batches.at(-1)!.batchNo;
-  }
 }
 
 /** Local blocks come when they are asked for, so everything may be quick there. */
@@ -216,6 +208,9 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
   void book.lost.then(({ detail }) => onEvent({ kind: 'warning', text: `${detail} This process writes nothing to it any more: stop it, or start it again.` }));
   const heads = headsOf(databaseUrl, { clock, random, onEvent });
   stop.push(() => heads.close());
+  const onFault = (error: unknown) => onEvent({ kind: 'fault', part: 'webhooks', error });
+  const webhooks = startWebhooks({ database, book, heads, clock, random, reach: local ? 'sandbox' : 'public', onFault });
+  stop.push(() => webhooks.close());
   const source = createFeed({ database, source: book, chainId: client.chainId });
   const signers = await options.signers({ stateDir, chainId: client.chainId, source, clock, random, onEvent });
   stop.push(() => signers.stop());
@@ -350,6 +345,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     vault,
     prover,
     custody,
+    webhooks,
     areOperatorsRehearsed: operators.areRehearsal,
     processes: { postgres: postgres && (() => postgres.pid()), chain: local && (() => local.pid()), signers: () => signers.pids() },
   };

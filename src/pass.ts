@@ -132,7 +132,7 @@ async function reconcileEntries({ database, book, bookId }: Run): Promise<number
   const records: typeof book.records = async (page) => (await book.records(page)).filter(({ seq }) => seq <= known);
   return catchUp({
     database,
-    source: { bookId, records },
+    source: { bookId, head: () => book.head(), records },
     consumer: {
       name: 'reconciliation',
       handle: async (client, entries) => {

@@ -76,7 +76,8 @@ async function start(contestant: Contestant): Promise<Running> {
   await book.submit(accounts.map((id) => ({ kind: 'openAccount', id, asset: 1 as AssetNo, code: 20 })));
   const seen = new Map<string, number>();
   const heads = contestant.isFollowed ? openHeads({ url: server.url, clock: systemClock, random }) : undefined;
-  while (heads && !heads.isStreaming()) await sleep(20);
+  const isReady = () => !heads || heads.isStreaming();
+  while (!isReady()) await sleep(20);
   const handle = async (_: unknown, records: readonly { readonly id?: string }[]) => {
     for (const { id } of records) if (id !== undefined) seen.set(id, performance.now());
   };
@@ -98,8 +99,9 @@ async function start(contestant: Contestant): Promise<Running> {
       const [writerMs, senderMs, walFrom, fromMs] = [cpuMs(writer), sender ? cpuMs(sender) : 0, await wal(), performance.now()];
       for (const batch of batches) await book.submit(batch);
       const tookMs = performance.now() - fromMs;
-      const last = batches.at(-1)!.at(-1)!.id;
-      while (following && !seen.has(last)) await sleep(5);
+      const last = batches.at(-1).at(-1).id;
+      const isThrough = () => !contestant.isFollowed || seen.has(last);
+      while (!isThrough()) await sleep(5);
       seen.clear();
       return {
         writerUs: ((cpuMs(writer) - writerMs) * 1000) / count,
@@ -147,7 +149,7 @@ export async function run(): Promise<string> {
       const of = (name: 'writerUs' | 'senderUs' | 'perSecond' | 'walBytes') => median(rounds.get(each)!.map((round) => round[name]));
       return `| ${each.name} | ${of('writerUs').toFixed(2)} | ${each.isFollowed ? of('senderUs').toFixed(2) : ''} | ${Math.round(of('walBytes'))} | ${Math.round(of('perSecond')).toLocaleString('en')} |`;
     });
-    const waits = await running.at(-1)!.latenciesMs();
+    const waits = await running.at(-1).latenciesMs();
     return `${BATCHES} batches of ${BATCH.toLocaleString('en')} transfers over ${ACCOUNTS.toLocaleString('en')} accounts a round, medians of ${ROUNDS} interleaved rounds, durable. Processor time a transfer of the writer's server process, and of the one that
 decodes the log for the stream; bytes of log a transfer. Throughput is with the follower reading along on the same cores.
 

@@ -3,7 +3,7 @@ export { freshness, greatestUnanchoredAgeMs, GREATEST_UNANCHORED_AGE_MS, type Ag
 export { createAnchorer, type Anchorer, type AnchorerOptions } from './anchorer.ts';
 export { batchesOf } from './batchStore.ts';
 export { gatherBatches, type Gathered } from './gatherer.ts';
-export { createProver, type ConsistencyProof, type Prover, type ProverOptions, type ReceiptRequest } from './prover.ts';
+export { createProver, isFinallyAnchored, type ConsistencyProof, type Prover, type ProverOptions, type ReceiptRequest } from './prover.ts';
 export { createSealer, type Sealer, type SealerOptions } from './sealer.ts';
 export { openTreeBuilder, type TreeBuilder } from './treeBuilder.ts';
 export type { AnchorChain, AnchoredEvent, AnchorOutbox, AnchorProgress, AnchorState, BatchSource, RecordSource, SealedBatch } from './types.ts';

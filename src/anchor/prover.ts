@@ -192,3 +192,13 @@ async function shownFields(database: Database, source: RecordSource, record: Led
     .map((name) => fieldProof(fields, salt, name))
     .map((proof) => ({ name: proof.name, value: proof.value, salt: toHex(proof.salt), path: proof.path.map(toHex) }));
 }
+
+/** A record is final once the batch it is in is anchored in a final block. */
+export async function isFinallyAnchored(prover: Pick<Prover, 'batches'>, book: BookId, seq: bigint): Promise<boolean> {
+  for (let after = 0n; ;) {
+    const batches = await prover.batches(book, after, 1_000);
+    const found = batches.find(({ firstSeq, lastSeq }) => firstSeq <= seq && seq <= lastSeq);
+    if (found || batches.length === 0) return found?.anchor?.state === 'final';
+    after = batches.at(-1)!.batchNo;
+  }
+}

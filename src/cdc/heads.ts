@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Problem, type BookId, type Clock, type RandomBytes } from '#base';
 import { openReplication, type OpenReplication, type Replication } from '#db';
 import { schemaOf } from '#ledger';
@@ -123,7 +124,7 @@ class Follower implements Heads {
       this.#told = problem.message;
       // Whoever counted on being told looks for himself from now on.
       this.#wakeAll();
-      await pause(problem.code === 'store/unreachable' ? BROKEN_MS : REFUSED_MS, signal);
+      await sleep(problem.code === 'store/unreachable' ? BROKEN_MS : REFUSED_MS, undefined, { signal }).catch(() => undefined);
     }
   }
 
@@ -216,19 +217,6 @@ class Life {
 function problemOf(reason: unknown): Problem {
   if (reason === null || reason === undefined) return new Problem('store/unreachable', 'The database ended the stream.');
   if (reason instanceof Problem && (reason.code === 'store/unreachable' || reason.code === 'store/unreadable-stream')) return reason;
-  const detail = reason instanceof Problem ? reason.detail : `The database says: ${reason instanceof Error ? reason.message : String(reason)}.`;
+  const detail = reason instanceof Problem ? reason.detail : `The database says: ${reason instanceof Error ? reason.message : 'nothing'}.`;
   return new Problem('store/no-stream', detail, {}, reason);
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done);
-    if (signal.aborted) done();
-  });
 }

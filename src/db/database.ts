@@ -31,6 +31,12 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   return openPool(options, 'cairn_app', { application_name: 'cairn' });
 }
 
+/** Migrates the database, then connects to it with the owner's own rights: for an operator's command that does what the application must not be able to do. */
+export async function openAsOwner({ url, connections = 10, onConnectionLost = () => undefined }: DatabaseOptions): Promise<Database> {
+  await migrate({ url });
+  return poolOf(url, { application_name: 'cairn owner', max: connections }, onConnectionLost);
+}
+
 /** Connects to a database as it is, without migrating it, as a role that can only read: what an export uses. */
 export async function openForReading(options: DatabaseOptions): Promise<Database> {
   return openPool(options, 'cairn_read', { application_name: 'cairn read', options: '-c default_transaction_read_only=on' });
@@ -41,7 +47,11 @@ async function openPool(
   group: Group,
   config: pg.PoolConfig,
 ): Promise<Database> {
-  const pool = new pg.Pool({ ...connectionConfig(await groupUrl(url, group, loginUrl)), ...LIMITS_MS, ...config, max: connections, types: typeParsers });
+  return poolOf(await groupUrl(url, group, loginUrl), { ...config, max: connections }, onConnectionLost);
+}
+
+function poolOf(url: string, config: pg.PoolConfig, onConnectionLost: (error: Error) => void): Database {
+  const pool = new pg.Pool({ ...connectionConfig(url), ...LIMITS_MS, ...config, types: typeParsers });
   // pg emits a lost connection as 'error' on the client while it is checked out (the pool listens only to idle ones), and an 'error' nobody listens to ends the process.
   pool.on('connect', (client) => client.on('error', onConnectionLost));
   pool.on('error', onConnectionLost);

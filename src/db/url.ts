@@ -12,6 +12,12 @@ export function isDatabaseUrl(url: string): boolean {
   return URL.canParse(url) && /^postgres(ql)?:$/.test(new URL(url).protocol);
 }
 
+/** What a person may be told of a database: host:port/name, without user and password. */
+export function databaseName(url: string): string {
+  const { hostname, port, pathname } = parseUrl(url);
+  return `${hostname}:${port || '5432'}${pathname}`;
+}
+
 function parseUrl(url: string): URL {
   // The URL holds a password, so it is never repeated.
   if (!isDatabaseUrl(url)) throw new Problem('store/bad-url', 'The database URL does not have the form postgres://USER:PASSWORD@HOST:PORT/DATABASE.');

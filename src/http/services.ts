@@ -1,6 +1,7 @@
 import type { AssetNo, MerchantId, OrderId, PayeeId, PaymentId, TimeMs } from '#base';
 import type { Authorisation } from '#identity/core';
 import type { Book } from '#ledger';
+import type { Webhooks } from '#webhooks';
 import type { ApiKeys } from './access/keys.store.ts';
 import type { Page } from './frame/cursor.ts';
 import type { Parties } from './ledger/parties.ts';
@@ -143,6 +144,7 @@ export interface ApiServices {
   readonly receipts: ReceiptsService;
   readonly batches: BatchesService;
   readonly status: StatusService;
+  readonly webhooks: Webhooks;
 }
 
 export interface Services extends ApiServices {

@@ -13,11 +13,17 @@ export interface InterbookRequest {
   readonly amount: bigint;
 }
 
+interface Left {
+  readonly book: BookId;
+  readonly transfer: TransferId | null;
+  readonly why: Problem;
+}
+
 export interface Recovered {
   /** Transfers that were under way and have ended now. */
   readonly ended: number;
-  /** Those that could not be finished now, each with the reason: a book that is away, or one that contradicts the other. */
-  readonly left: readonly { readonly transfer: TransferId; readonly why: Problem }[];
+  /** What could not be finished now, each with the reason: a book that is away (`transfer` null where not even its holds can be listed), or one that contradicts the other. */
+  readonly left: readonly Left[];
 }
 
 export interface CoordinatorOptions {
@@ -71,35 +77,48 @@ export function coordinator({ books, holdTimeoutS = 300 }: CoordinatorOptions): 
   }
 
   async function recover(): Promise<Recovered> {
-    const left: Recovered['left'][number][] = [];
+    const left: Left[] = [];
     let ended = 0;
     for (const desk of books.values()) {
-      for (let afterSeq: Seq = 0n; ;) {
-        const holds = await desk.interbookHolds({ afterSeq, limit: PAGE });
-        const results = await Promise.all(holds.map((hold) => finish(desk, hold)));
-        for (const result of results) {
-          if (result === null) ended += 1;
-          else left.push(result);
-        }
-        const last = holds.at(-1);
-        if (!last || holds.length < PAGE) break;
-        afterSeq = last.seq;
+      try {
+        ended += await recoverFrom(desk, left);
+      } catch (error) {
+        left.push({ book: desk.bookId, transfer: null, why: problem(error) });
       }
     }
     return { ended, left };
   }
 
+  async function recoverFrom(desk: Desk, left: Left[]): Promise<number> {
+    let ended = 0;
+    for (let afterSeq: Seq = 0n; ;) {
+      const holds = await desk.interbookHolds({ afterSeq, limit: PAGE });
+      const reasons = await Promise.all(holds.map((hold) => finish(desk, hold)));
+      for (const reason of reasons) {
+        if (reason) left.push(reason);
+        else ended += 1;
+      }
+      const last = holds.at(-1);
+      if (!last || holds.length < PAGE) return ended;
+      afterSeq = last.seq;
+    }
+  }
+
   /** Null where the transfer that an open hold belongs to has ended. */
-  async function finish(desk: Desk, hold: Hold): Promise<Recovered['left'][number] | null> {
+  async function finish(desk: Desk, hold: Hold): Promise<Left | null> {
     const { id, sender, receiver } = await placeOf(desk, hold);
     try {
       await new Run(pairOf(sender, receiver), id, holdTimeoutS).resume();
       return null;
-    } catch (why) {
-      if (!(why instanceof Problem)) throw why;
-      return { transfer: id, why };
+    } catch (error) {
+      return { book: desk.bookId, transfer: id, why: problem(error) };
     }
   }
 
   return { transfer, recover };
+}
+
+function problem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  throw error;
 }

@@ -1,4 +1,4 @@
-import { assert, Problem, type AccountId, type AssetNo, type BookId, type TransferId, type Uuid } from '#base';
+import { assert, Problem, type AccountId, type AssetNo, type BookId, type TransferId } from '#base';
 import type { Book, BookReader } from '#ledger';
 import { PENDING, TRANSFER_CODES, type Command, type Hold, type LedgerRecord, type RefusalRecord, type TransferRecord } from '#ledger/core';
 import {
@@ -79,15 +79,14 @@ export class Pair<Side extends Journal = Desk> {
   }
 
   /**
-   * What both journals say. The two are read one after the other, so that they may seem to contradict each other where a transfer went on in between: that is believed
-   * only where the sender's side was the same before and after the receiver's was read.
+   * What both journals say. They are read one after the other, so that they may seem to contradict each other where a transfer went on in between: that is believed
+   * only where it is seen twice, with the sender's side the same before and after the receiver's was read.
    */
   async observe(id: TransferId): Promise<Observed> {
-    for (let seen = await this.#read(id); ;) {
-      if (verdictOf(seen.sender, seen.receiver).kind !== 'contradiction') return seen;
-      const again = await this.#read(id);
-      if (again.sender === seen.sender) return seen;
-      seen = again;
+    for (let before: SenderState | null = null; ;) {
+      const seen = await this.#read(id);
+      if (verdictOf(seen.sender, seen.receiver).kind !== 'contradiction' || seen.sender === before) return seen;
+      before = seen.sender;
     }
   }
 
@@ -114,7 +113,7 @@ export class Pair<Side extends Journal = Desk> {
   async #withoutSender(id: TransferId, refusal: RefusalRecord | null): Promise<Observed> {
     const { sender, receiver } = this;
     const own = { sender: refusal ? 'refused' : 'absent', code: refusal?.code ?? null } as const;
-    const held = await receiver.transfer(holdIdOf(id, 'receiver'));
+    const held = await receiver.transfer(holdIdOf(sender.bookId, id, 'receiver'));
     if (held?.kind !== 'transfer') return { ...own, receiver: held ? 'refused' : 'absent', transfer: null };
     const { asset, amount, credit: account } = held;
     const transfer = { id, from: { book: sender.bookId, account, asset }, to: { book: receiver.bookId, account, asset }, amount };
@@ -175,14 +174,14 @@ async function senderState(desk: Journal, { id }: TransferRecord): Promise<Found
   const hold = await desk.hold(id);
   if (!hold || !isWhole(hold)) return { state: 'foreign', code: null };
   if (hold.status === 'posted' || hold.status === 'expired') return { state: hold.status, code: null };
-  const code = await refusalOf(desk, partIdOf(id, 'sender-post'));
+  const code = await refusalOf(desk, partIdOf(desk.bookId, id, 'sender-post'));
   if (hold.status === 'voided') return { state: 'voided', code };
   return { state: code === null ? 'held' : 'stuck', code };
 }
 
 async function receiverState(desk: Journal, transfer: InterbookTransfer): Promise<Found<ReceiverState>> {
   const { id, from, to, amount } = transfer;
-  const holdId = holdIdOf(id, 'receiver');
+  const holdId = holdIdOf(from.book, id, 'receiver');
   const record = await desk.transfer(holdId);
   if (!record) return { state: 'absent', code: null };
   if (record.kind === 'refusal') return { state: 'refused', code: record.code };
@@ -192,13 +191,15 @@ async function receiverState(desk: Journal, transfer: InterbookTransfer): Promis
     record.credit === to.account &&
     record.amount === amount &&
     record.timeoutS === 0 &&
-    record.reference === (id as Uuid<string>);
+    record.reference === id;
   const hold = await desk.hold(holdId);
   if (!isOurs || !hold || !isWhole(hold)) return { state: 'foreign', code: null };
   if (hold.status === 'posted') return { state: 'posted', code: null };
-  const code = await refusalOf(desk, partIdOf(id, 'receiver-post'));
-  const suspense = await desk.transfer(partIdOf(id, 'suspense'));
-  if (hold.status !== 'open') return { state: suspense?.kind === 'transfer' ? 'suspended' : 'voided', code };
+  const code = await refusalOf(desk, partIdOf(from.book, id, 'receiver-post'));
+  const suspense = await desk.transfer(partIdOf(from.book, id, 'suspense'));
+  // Also where the hold was still open when it was read a moment ago: both are booked as one.
+  if (suspense?.kind === 'transfer') return { state: 'suspended', code };
+  if (hold.status !== 'open') return { state: 'voided', code };
   if (code === null) return { state: 'held', code };
   return { state: suspense ? 'stranded' : 'stuck', code };
 }
@@ -206,9 +207,9 @@ async function receiverState(desk: Journal, transfer: InterbookTransfer): Promis
 /** Which transfer an open hold of code `interbook` belongs to, and between which books: the owner of its clearing account is the other one. */
 export async function placeOf(desk: Journal, hold: Hold): Promise<{ readonly id: TransferId; readonly sender: BookId; readonly receiver: BookId }> {
   const transfer = hold.reference as string as TransferId;
-  const receives = hold.id === holdIdOf(transfer, 'receiver');
-  const clearing = await desk.account(receives ? hold.debit : hold.credit);
-  assert(clearing, `the account of hold ${hold.id} is there`);
-  const other = clearing.owner as string as BookId;
-  return receives ? { id: transfer, sender: other, receiver: desk.bookId } : { id: hold.id, sender: desk.bookId, receiver: other };
+  const [debit, credit] = [await desk.account(hold.debit), await desk.account(hold.credit)];
+  assert(debit && credit, `the accounts of hold ${hold.id} are there`);
+  const [sender, receiver] = [debit.owner as string as BookId, credit.owner as string as BookId];
+  if (hold.id === holdIdOf(sender, transfer, 'receiver')) return { id: transfer, sender, receiver: desk.bookId };
+  return { id: hold.id, sender: desk.bookId, receiver };
 }

@@ -1,4 +1,4 @@
-import { NIL_UUID, type AccountId, type BookId, type TransferId, type Uuid } from '#base';
+import { NIL_UUID, type AccountId, type BookId, type TransferId } from '#base';
 import type { BookReader } from '#ledger';
 import { ACCOUNT_CODES, type Account, type LedgerRecord, type Seq } from '#ledger/core';
 import { clearingAccount, explain, holdIdOf, partIdOf, passageOf, Tally, type Passed, type Side } from '#interbook/core';
@@ -13,6 +13,7 @@ export interface NamedTransfer extends Passed {
 /** What two books say that they owe each other in one asset, each as of its own last record; minor units. */
 export interface ClearingReport {
   readonly symbol: string;
+  readonly decimals: number;
   readonly caip19: string | null;
   /** What the first book owes the second, by the first one's clearing account: credits less debits, posted. */
   readonly owed: bigint;
@@ -41,14 +42,16 @@ interface Place {
  * about each transfer that does not show in both. Changes nothing; the books may be in use.
  */
 export async function reconcileBooks(first: BookReader, second: BookReader): Promise<readonly ClearingReport[]> {
-  const [firsts, seconds] = [await placesOf(first, second.bookId), await placesOf(second, first.bookId)];
+  const places = [...(await placesOf(first, second.bookId)), ...(await placesOf(second, first.bookId))];
   const holds = [...(await underWay(first, second.bookId)), ...(await underWay(second, first.bookId))];
-  const pairs = [
-    ...firsts.map((place) => [place, seconds.find(({ asset }) => isSameAsset(place.asset, asset)) ?? null] as const),
-    ...seconds.filter(({ asset }) => !firsts.some((place) => isSameAsset(place.asset, asset))).map((place) => [null, place] as const),
-  ];
   const reports: ClearingReport[] = [];
-  for (const [a, b] of pairs) reports.push(await reportOf(first, second, a, b, holds));
+  for (let rest = places; rest[0];) {
+    const { asset } = rest[0];
+    // One book may have the asset under two numbers: then it has two clearing accounts for it.
+    const group = rest.filter((place) => isSameAsset(place.asset, asset));
+    rest = rest.filter((place) => !group.includes(place));
+    reports.push(await reportOf(first, second, group, holds));
+  }
   return reports;
 }
 
@@ -56,7 +59,7 @@ async function placesOf(book: BookReader, other: BookId): Promise<Place[]> {
   const { seq: upTo } = await book.head();
   const places: Place[] = [];
   for (let after = NIL_UUID as AccountId; ;) {
-    const page = await book.accountsOf(other as string as Uuid<string>, { after, limit: PAGE });
+    const page = await book.accountsOf(other, { after, limit: PAGE });
     for (const account of page) {
       const asset = await assetOf(book, account.asset);
       const isClearing = account.code === ACCOUNT_CODES.clearing && account.id === clearingAccount(book.bookId, account.asset, other);
@@ -92,35 +95,39 @@ async function underWay(book: BookReader, other: BookId): Promise<UnderWay[]> {
   }
 }
 
-async function reportOf(first: BookReader, second: BookReader, a: Place | null, b: Place | null, holds: readonly UnderWay[]): Promise<ClearingReport> {
+async function reportOf(first: BookReader, second: BookReader, places: readonly Place[], holds: readonly UnderWay[]): Promise<ClearingReport> {
   // A transfer is told apart by its direction as well: each book is free to use an id once.
   const tallies = { out: new Tally(), in: new Tally() };
-  const walks = [a && passages(a), b && passages(b)] as const;
-  for (let going = true; going;) {
-    const pages = [(await walks[0]?.next())?.value ?? null, (await walks[1]?.next())?.value ?? null] as const;
-    for (const passage of pages[0] ?? []) tallies[passage.direction].add(passage);
-    // What comes into the second book left the first.
-    for (const passage of pages[1] ?? []) tallies[passage.direction === 'in' ? 'out' : 'in'].add(passage);
-    going = pages[0] !== null || pages[1] !== null;
+  let walks = places.map((place) => ({ isFirst: place.book === first, pages: passages(place) }));
+  // In step with each other, so that what is in both accounts is soon forgotten.
+  while (walks.length > 0) {
+    const ended = new Set<object>();
+    for (const walk of walks) {
+      const page = await walk.pages.next();
+      if (page.done) ended.add(walk);
+      // What comes into the second book left the first.
+      else for (const passage of page.value) tallies[walk.isFirst === (passage.direction === 'out') ? 'out' : 'in'].add(passage);
+    }
+    walks = walks.filter((walk) => !ended.has(walk));
   }
   const rest = [
-    { pair: new Pair(first, second), shown: withHolds(tallies.out, holds, first.bookId, [a, b]) },
-    { pair: new Pair(second, first), shown: withHolds(tallies.in, holds, second.bookId, [a, b]) },
+    { pair: new Pair(first, second), shown: withHolds(tallies.out, holds, first.bookId, places) },
+    { pair: new Pair(second, first), shown: withHolds(tallies.in, holds, second.bookId, places) },
   ];
   const moving: NamedTransfer[] = [];
   const wrong: NamedTransfer[] = [];
   for (const { pair, shown } of rest)
     for (const [transfer, passed] of shown) {
-      const [from, to] = pair.sender === first ? [a, b] : [b, a];
-      const booked = { sent: await bookedOf(pair.sender, transfer, 'sender', from), received: await bookedOf(pair.receiver, transfer, 'receiver', to) };
+      const booked = { sent: await bookedOf(pair, transfer, 'sender', places), received: await bookedOf(pair, transfer, 'receiver', places) };
       const { kind, what } = explain(await pair.observe(transfer), booked, passed);
       if (kind === 'done') continue;
       (kind === 'moving' ? moving : wrong).push({ transfer, ...passed, what });
     }
-  const [owed, claimed] = [a ? await creditBalance(a) : 0n, b ? -(await creditBalance(b)) : 0n];
+  const owed = await creditBalance(places.filter(({ book }) => book === first));
+  const claimed = -(await creditBalance(places.filter(({ book }) => book === second)));
   const named = [...moving, ...wrong].reduce((sum, { sent, received }) => sum + sent - received, 0n);
-  const { symbol, caip19 } = (a ?? b)!.asset;
-  return { symbol, caip19, owed, claimed, moving, wrong, unexplained: owed - claimed - named };
+  const { symbol, decimals, caip19 } = places[0]!.asset;
+  return { symbol, decimals, caip19, owed, claimed, moving, wrong, unexplained: owed - claimed - named };
 }
 
 /** What passed through a clearing account, page by page, the latest first. */
@@ -135,25 +142,31 @@ async function* passages({ book, account: { id }, upTo }: Place) {
 }
 
 /** What a tally has left, and whatever is held open on the same accounts and has not moved anything yet. */
-function withHolds(tally: Tally, holds: readonly UnderWay[], sender: BookId, places: readonly (Place | null)[]): ReadonlyMap<TransferId, Passed> {
-  const accounts = new Set(places.flatMap((place) => (place ? [place.account.id] : [])));
+function withHolds(tally: Tally, holds: readonly UnderWay[], sender: BookId, places: readonly Place[]): ReadonlyMap<TransferId, Passed> {
+  const accounts = new Set(places.map(({ account }) => account.id));
   const waiting = holds.filter((hold) => hold.sender === sender && accounts.has(hold.account));
   return new Map([...waiting.map(({ transfer }) => [transfer, { sent: 0n, received: 0n }] as const), ...tally.rest]);
 }
 
-/** What the transfer's own records moved through a clearing account until it was read. */
-async function bookedOf(book: BookReader, transfer: TransferId, side: Side, place: Place | null): Promise<bigint> {
-  const hold = await book.hold(holdIdOf(transfer, side));
-  const ids = [...(hold?.closedBy ? [hold.closedBy] : []), ...(side === 'receiver' ? [partIdOf(transfer, 'suspense')] : [])];
+/** What the transfer's own records moved through the clearing accounts of a book until those were read. */
+async function bookedOf(pair: Pair<BookReader>, transfer: TransferId, side: Side, places: readonly Place[]): Promise<bigint> {
+  const { [side]: book, sender } = pair;
+  const hold = await book.hold(holdIdOf(sender.bookId, transfer, side));
+  const ids = [...(hold?.closedBy ? [hold.closedBy] : []), ...(side === 'receiver' ? [partIdOf(sender.bookId, transfer, 'suspense')] : [])];
   let sum = 0n;
   for (const id of ids) {
     const record = await book.transfer(id);
-    if (place && record && record.seq <= place.upTo) sum += passageOf(record, place.account.id)?.amount ?? 0n;
+    for (const place of places) if (record && place.book === book && record.seq <= place.upTo) sum += passageOf(record, place.account.id)?.amount ?? 0n;
   }
   return sum;
 }
 
-async function creditBalance({ book, account: { id }, upTo }: Place): Promise<bigint> {
-  const at = await book.balanceAt(id, { seq: upTo });
-  return at ? at.creditsPosted - at.debitsPosted : 0n;
+/** Of all these accounts as they were when they were read. */
+async function creditBalance(places: readonly Place[]): Promise<bigint> {
+  let sum = 0n;
+  for (const { book, account, upTo } of places) {
+    const at = await book.balanceAt(account.id, { seq: upTo });
+    sum += at ? at.creditsPosted - at.debitsPosted : 0n;
+  }
+  return sum;
 }

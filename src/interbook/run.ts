@@ -71,7 +71,9 @@ export class Run {
       if (verdict.kind === 'end') return { ending: verdict.ending, code: seen.code };
       if (verdict.kind === 'contradiction') throw this.#contradiction(verdict.what);
       const { step } = verdict;
-      assert(seen.transfer && step !== 'holdSender', `transfer ${this.#id} goes on from nothing`);
+      // Nothing is held anywhere: it is begun by whoever knows what was asked, or never.
+      if (step === 'holdSender') return { ending: 'refused', code: seen.code };
+      assert(seen.transfer, `what stands in a book says what transfer ${this.#id} is`);
       if (step === 'holdReceiver') await this.#pair.openAccounts(seen.transfer.from.asset, seen.transfer.to.asset);
       const code = await this.#ask(step, seen.transfer);
       if (code === 'created') {
@@ -98,7 +100,7 @@ export class Run {
     const results = await desk.submit(commandsOf(step, transfer, this.#timeoutS));
     const code = results.find((result) => result.code !== 'created' && result.code !== 'linked_event_failed')?.code ?? results[0]!.code;
     // Past its time the hold can only expire, which is as final as a void.
-    if (code === 'pending_transfer_expired') await desk.submit([{ kind: 'expire', transfer: holdIdOf(this.#id, side) }]);
+    if (code === 'pending_transfer_expired') await desk.submit([{ kind: 'expire', transfer: holdIdOf(this.#pair.sender.bookId, this.#id, side) }]);
     return code;
   }
 }

@@ -5,3 +5,4 @@ export { readBook, type BalanceAt, type BookReader } from './store/reader.ts';
 export { schemaOf } from './store/statements.ts';
 export type { Pace } from './store/lease.ts';
 export { MAX_BATCH } from './writer.ts';
+export { ofBook } from './store/statements.ts';

@@ -9,6 +9,17 @@ export {
 } from './coordinator.ts';
 export { PAYMENTS_READER, projectRecords, type ProjectionDependencies } from './projection.ts';
 export { FINAL_STATES, PAYMENT_TRANSITIONS, type PaymentState } from './state.ts';
-export { countByState, eventsOf, findOrderFile, findPayment, findPaymentByHold, listPayments, paymentsOfOrder, type OrderFile, type Payment, type PaymentEvent } from './store.ts';
+export {
+  countByState,
+  eventsOf,
+  findOrderFile,
+  findPayment,
+  findPaymentByHold,
+  listPayments,
+  paymentsOfOrder,
+  type OrderFile,
+  type Payment,
+  type PaymentEvent,
+} from './store.ts';
 export { requirePayment, submitOrderFile, type OrderSubmission, type SubmittedOrder } from './orders.ts';
 export * from './pain001/xsd-store.ts';

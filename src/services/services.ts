@@ -19,6 +19,7 @@ import { addPayee, findPayeeById, listPayees, type DirectoryDependencies, type P
 import { authorisationJson } from '#identity/core';
 import { findOrderFile, findPayment, listPayments, paymentsOfOrder, submitOrderFile, type OrderFile, type Payment } from '#payments';
 import { quote, type QuoteEvidence, type RateTable, type Tariff } from '#payments/core';
+import type { Webhooks } from '#webhooks';
 import { openInstructions, payoutOfPayment, receiptOfPayment } from '#settlement';
 
 /** The door of services: what the API asks for, answered by the parts behind it. */
@@ -30,6 +31,7 @@ export interface ServiceDependencies {
   readonly prover: Prover;
   readonly client: ChainClient;
   readonly custody: Custody;
+  readonly webhooks: Webhooks;
   readonly tariff: () => Tariff;
   readonly rates: () => RateTable;
   /** What the platform left aside in its last pass. */
@@ -107,6 +109,7 @@ export function createServices(deps: ServiceDependencies): ApiServices {
       },
     },
     status: { status: () => statusOf(deps) },
+    webhooks: deps.webhooks,
   };
 }
 

@@ -113,6 +113,25 @@ describe('a consumer of committed records', function () {
     );
   });
 
+  it('passes over what nothing in it concerns, unread, and is given all that comes once something does', async () => {
+    const book = await bookWithRecords();
+    const { name, handle } = diarist('idler', book.bookId);
+    let isIdle = true;
+    start(book, { name, handle, isIdle: async () => isIdle });
+    await book.submit(fresh(2_000));
+    const { seq: passed } = await book.head();
+    const at = () => readCursor(db.database.pool, name, book.bookId);
+    while ((await at()) < passed);
+    isIdle = false;
+    await book.submit(fresh(3));
+    while ((await at()) < passed + 3n);
+    const { rows } = await db.owner.query('select seq from public.diary where consumer = $1 and book = $2 order by no', [name, book.bookId]);
+    assert.deepEqual(
+      rows.map(({ seq }: { seq: string }) => BigInt(seq)),
+      [passed + 1n, passed + 2n, passed + 3n],
+    );
+  });
+
   it('is given again what it failed to deal with, and says so', async () => {
     const book = await bookWithRecords();
     const { name, handle } = diarist('clumsy', book.bookId);
@@ -137,15 +156,15 @@ describe('a consumer of committed records', function () {
       await book.submit(fresh(50));
       const { child, lines } = startConsumer(db.url, book.bookId, 'killed', dwellMs);
       stop.push(async () => (child.kill('SIGKILL'), ended(child)));
-      let isBooking = true;
+      const booked = new AbortController();
       const booking = (async () => {
-        while (isBooking) await book.submit(fresh(2));
+        while (!booked.signal.aborted) await book.submit(fresh(2));
       })();
       const pages = dwellMs === 2 ? 12 : 1;
       await until(() => lines.filter((line) => line.startsWith('handled')).length >= pages, 'pages that are handled');
       child.kill('SIGKILL');
       await ended(child);
-      isBooking = false;
+      booked.abort();
       await booking;
     }
     start(book, diarist('killed', book.bookId));
@@ -213,7 +232,7 @@ describe('a consumer of committed records', function () {
     for (let i = 0; i < 5; i++) await book.submit(fresh(5));
     await assertComplete(db.owner, 'one', book);
     await until(() => events.at(-1)?.kind === 'polling', 'the warning');
-    const last = events.at(-1)!;
+    const last = events.at(-1);
     assert.equal(last.kind === 'polling' && last.problem.code, 'store/unreadable-stream');
   });
 

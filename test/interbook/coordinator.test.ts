@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { Problem, type TransferId } from '#base';
 import { chartAccount } from '#ledger/core';
 import { commandsOf, holdIdOf, partIdOf, type Step } from '#interbook/core';
-import { coordinator, type Coordinator, type Outcome } from '#interbook';
+import { coordinator, type Coordinator, type Desk, type Outcome } from '#interbook';
 import { idOf } from '../ledger/support/table.ts';
-import { ASSETS, BOOKS, memoryBooks, OTHER_ASSET, position, request, whole, type MemoryBook, type Name } from './support/books.ts';
+import { ASSETS, BOOKS, MemoryBook, memoryBooks, openingOf, OTHER_ASSET, position, request, whole, type Name } from './support/books.ts';
 
 const T = idOf<'transfer'>('T');
 
@@ -142,12 +142,12 @@ describe('a transfer between books', () => {
     }
     assert.deepEqual(await between.recover(), { ended: 1, left: [] });
     assert.equal(customer('B').creditsPosted, 1_006n);
-    assert.equal(books.B.state.holds.get(holdIdOf(later.id, 'receiver'))?.expiresMs, 0);
+    assert.equal(books.B.state.holds.get(holdIdOf(BOOKS.A, later.id, 'receiver'))?.expiresMs, 0);
   });
 
   it('is finished from the sender’s journal alone, by whoever finds it', async () => {
     take(['holdSender'], whole(request(T, 'A', 'B', 5n), 'B'));
-    assert.deepEqual(books.A.state.refusals.size, 1, 'there is no clearing account yet');
+    assert.equal(books.A.state.refusals.get(T)?.code, 'credit_account_not_found', 'there is no clearing account yet');
     await between.transfer(request(idOf('U'), 'A', 'B', 1n));
     for (const [i, steps] of (
       [['holdSender'], ['holdSender', 'holdReceiver'], ['holdSender', 'holdReceiver', 'postSender']] as const satisfies readonly (readonly Step[])[]
@@ -163,7 +163,7 @@ describe('a transfer between books', () => {
   it('is left alone, and named, where somebody wrote one of its sides by hand', async () => {
     await between.transfer(request(idOf('U'), 'A', 'B', 1n));
     take(['holdSender', 'holdReceiver']);
-    const byHand = { kind: 'transfer', id: idOf<'transfer'>('hand'), pendingId: holdIdOf(T, 'receiver'), amount: 5n, flags: 4 } as const;
+    const byHand = { kind: 'transfer', id: idOf<'transfer'>('hand'), pendingId: holdIdOf(BOOKS.A, T, 'receiver'), amount: 5n, flags: 4 } as const;
     assert.deepEqual(books.B.now([byHand]), ['created']);
     const { ended, left } = await between.recover();
     assert.equal(ended, 0);
@@ -175,6 +175,35 @@ describe('a transfer between books', () => {
     assert.equal(customer('A').debitsPending, 5n, 'nothing is done about it');
   });
 
+  it('is not begun by whoever only finds what somebody took back by hand', async () => {
+    await between.transfer(request(idOf('U'), 'A', 'B', 1n));
+    take(['holdReceiver']);
+    assert.deepEqual((await between.recover()).left[0]?.why.code, 'interbook/contradiction', 'the sender never held it');
+    const listed = await books.B.desk.interbookHolds({ afterSeq: 0n, limit: 9 });
+    take(['voidReceiver']);
+    const late: Desk = { ...books.B.desk, interbookHolds: async () => listed };
+    assert.deepEqual(await coordinator({ books: new Map([books.A.desk, late].map((desk) => [desk.bookId, desk])) }).recover(), { ended: 1, left: [] });
+    assert.equal(books.A.state.transfers.get(T), undefined);
+  });
+
+  it('is its own where two books send under one id', async () => {
+    const third = new MemoryBook(idOf('book C'));
+    third.now(openingOf('A'));
+    const all = coordinator({ books: new Map([books.A.desk, books.B.desk, third.desk].map((desk) => [desk.bookId, desk])) });
+    await ends({ ending: 'posted', code: null }, all.transfer(request(T, 'A', 'B', 5n)));
+    await ends({ ending: 'posted', code: null }, all.transfer(request(T, 'A', 'B', 7n, { A: third.desk.bookId, B: BOOKS.B })));
+    await ends({ ending: 'posted', code: null }, all.transfer(request(T, 'B', 'A', 1n)));
+    assert.deepEqual([customer('B').creditsPosted, customer('B').debitsPosted], [1_012n, 1n]);
+  });
+
+  it('is finished though another book is away', async () => {
+    await between.transfer(request(idOf('U'), 'A', 'B', 1n));
+    take(['holdSender']);
+    const away: Desk = { ...new MemoryBook(idOf('away')).desk, interbookHolds: () => Promise.reject(new Problem('store/unreachable', 'It is away.')) };
+    const { ended, left } = await coordinator({ books: new Map([away, books.A.desk, books.B.desk].map((desk) => [desk.bookId, desk])) }).recover();
+    assert.deepEqual([ended, left.map(({ book, transfer, why }) => [book, transfer, why.code])], [1, [[idOf('away'), null, 'store/unreachable']]]);
+  });
+
   it('keeps a book that is not open here from nothing but its own transfers', async () => {
     await between.transfer(request(idOf('U'), 'A', 'B', 1n));
     take(['holdSender']);
@@ -184,6 +213,6 @@ describe('a transfer between books', () => {
       left.map(({ why }) => why.code),
       ['interbook/unknown-book'],
     );
-    assert.equal(books.A.state.transfers.has(partIdOf(T, 'sender-void')), false);
+    assert.equal(books.A.state.transfers.has(partIdOf(BOOKS.A, T, 'sender-void')), false);
   });
 });

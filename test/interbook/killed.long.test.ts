@@ -161,7 +161,7 @@ describe('two database servers, of which one dies', () => {
       for (const { asked, outcome } of heard) {
         const isFromA = asked.from.book === books.A.bookId;
         const [from, to] = isFromA ? [books.A, books.B] : [books.B, books.A];
-        const holds = [await from.hold(asked.id), await to.hold(holdIdOf(asked.id, 'receiver'))];
+        const holds = [await from.hold(asked.id), await to.hold(holdIdOf(asked.from.book, asked.id, 'receiver'))];
         assert.deepEqual([outcome.ending, ...holds.map((hold) => hold?.status)], ['posted', 'posted', 'posted']);
         expected += isFromA ? asked.amount : -asked.amount;
       }

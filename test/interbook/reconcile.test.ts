@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { ManualClock, type BookId, type TransferId, type Uuid } from '#base';
+import { ManualClock, type AssetNo, type BookId, type TransferId, type Uuid } from '#base';
 import { openBook, type Book } from '#ledger';
 import { POST_PENDING, TRANSFER_CODES, type Command } from '#ledger/core';
 import { clearingAccount, commandsOf, holdIdOf, type Step } from '#interbook/core';
@@ -100,6 +100,18 @@ describe('the reconciliation of two books', () => {
     await names('moving', []);
   });
 
+  it('takes an asset that one book has under two numbers for one', async () => {
+    const [asset] = openingOf('B');
+    const twin = { kind: 'openAccount', id: idOf<'account'>('B twin'), asset: 9 as AssetNo, code: 20 } as const;
+    await book('B', { ...asset, kind: 'openAsset', asset: 9 as AssetNo } as Command, twin);
+    const to = { book: ids.B, account: twin.id };
+    assert.equal((await between.transfer({ ...request(idOf('T'), 'A', 'B', 4n, ids), to })).ending, 'posted');
+    const back = { ...request(idOf('U'), 'B', 'A', 1n, ids), asset: 9 as AssetNo, from: to };
+    assert.equal((await between.transfer(back)).ending, 'posted');
+    assert.deepEqual([(await report()).owed, (await report()).claimed], [38n, 38n]);
+    await names('moving', []);
+  });
+
   it('names a hold of the sender’s that was posted by hand', async () => {
     const T = idOf<'transfer'>('T');
     await take(T, ['holdSender']);
@@ -110,7 +122,7 @@ describe('the reconciliation of two books', () => {
   it('names a hold of the receiver’s that was posted by hand', async () => {
     const T = idOf<'transfer'>('T');
     await take(T, ['holdSender', 'holdReceiver']);
-    await book('B', { kind: 'transfer', id: idOf('hand'), pendingId: holdIdOf(T, 'receiver'), amount: 7n, flags: POST_PENDING });
+    await book('B', { kind: 'transfer', id: idOf('hand'), pendingId: holdIdOf(ids.A, T, 'receiver'), amount: 7n, flags: POST_PENDING });
     await names('wrong', [[T, 0n, 7n, /the sender's book still holds the money, the receiver's has posted it/]]);
   });
 
@@ -134,7 +146,7 @@ describe('the reconciliation of two books', () => {
     await take(S, ['holdSender']);
     await book('A', { kind: 'transfer', id: idOf('hand S'), pendingId: S, amount: 7n, flags: POST_PENDING });
     await take(T, ['holdSender', 'holdReceiver']);
-    await book('B', { kind: 'transfer', id: idOf('hand T'), pendingId: holdIdOf(T, 'receiver'), amount: 7n, flags: POST_PENDING });
+    await book('B', { kind: 'transfer', id: idOf('hand T'), pendingId: holdIdOf(ids.A, T, 'receiver'), amount: 7n, flags: POST_PENDING });
     const found = await report();
     assert.equal(found.owed, found.claimed);
     assert.deepEqual(

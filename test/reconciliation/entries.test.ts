@@ -24,7 +24,7 @@ function transfer(change: Partial<TransferRecord>): TransferRecord {
     flags: PENDING | SETTLES,
     timeoutS: 0,
     effectiveMs: 0,
-    reference: PAYMENT as Uuid<string>,
+    reference: PAYMENT,
     ...change,
   };
 }
@@ -34,7 +34,7 @@ const CLAIMS: readonly (readonly [what: string, record: LedgerRecord, states: re
   ['a hold', transfer({}), ['held', 'instructed', 'settled', 'returned', 'expired']],
   ['a posting', transfer({ id: id<TransferId>(5), pendingId: HOLD, flags: POST_PENDING | FINAL_POST }), ['settled']],
   ['a voiding', transfer({ id: id<TransferId>(5), pendingId: HOLD, flags: VOID_PENDING }), ['returned']],
-  ['an expiry', { kind: 'expiry', seq: 7n, nowMs: 9, transfer: HOLD } as LedgerRecord, ['expired']],
+  ['an expiry', { kind: 'expiry', seq: 7n, nowMs: 9, transfer: HOLD }, ['expired']],
 ];
 
 describe('an entry and the payment that it is about', () => {

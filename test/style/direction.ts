@@ -26,10 +26,15 @@ export const ROWS: Readonly<Record<string, Row>> = {
 
   // Between books: above the ledger, beside everything else. What two journals say of a transfer is decided without either.
   'src/interbook/core': { doors: ['#base', '#ledger/core'], packages: NOBLE, pure: true },
-  'src/interbook': { doors: ['#base', '#ledger', '#ledger/core', '#interbook/core'], packages: [] },
+  'src/interbook': { doors: ['#base', '#db', '#ledger', '#ledger/core', '#interbook/core'], packages: [] },
   // A consumer of committed records: told by the server's log, it reads the journal and does its work with its position in one transaction.
   'src/cdc/core': { doors: ['#base'], packages: [], pure: true },
   'src/cdc': { doors: ['#base', '#db', '#ledger', '#ledger/core'], packages: [] },
+  // Where a book is, and how it gets elsewhere: what it moves it recomputes with the pure cores.
+  'src/books': { doors: ['#base', '#db', '#ledger', '#ledger/core', '#anchor/core'], packages: ['zod'] },
+
+  'src/webhooks/core': { doors: ['#base', '#ledger/core'], packages: NOBLE, pure: true },
+  'src/webhooks': { doors: ['#base', '#db', '#ledger', '#ledger/core', '#cdc'], packages: [] },
 
   'src/identity/core': { doors: ['#base'], packages: NOBLE, pure: true },
   'src/identity': { doors: ['#base', '#db', '#ledger', '#ledger/core', '#anchor/core', '#identity/core'], packages: NOBLE },
@@ -91,13 +96,27 @@ export const ROWS: Readonly<Record<string, Row>> = {
       '#chain',
       '#settlement',
       '#reconciliation',
+      '#webhooks',
     ],
     packages: [...NOBLE, 'express', 'zod', '@asteasolutions/zod-to-openapi', 'pino', 'prom-client'],
   },
 
   // What the API asks for, answered by the parts behind it.
   'src/services': {
-    doors: ['#base', '#http', '#ledger', '#payments', '#payments/core', '#identity', '#identity/core', '#settlement', '#anchor', '#chain', '#custody'],
+    doors: [
+      '#base',
+      '#http',
+      '#ledger',
+      '#payments',
+      '#payments/core',
+      '#identity',
+      '#identity/core',
+      '#settlement',
+      '#anchor',
+      '#chain',
+      '#custody',
+      '#webhooks',
+    ],
     packages: [],
   },
 
@@ -106,6 +125,9 @@ export const ROWS: Readonly<Record<string, Row>> = {
 
   // Reads what is stored, whole areas at a time and with a role that can only read; what it means is the auditor's business.
   'src/export': { doors: ['#base', '#db', '#ledger/core', '#anchor/core'], packages: [] },
+
+  // Books the journal again with the pure cores, in tables of its own, with a role that can only read what is stored.
+  'src/replay': { doors: ['#base', '#db', '#ledger', '#ledger/core', '#anchor/core'], packages: [] },
 
   // The wire knows nobody: the client in front of the nodes comes in by this door alone, and by nothing else of theirs.
   'mpc/node/wire': { doors: ['#base'], packages: [] },

@@ -61,4 +61,16 @@ export const AUDIT_PROBLEMS = {
     retry: 'later',
     howToSolve: 'Choose a file in a folder that you may write to, on a disk with room.',
   },
+  'replay/nothing-there': {
+    status: 404,
+    title: 'There is nothing to replay',
+    retry: 'never',
+    howToSolve: 'Run cairn start once, or point --state or DATABASE_URL at the platform that ran.',
+  },
+  'replay/no-scratch': {
+    status: 403,
+    title: 'There is no room to replay in',
+    retry: 'never',
+    howToSolve: 'Let it make temporary tables, which nobody else sees and which end with its connection: GRANT TEMPORARY ON DATABASE ... TO cairn_read.',
+  },
 } as const satisfies Record<string, ProblemDefinition>;

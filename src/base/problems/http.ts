@@ -111,6 +111,24 @@ export const HTTP_PROBLEMS = {
     retry: 'never',
     howToSolve: 'Make a new key with a new random id. A key never changes; revoke it and issue another.',
   },
+  'http/webhook-exists': {
+    status: 409,
+    title: 'Another endpoint has this id',
+    retry: 'never',
+    howToSolve: 'Make the endpoint with a new random id. An endpoint never changes; end it and make another.',
+  },
+  'http/webhook-url': {
+    status: 400,
+    title: 'Nobody can be told at this URL',
+    retry: 'never',
+    howToSolve: 'Name an https:// URL whose host has addresses on the internet only, without user, password or fragment.',
+  },
+  'http/too-many-webhooks': {
+    status: 409,
+    title: 'The merchant has as many endpoints as one may have',
+    retry: 'never',
+    howToSolve: 'End one that is not needed any more with DELETE /v1/webhooks/{id}.',
+  },
   'http/receipt-not-ready': {
     status: 409,
     title: 'The receipt does not exist yet',

@@ -96,3 +96,49 @@ export const INTERBOOK_PROBLEMS = {
       'Stop and look: reconcile the two books, which names every such transfer, and find out who wrote one of its sides by hand or restored an old copy.',
   },
 } as const satisfies Record<string, ProblemDefinition>;
+
+export const BOOKS_PROBLEMS = {
+  'books/bad-configuration': {
+    status: 400,
+    title: 'The file of BOOK_DATABASES is not one',
+    retry: 'never',
+    howToSolve: 'Correct it as docs/scale.md shows: databases by name, and for each book the name of one. Nothing was started or written.',
+  },
+  'books/already-there': {
+    status: 409,
+    title: 'The other database has a book with this id that may be written there',
+    retry: 'never',
+    howToSolve: 'Check that --from and --to are two databases. A book that was made there by mistake has to be removed by hand before another can come.',
+  },
+  'books/moves-elsewhere': {
+    status: 409,
+    title: 'The book is on its way to another database',
+    retry: 'never',
+    howToSolve: 'End that move, with the same --to, or call it off with --cancel; then move the book on.',
+  },
+  'books/move-under-way': {
+    status: 409,
+    title: 'Another process moves this book',
+    retry: 'later',
+    howToSolve: 'Wait for it to end.',
+  },
+  'books/stays-with-the-platform': {
+    status: 409,
+    title: 'The platform’s own book stays in its database',
+    retry: 'never',
+    howToSolve: 'Payments, merchants and payouts refer to this book in tables beside it: move the whole database, with PostgreSQL’s own means.',
+  },
+  'books/copies-differ': {
+    status: 500,
+    title: 'The copy of the book is not the book',
+    retry: 'never',
+    howToSolve:
+      'Nothing is lost: call the move off with --cancel and the source goes on. Drop the book’s schema and its row of cairn.book in the other database, and look for what changed the copy.',
+  },
+  'books/not-moving': {
+    status: 409,
+    title: 'There is no move to call off',
+    retry: 'never',
+    howToSolve: 'A move that has come to its end cannot be called off; move the book back instead.',
+  },
+} as const satisfies Record<string, ProblemDefinition>;

@@ -4,7 +4,7 @@ import { CHAIN_PROBLEMS } from './chain.ts';
 import { CLI_PROBLEMS } from './cli.ts';
 import { CUSTODY_PROBLEMS, GOVERNANCE_PROBLEMS } from './custody.ts';
 import { HTTP_PROBLEMS } from './http.ts';
-import { INTERBOOK_PROBLEMS, LEDGER_PROBLEMS } from './ledger.ts';
+import { BOOKS_PROBLEMS, INTERBOOK_PROBLEMS, LEDGER_PROBLEMS } from './ledger.ts';
 import { SESSION_PROBLEMS } from './mpc/session.ts';
 import { WIRE_PROBLEMS } from './mpc/wire.ts';
 import { MPC_KEYS_PROBLEMS } from './mpc/keys.ts';
@@ -44,6 +44,7 @@ export const PROBLEMS = {
   ...ANCHOR_PROBLEMS,
   ...AUDIT_PROBLEMS,
   ...BASE_PROBLEMS,
+  ...BOOKS_PROBLEMS,
   ...CHAIN_PROBLEMS,
   ...CLI_PROBLEMS,
   ...CUSTODY_PROBLEMS,

@@ -9,6 +9,8 @@ export const SCOPES = [
   'payees:read',
   'payees:write',
   'receipts:read',
+  'webhooks:read',
+  'webhooks:write',
   'metrics:read',
   'admin',
 ] as const;

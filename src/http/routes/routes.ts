@@ -6,6 +6,7 @@ import { PAYEE_ROUTES } from './payees.ts';
 import { PAYMENT_ROUTES } from './payments.ts';
 import { RECORD_ROUTES } from './records.ts';
 import { TRANSFER_ROUTES } from './transfers.ts';
+import { WEBHOOK_ROUTES } from './webhooks.ts';
 
 /** Every route that takes an API key. Mounting, documentation and the authorisation test all read this table. */
 export const ROUTES: readonly Route[] = [
@@ -15,5 +16,6 @@ export const ROUTES: readonly Route[] = [
   ...PAYEE_ROUTES,
   ...PAYMENT_ROUTES,
   ...BATCH_ROUTES,
+  ...WEBHOOK_ROUTES,
   ...KEY_ROUTES,
 ];

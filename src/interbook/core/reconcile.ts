@@ -9,11 +9,12 @@ export interface Passage {
   readonly amount: bigint;
 }
 
-/** Null where the record moved nothing for good. What belongs to no transfer goes by the record's own id: somebody will be asked about it by name. */
+/** Null where the record moved nothing through this account for good. What belongs to no transfer goes by the record's own id: somebody will be asked about it by name. */
 export function passageOf(record: LedgerRecord, clearing: AccountId): Passage | null {
   if (record.kind !== 'transfer' || (record.flags & (PENDING | VOID_PENDING)) !== 0) return null;
   const settled = (record.flags & POST_PENDING) !== 0 ? record.pendingId : record.id;
   if (record.credit === clearing) return { transfer: settled, direction: 'out', amount: record.amount };
+  if (record.debit !== clearing) return null;
   const reference = record.reference as string as TransferId;
   return { transfer: reference === (NIL_UUID as TransferId) ? settled : reference, direction: 'in', amount: record.amount };
 }

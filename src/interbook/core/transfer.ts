@@ -1,5 +1,5 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
-import { concat, derivedId, utf8, uuidBytes, type AccountId, type AssetNo, type BookId, type TransferId, type Uuid } from '#base';
+import { concat, derivedId, utf8, uuidBytes, type AccountId, type AssetNo, type BookId, type TransferId } from '#base';
 import {
   ACCOUNT_CODES,
   chartAccount,
@@ -35,15 +35,15 @@ export type Side = 'sender' | 'receiver';
 type Part = 'receiver-hold' | 'sender-post' | 'sender-void' | 'receiver-post' | 'receiver-void' | 'suspense';
 
 /**
- * Every id follows from the transfer's own, which is that of the sender's hold. Post and void have ids of their own: a post that was refused for good (its account
+ * Every id follows from the transfer's own, which is that of the sender's hold, and from the sender's book: two books may use one id. Post and void have ids of their own: a post that was refused for good (its account
  * was closed) keeps no void from giving the money back, and that both never stand in a book is what the hold itself sees to.
  */
-export function partIdOf(transfer: TransferId, part: Part): TransferId {
-  return derivedId(keccak_256(concat(utf8('cairn.interbook'), uuidBytes(transfer), utf8(part))));
+export function partIdOf(sender: BookId, transfer: TransferId, part: Part): TransferId {
+  return derivedId(keccak_256(concat(utf8('cairn.interbook'), uuidBytes(sender), uuidBytes(transfer), utf8(part))));
 }
 
-export function holdIdOf(transfer: TransferId, side: Side): TransferId {
-  return side === 'sender' ? transfer : partIdOf(transfer, 'receiver-hold');
+export function holdIdOf(sender: BookId, transfer: TransferId, side: Side): TransferId {
+  return side === 'sender' ? transfer : partIdOf(sender, transfer, 'receiver-hold');
 }
 
 /** What `book` and `other` owe each other, in the number that the asset has in `book`. */
@@ -53,7 +53,7 @@ export function clearingAccount(book: BookId, asset: AssetNo, other: BookId): Ac
 
 /** Without a limit: between two books money goes both ways. */
 export function openClearing(book: BookId, asset: AssetNo, other: BookId): OpenAccount {
-  return { kind: 'openAccount', id: clearingAccount(book, asset, other), asset, code: ACCOUNT_CODES.clearing, owner: other as Uuid<string> };
+  return { kind: 'openAccount', id: clearingAccount(book, asset, other), asset, code: ACCOUNT_CODES.clearing, owner: other };
 }
 
 /** Where money goes that the creditor can no longer take; the chart's own, made where it is not there yet. */
@@ -87,15 +87,15 @@ export function senderHold({ id, from, to, amount }: InterbookTransfer, timeoutS
 export function receiverHold({ id, from, to, amount }: InterbookTransfer): TransferCommand {
   const debit = clearingAccount(to.book, to.asset, from.book);
   const rest = { asset: to.asset, amount, code: TRANSFER_CODES.interbook, flags: PENDING };
-  return { kind: 'transfer', id: holdIdOf(id, 'receiver'), debit, credit: to.account, ...rest, reference: id };
+  return { kind: 'transfer', id: holdIdOf(from.book, id, 'receiver'), debit, credit: to.account, ...rest, reference: id };
 }
 
-function post({ id, amount }: InterbookTransfer, side: Side): TransferCommand {
-  return { kind: 'transfer', id: partIdOf(id, `${side}-post`), pendingId: holdIdOf(id, side), amount, flags: POST_PENDING };
+function post({ id, from, amount }: InterbookTransfer, side: Side): TransferCommand {
+  return { kind: 'transfer', id: partIdOf(from.book, id, `${side}-post`), pendingId: holdIdOf(from.book, id, side), amount, flags: POST_PENDING };
 }
 
-function giveBack({ id }: InterbookTransfer, side: Side, linked: number): TransferCommand {
-  return { kind: 'transfer', id: partIdOf(id, `${side}-void`), pendingId: holdIdOf(id, side), amount: 0n, flags: VOID_PENDING | linked };
+function giveBack({ id, from }: InterbookTransfer, side: Side, linked: number): TransferCommand {
+  return { kind: 'transfer', id: partIdOf(from.book, id, `${side}-void`), pendingId: holdIdOf(from.book, id, side), amount: 0n, flags: VOID_PENDING | linked };
 }
 
 /** The void of the receiver's hold and the same money into suspense: both or neither. */
@@ -103,7 +103,7 @@ function suspend(transfer: InterbookTransfer): readonly TransferCommand[] {
   const { id, from, to, amount } = transfer;
   const accounts = { debit: clearingAccount(to.book, to.asset, from.book), credit: chartAccount(to.book, 'suspense', to.asset) };
   const rest = { asset: to.asset, amount, code: TRANSFER_CODES.interbook, reference: id };
-  return [giveBack(transfer, 'receiver', LINKED), { kind: 'transfer', id: partIdOf(id, 'suspense'), ...accounts, ...rest }];
+  return [giveBack(transfer, 'receiver', LINKED), { kind: 'transfer', id: partIdOf(from.book, id, 'suspense'), ...accounts, ...rest }];
 }
 
 /** What a step asks of its book, the same every time it is asked. `timeoutS`: of the sender's hold. */

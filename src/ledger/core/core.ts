@@ -4,5 +4,5 @@ export * from './flags.ts';
 export * from './commands/keys.ts';
 export * from './replay.ts';
 export * from './results.ts';
-export { Draft, emptyState, type Changes, type Filed, type State } from './state.ts';
+export { Draft, emptyState, type Changes, type Filed, type State, type WholeState } from './state.ts';
 export * from './types.ts';

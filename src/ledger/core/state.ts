@@ -25,7 +25,14 @@ export interface State {
   readonly keyed: Filed<string, LedgerRecord>;
 }
 
-export function emptyState(): State {
+/** A state that forgets nothing by itself. */
+export interface WholeState extends State {
+  readonly transfers: Map<TransferId, TransferRecord>;
+  readonly refusals: Map<TransferId, RefusalRecord>;
+  readonly keyed: Map<string, LedgerRecord>;
+}
+
+export function emptyState(): WholeState {
   return { seq: 0n, nowMs: 0, assets: new Set(), accounts: new Map(), transfers: new Map(), refusals: new Map(), holds: new Map(), keyed: new Map() };
 }
 

@@ -27,6 +27,8 @@ export interface BookReader {
   /** What became of a transfer's id: booked, or refused for ever. */
   transfer(id: TransferId): Promise<TransferRecord | RefusalRecord | null>;
   hold(id: TransferId): Promise<Hold | null>;
+  /** Those of the given ids that are holds, in no order. */
+  holds(ids: readonly TransferId[]): Promise<Hold[]>;
   /** A window and the holds it took, in the order of their records. */
   window(id: WindowId): Promise<{ readonly record: WindowRecord; readonly holds: readonly Hold[] } | null>;
   /** The record filed under a key of `keyOf`: `payee:<uuid>`, `order:<uuid>`, `account:<uuid>`, ... */
@@ -65,9 +67,12 @@ export function readerOf({ pool }: Database, bookId: BookId): BookReader {
     return (await query<AccountRow>(pool, sql.accountsOf, [owner, after, limit])).map(accountOf);
   }
 
+  async function holds(ids: readonly TransferId[]): Promise<Hold[]> {
+    return (await query<HoldRow>(pool, sql.holds, [ids])).map(holdOf);
+  }
+
   async function hold(id: TransferId): Promise<Hold | null> {
-    const [row] = await query<HoldRow>(pool, sql.holds, [[id]]);
-    return row ? holdOf(row) : null;
+    return (await holds([id]))[0] ?? null;
   }
 
   async function head(): Promise<{ seq: Seq; nowMs: TimeMs }> {
@@ -130,7 +135,7 @@ export function readerOf({ pool }: Database, bookId: BookId): BookReader {
     return (await query<HoldRow>(pool, sql.interbookHolds, [afterSeq, limit])).map(holdOf);
   }
 
-  return { bookId, head, account, accounts, accountsOf, transfer, hold, window, byKey, records, entries, balanceAt, due, interbookHolds };
+  return { bookId, head, account, accounts, accountsOf, transfer, hold, holds, window, byKey, records, entries, balanceAt, due, interbookHolds };
 }
 
 interface BalanceRow {

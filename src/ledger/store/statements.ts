@@ -42,12 +42,13 @@ export function schemaOf(book: BookId): string {
   return `book_${Buffer.from(uuidBytes(book)).toString('hex')}`;
 }
 
-/** The statements of one book: its schema in the place of `book`, and names of their own, because connections are shared between books. */
+/** A statement of one book: its schema in the place of `book`, and a name of its own, because connections are shared between books. */
+export function ofBook(statement: NamedStatement, book: BookId): NamedStatement {
+  const schema = schemaOf(book);
+  return { name: `${statement.name}.${schema.slice('book_'.length)}`, text: statement.text.replaceAll(/\bbook\.(?=[a-z_]+\b)/g, `${schema}.`) };
+}
+
 export function statementsOf(book: BookId): Statements {
-  const hex = Buffer.from(uuidBytes(book)).toString('hex');
   const all: Readonly<Record<string, NamedStatement>> = { ...files.append, ...files.load, ...files.read };
-  const own = Object.entries(all).map(([name, statement]) => {
-    return [name, { name: `${statement.name}.${hex}`, text: statement.text.replaceAll(/\bbook\.(?=[a-z_]+\b)/g, `book_${hex}.`) }];
-  });
-  return Object.fromEntries(own) as Statements;
+  return Object.fromEntries(Object.entries(all).map(([name, statement]) => [name, ofBook(statement, book)])) as Statements;
 }

@@ -196,12 +196,13 @@ describe('transfers over HTTP', () => {
     it('nobody mints a deposit, pays out or moves money between owners by hand, not even the operator', async () => {
       const his = await openAccount(api, bob);
       const [spare, fees] = [await openAccount(api, operator), await openAccount(api, operator, { code: 40 })];
+      const clearing = await openAccount(api, operator, { code: 90 });
       const hold = await bookDirectly(api, from, vault, { amount: 5n, code: 10, flags: PENDING | SETTLES });
       const head = await headSeq(api);
       const cases: object[] = [
         { flags: ['pending', 'settles'] },
-        ...[1, 2, 3, 10, 11, 12, 13, 14].map((code) => ({ code })),
-        ...[vault, fees].flatMap((ours) => [{ debit: ours }, { credit: ours }, { debit: ours, credit: spare }, { debit: spare, credit: ours }]),
+        ...[1, 2, 3, 10, 11, 12, 13, 14, 20].map((code) => ({ code })),
+        ...[vault, fees, clearing].flatMap((ours) => [{ debit: ours }, { credit: ours }, { debit: ours, credit: spare }, { debit: spare, credit: ours }]),
         { credit: his },
         { debit: his },
         { debit: spare },

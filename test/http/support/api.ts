@@ -4,6 +4,7 @@ import { ManualClock, newId, type AssetNo, type BookId, type MerchantId } from '
 import { createApi, createLog, listen, mintApiKey, openApiKeys, SCOPES, type ProblemDocument, type RateLimits, type Scope } from '#http';
 import { openBook, type Book } from '#ledger';
 import type { Command } from '#ledger/core';
+import { openWebhooks } from '#webhooks';
 import { ROUTES } from '../../../src/http/routes/routes.ts';
 import { problemOut } from '../../../src/http/schemas/common.ts';
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
@@ -71,7 +72,14 @@ export async function testApi(limits: RateLimits = WIDE): Promise<TestApi> {
   const services = tinyServices();
   const log: string[] = [];
   const logger = createLog({ level: 'info' }, { write: (line: string) => void log.push(line) });
-  const app = createApi({ database: database.database, services: { ...services, ledger }, clock, random, log: logger, limits });
+  const app = createApi({
+    database: database.database,
+    services: { ...services, ledger, webhooks: openWebhooks(database.database, 'public') },
+    clock,
+    random,
+    log: logger,
+    limits,
+  });
   const server = await listen(app, { port: 0, requestId: () => newId(clock.nowMs(), random) });
   const keys = openApiKeys(database.database);
   const { url } = server;

@@ -3,7 +3,7 @@ import { Problem, toHex, type AssetNo, type MerchantId, type OrderId, type Payee
 import type { ApiServices, BatchView, OrderFileView, PayeeView, PaymentView, PriceView, SystemStatus } from '#http';
 
 /** Services small enough to see through: enough behaviour to test the routes in front of them, none of the rules behind. */
-export interface TinyServices extends Omit<ApiServices, 'ledger'> {
+export interface TinyServices extends Omit<ApiServices, 'ledger' | 'webhooks'> {
   /** Every submission that reached the service, to see what a refused or repeated request did not do. */
   readonly calls: string[];
   readonly orders: Map<string, OrderFileView>;

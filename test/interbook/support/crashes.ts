@@ -1,12 +1,7 @@
 import type { Desk } from '#interbook';
 
 /** Thrown in the place of a process that is no more: nothing catches it but the test. */
-export class Dead {
-  readonly where: string;
-  constructor(where: string) {
-    this.where = where;
-  }
-}
+export class Dead extends Error {}
 
 /** What passes before a request reaches a book, and before its answer is back. */
 export type Gate = (what: string) => Promise<void>;

@@ -6,24 +6,8 @@ import { CLOSED, DEBITS_MUST_NOT_EXCEED_CREDITS } from '#ledger/core';
 import { loadMigrations } from '../../../src/db/migrate.ts';
 import { emptyDatabase, type TestDatabase } from '../../support/postgres.ts';
 import { newBookId } from '../support/backends.ts';
+import { writeOldBook } from '../support/oldBook.ts';
 import { idOf } from '../support/table.ts';
-
-/** What version 0061 wrote of a book: two accounts, one with a credit line, one closed later; a transfer, and a hold that is open. */
-const OLD_BOOK = `
-  insert into book.account (no, id, asset, code, owner, overdraft, seq, flags, debits_pending, debits_posted, credits_pending, credits_posted) values
-    (1, '${idOf('A')}', 1, 20, '${idOf('S')}', 50, 6, 2, 5, 40, 0, 0), (2, '${idOf('B')}', 1, 20, '${idOf('S')}', 0, 7, 8, 0, 0, 5, 40);
-  insert into book.journal (seq, now_ms, kind, key, body) values
-    (1, 1, 1, 'asset:1', '{"asset": 1, "decimals": 6, "caip19": null, "peg": "USD", "symbol": "T"}'),
-    (2, 1, 2, 'account:${idOf('A')}', '{"id": "${idOf('A')}", "asset": 1, "code": 20, "flags": 2, "overdraft": "50", "owner": "${idOf('S')}"}'),
-    (3, 1, 2, 'account:${idOf('B')}', '{"id": "${idOf('B')}", "asset": 1, "code": 20, "flags": 0, "overdraft": "0", "owner": "${idOf('S')}"}'),
-    (7, 3, 2, 'closed:${idOf('B')}', '{"id": "${idOf('B')}", "asset": 1, "code": 20, "flags": 8, "overdraft": "0", "owner": "${idOf('S')}"}');
-  insert into book.journal (seq, now_ms, kind, id, debit, credit, asset, amount, code, flags) values
-    (4, 2, 3, '${idOf('T1')}', 1, 2, 1, 30, 1, 0), (5, 2, 3, '${idOf('T2')}', 1, 2, 1, 10, 1, 0), (6, 2, 3, '${idOf('H')}', 1, 2, 1, 5, 1, 2);
-  insert into book.account_history (account, seq, debits_pending, debits_posted, credits_pending, credits_posted, earlier) values
-    (1, 2, 0, 0, 0, 0, null), (2, 3, 0, 0, 0, 0, null), (1, 6, 5, 40, 0, 0, '{2,1}'), (2, 6, 0, 0, 5, 40, '{2,1}'), (2, 7, 0, 0, 5, 40, null);
-  insert into book.pending (id, seq, debit, credit, asset, amount, code, settles, captured, status) values ('${idOf('H')}', 6, 1, 2, 1, 5, 1, false, 0, 'open');
-  update book.head set seq = 7, now_ms = 3;
-`;
 
 describe('a book that an earlier version wrote', () => {
   let db: Omit<TestDatabase, 'database'>;
@@ -35,8 +19,7 @@ describe('a book that an earlier version wrote', () => {
     db = await emptyDatabase();
     bookId = newBookId();
     await migrate({ url: db.url, migrations: loadMigrations().filter(({ number }) => number <= 61) });
-    await db.owner.query('select cairn.create_book($1)', [bookId]);
-    await db.owner.query(OLD_BOOK.replaceAll('book.', `book_${bookId.replaceAll('-', '')}.`));
+    await writeOldBook(db.owner, 61, bookId);
     database = await openDatabase({ url: db.url });
     book = await openBook({ database, bookId, clock: new ManualClock(10) });
   });

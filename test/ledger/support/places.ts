@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { keccak_256 } from '@noble/hashes/sha3.js';
-import { derivedId, isHex, isUuid, NIL_UUID, toHex, utf8, type AccountId, type AssetNo, type TransferId } from '#base';
+import { derivedId, isHex, isUuid, NIL_UUID, toHex, utf8, type AccountId, type TransferId } from '#base';
 import type { Account, Command, Hold } from '#ledger/core';
 import type { Backend } from './backends.ts';
 import { PREFACE, type Case, type Step } from './table.ts';
@@ -53,7 +53,7 @@ const KEYS: ReadonlySet<string> = new Set(['authorisation', 'wallet', 'root']);
 
 /** A value as part `no` of a shared book has it: ids, keys and assets of its own; what is malformed, nil or the largest stays so. */
 function translated(no: number, name: string, value: unknown): unknown {
-  if (name === 'asset' && typeof value === 'number' && value > 0 && value < 100) return (no * 100 + value) as AssetNo;
+  if (name === 'asset' && typeof value === 'number' && value > 0 && value < 100) return no * 100 + value;
   if (typeof value !== 'string') return value;
   const own = keccak_256(utf8(`${no} ${value}`));
   if (isUuid(value)) return value === NIL_UUID || value.startsWith('ffffffff') ? value : derivedId(own);
@@ -119,7 +119,7 @@ export class SharedPlace implements Place {
 }
 
 /** What became of each case: null where all of it went as the table says. */
-export type Outcomes = ReadonlyMap<Case, unknown>;
+export type Outcomes = ReadonlyMap<Case, Error | null>;
 
 interface Course {
   readonly case: Case;
@@ -149,12 +149,12 @@ function courseOf(which: Case, place: SharedPlace): Course {
  * moves on when no case has anything left to do before. The others follow one after the other. `forgetful`: nothing is answered from memory.
  */
 export async function playAll(backend: Backend, cases: readonly Case[], forgetful: boolean): Promise<Outcomes> {
-  const outcomes = new Map<Case, unknown>();
+  const outcomes = new Map<Case, Error | null>();
   const forget = async (): Promise<void> => (forgetful ? backend.forget() : undefined);
   const attempt = async (which: Case, work: () => Promise<void>): Promise<boolean> => {
-    const failure: unknown = await work().then(
+    const failure = await work().then(
       () => null,
-      (error: unknown) => error,
+      (error: unknown) => (error instanceof Error ? error : new TypeError(String(error))),
     );
     if (failure !== null || !outcomes.has(which)) outcomes.set(which, failure);
     return failure === null;

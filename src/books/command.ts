@@ -1,0 +1,93 @@
+import { readFileSync } from 'node:fs';
+import { isUuid, Problem, type BookId } from '#base';
+import { databaseName, loadSql, openForReading, query } from '#db';
+import { ofBook } from '#ledger';
+import { NO_BOOK_DATABASES, parseBookDatabases, type BookDatabases } from './databases.ts';
+import { cancelMove, moveBook, type MoveStep } from './move.ts';
+
+type Values = Readonly<Record<string, string | boolean | undefined>>;
+
+const sql = loadSql(new URL('./sql/list.sql', import.meta.url), ['books', 'standing']);
+
+const WORDS: Readonly<Record<MoveStep, string>> = {
+  arrive: 'making the book in the other database, where nobody can write it yet',
+  copy: 'copying and verifying while it is written, up to record',
+  depart: 'ending the writing here',
+  'copy the rest': 'copying the rest, up to record',
+  verify: 'comparing every table, and replaying the copy up to record',
+  leave: 'giving up the book here for good',
+  open: 'opening it there at record',
+};
+
+/** cairn book move: exit code 0 when the book is in the other database. */
+export async function moveCommand(values: Values, tell: (line: string) => void): Promise<number> {
+  const { book } = values;
+  if (typeof book !== 'string' || !isUuid<BookId>(book)) throw new Problem('cli/bad-arguments', '--book takes the id of a book, a UUID in lower case.');
+  const configuration = configured();
+  const fromUrl = urlOf(configuration, values['from'] ?? configuration.books.get(book) ?? process.env['DATABASE_URL'], '--from (or DATABASE_URL)');
+  if (values['cancel']) {
+    await cancelMove({ bookId: book, fromUrl });
+    tell(`Book ${book} stays in ${databaseName(fromUrl)} and may be written there again.`);
+    return 0;
+  }
+  const toUrl = urlOf(configuration, values['to'], '--to');
+  const { seq, to } = await moveBook({
+    bookId: book,
+    fromUrl,
+    toUrl,
+    onStep: (step, at) => tell(`${WORDS[step]}${at > 0n ? ` ${at}` : ''}`.replace(/ record$/, '')),
+  });
+  tell(`Book ${book} is in ${to} with ${seq} records. Say so in the file of BOOK_DATABASES; until then its callers are told.`);
+  return 0;
+}
+
+/** cairn book list: the books of every database that is configured, where each stands and who has it. Exit code 1 where one of the databases does not answer. */
+export async function listCommand(tell: (line: string) => void): Promise<number> {
+  const { urls } = configured();
+  const main = process.env['DATABASE_URL'];
+  const all = new Map([...(main === undefined ? [] : [['main', urlOf(NO_BOOK_DATABASES, main, 'DATABASE_URL')] as const]), ...urls]);
+  if (all.size === 0) throw new Problem('cli/bad-environment', 'Neither DATABASE_URL nor BOOK_DATABASES says where books are.');
+  let code = 0;
+  for (const [name, url] of all) {
+    tell(`${name}: ${databaseName(url)}`);
+    await listOne(url, tell).catch((error: unknown) => {
+      if (!(error instanceof Problem)) throw error;
+      tell(`  ${error.detail} ${error.definition.howToSolve}`);
+      code = 1;
+    });
+  }
+  return code;
+}
+
+async function listOne(url: string, tell: (line: string) => void): Promise<void> {
+  const database = await openForReading({ url });
+  try {
+    for (const { id, status, moved_to } of await query<{ id: BookId; status: string; moved_to: string | null }>(database.pool, sql.books)) {
+      const [head] = await query<{ seq: bigint; epoch: bigint; held_ms: bigint | null }>(database.pool, ofBook(sql.standing, id));
+      const held = head?.held_ms !== undefined && head.held_ms !== null && head.held_ms > 0n ? `, held for ${head.held_ms} ms more` : '';
+      tell(`  ${id}  ${status}${moved_to === null ? '' : ` to ${moved_to}`}, ${head?.seq} records, epoch ${head?.epoch}${held}`);
+    }
+  } finally {
+    await database.close();
+  }
+}
+
+function configured(): BookDatabases {
+  const file = process.env['BOOK_DATABASES'];
+  if (file === undefined || file === '') return NO_BOOK_DATABASES;
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new Problem('cli/bad-environment', `BOOK_DATABASES names ${file}, which cannot be read.`, {}, cause);
+  }
+  return parseBookDatabases(text, process.env);
+}
+
+/** A database by its name in the file, or by its URL. */
+function urlOf({ urls }: BookDatabases, given: string | boolean | undefined, option: string): string {
+  if (typeof given !== 'string' || given === '') throw new Problem('cli/bad-arguments', `${option} has to say which database.`);
+  const url = urls.get(given) ?? given;
+  databaseName(url);
+  return url;
+}

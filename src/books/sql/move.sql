@@ -1,0 +1,117 @@
+-- The move of a book to another database. `book.` is replaced by the book's schema. Runs with the owner's rights: the application may neither leave a book nor bring one.
+
+-- name: lock
+-- One move of a book at a time, for as long as the mover's connection lives: that of one that was killed ends with the statement it is in, which is waited for.
+select pg_advisory_lock(hashtextextended('cairn.move ' || $1::uuid, 0));
+
+-- name: settings
+-- Each step is durable before the next one, whatever the server's default is: what is left for good must stay left.
+select set_config('synchronous_commit', 'on', false);
+
+-- name: find
+select b.status, b.moved_to from cairn.book b where b.id = $1::uuid;
+
+-- name: isOfThePlatform
+select exists (select from cairn.merchant m where m.book = $1::uuid) as is_so;
+
+-- name: make
+select cairn.create_book($1::uuid);
+
+-- name: arrive
+-- In the transaction that makes the book, so that no writer ever finds it open here before all of it is.
+update cairn.book set status = 'arriving', moved_to = null where id = $1::uuid;
+
+-- name: stand
+-- No writer gets past here: head_stands_where_it_was_left.
+update book.head
+   set seq = $1::int8, now_ms = $2::int8, epoch = $3::int8, left_seq = $1::int8, left_epoch = $3::int8,
+       holder = null, holder_pid = null, holder_since = null, lease_until = null;
+
+-- name: head
+select h.seq, h.now_ms, h.epoch from book.head h;
+
+-- name: headToLeave
+-- Waits for the batch that is under way, and holds up the next one: it will be of an earlier epoch.
+select h.seq, h.now_ms, h.epoch from book.head h for update;
+
+-- name: depart
+update cairn.book set status = 'moving', moved_to = $2::text where id = $1::uuid and status = 'open' returning id;
+
+-- name: leave
+-- The point of no return: from here on the copy is the book, and never this one again.
+update cairn.book set status = 'moved' where id = $1::uuid and status = 'moving' returning id;
+
+-- name: stay
+update cairn.book set status = 'open', moved_to = null where id = $1::uuid and status = 'moving' returning id;
+
+-- name: open
+update cairn.book set status = 'open' where id = $1::uuid and status = 'arriving' returning id;
+
+-- name: goOn
+-- The epochs go on from those of the source: whoever wrote there is fenced here as well.
+update book.head set epoch = epoch + 1, left_seq = null, left_epoch = null;
+
+-- name: copied
+-- How far the copy has come: each page is one statement, and they come in order.
+select (select coalesce(max(j.seq), 0) from book.journal j) as journal, (select coalesce(max(a.no), 0) from book.account a) as account,
+       (select coalesce(max(e.seq), 0) from book.evidence e) as evidence;
+
+-- name: emptyPending
+-- Holds change: they are copied once nobody changes them any more.
+truncate book.pending;
+
+-- name: emptyEvidence
+truncate book.evidence;
+
+-- name: countEvidence
+select count(*) as rows from book.evidence;
+
+-- A page of a table, as JSON: exact in every type, the columns by name and in one order, so that the texts of two databases can be compared. `after` is the key
+-- that the next page goes on behind.
+
+-- name: readJournal
+select coalesce(jsonb_agg(to_jsonb(j) order by j.seq), '[]')::text as rows, array[max(j.seq)::text] as after
+  from (select * from book.journal where seq > ($1::text[])[1]::int8 and seq <= $2::int8 order by seq limit $3::int4) as j;
+
+-- name: readEvidence
+select coalesce(jsonb_agg(to_jsonb(e) order by e.seq), '[]')::text as rows, array[max(e.seq)::text] as after
+  from (select * from book.evidence where seq > ($1::text[])[1]::int8 and seq <= $2::int8 order by seq limit $3::int4) as e;
+
+-- name: readHistory
+with page as (
+  select *
+    from book.account_history
+   where (account, seq) > (($1::text[])[1]::int4, ($1::text[])[2]::int8) and seq > ($1::text[])[3]::int8 and seq <= $2::int8
+   order by account, seq
+   limit $3::int4
+)
+select coalesce(jsonb_agg(to_jsonb(h) order by h.account, h.seq), '[]')::text as rows,
+       (select array[l.account::text, l.seq::text, ($1::text[])[3]] from page l order by l.account desc, l.seq desc limit 1) as after
+  from page h;
+
+-- name: readAccounts
+select coalesce(jsonb_agg(to_jsonb(a) order by a.no), '[]')::text as rows, array[max(a.no)::text] as after
+  from (select * from book.account where no > ($1::text[])[1]::int4 and $2::int8 >= 0 order by no limit $3::int4) as a;
+
+-- name: readPending
+with page as (
+  select * from book.pending where id > ($1::text[])[1]::uuid and $2::int8 >= 0 order by id limit $3::int4
+)
+select coalesce(jsonb_agg(to_jsonb(p) order by p.id), '[]')::text as rows, (select array[l.id::text] from page l order by l.id desc limit 1) as after
+  from page p;
+
+-- name: writeJournal
+insert into book.journal select * from jsonb_populate_recordset(null::book.journal, $1::jsonb);
+
+-- name: writeEvidence
+insert into book.evidence select * from jsonb_populate_recordset(null::book.evidence, $1::jsonb);
+
+-- name: writeHistory
+-- A copy that was interrupted begins this table anew: its rows come in the order of the accounts, not of the sequence.
+insert into book.account_history select * from jsonb_populate_recordset(null::book.account_history, $1::jsonb) on conflict do nothing;
+
+-- name: writeAccounts
+insert into book.account select * from jsonb_populate_recordset(null::book.account, $1::jsonb);
+
+-- name: writePending
+insert into book.pending select * from jsonb_populate_recordset(null::book.pending, $1::jsonb);

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { systemClock } from '#base';
+import { openBook } from '#ledger';
+import { newBookId } from '../ledger/support/backends.ts';
+import { OPENING } from '../ledger/support/commands.ts';
+import { testDatabase, type TestDatabase } from '../support/postgres.ts';
+
+const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
+
+describe('cairn book', () => {
+  let here: TestDatabase;
+  let there: TestDatabase;
+  let folder: string;
+  before(async () => {
+    [here, there] = await Promise.all([testDatabase(), testDatabase()]);
+    folder = mkdtempSync(join(tmpdir(), 'cairn-books-'));
+    writeFileSync(join(folder, 'books.json'), JSON.stringify({ databases: { there: there.url, home: { env: 'HOME_URL' } } }));
+  });
+  after(async () => {
+    rmSync(folder, { recursive: true });
+    await Promise.all([here.close(), there.close()]);
+  });
+
+  function cairn(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+    const env = { ...process.env, DATABASE_URL: here.url, HOME_URL: 'postgres://cairn:secret@127.0.0.1:1/cairn', BOOK_DATABASES: join(folder, 'books.json') };
+    return new Promise((resolve) =>
+      execFile(process.execPath, [CLI, ...args], { env }, (error, stdout, stderr) => resolve({ code: Number(error?.code ?? 0), stdout, stderr })),
+    );
+  }
+
+  it('moves a book to a database by its name, says where it is then, and lists what is where', async function () {
+    this.timeout(60_000);
+    const bookId = newBookId();
+    const book = await openBook({ database: here.database, bookId, clock: systemClock });
+    await book.submit(OPENING);
+    await book.close();
+    const moved = await cairn('book', 'move', '--book', bookId, '--to', 'there');
+    assert.equal(moved.code, 0, moved.stderr);
+    assert.match(moved.stdout, new RegExp(`Book ${bookId} is in \\S+ with ${OPENING.length} records`));
+    assert.ok(!moved.stdout.includes(new URL(there.url).password));
+    const { rows } = await there.owner.query<{ status: string }>('select status from cairn.book where id = $1', [bookId]);
+    assert.deepEqual(rows, [{ status: 'open' }]);
+
+    // One database does not answer: it is said so, and the others are shown.
+    const listed = await cairn('book', 'list');
+    assert.equal(listed.code, 1);
+    assert.match(listed.stdout, new RegExp(`^main: .*\\n  ${bookId}  moved to \\S+, ${OPENING.length} records`));
+    assert.match(listed.stdout, new RegExp(`there: .*\\n  ${bookId}  open, ${OPENING.length} records, epoch 3`));
+    assert.match(listed.stdout, /home: 127\.0\.0\.1:1\/cairn\n {2}The database says/);
+    assert.ok(!listed.stdout.includes('secret'));
+  });
+
+  for (const [what, args] of [
+    ['an id that is none', ['--book', 'mine', '--to', 'there']],
+    ['no place to go to', ['--book', newBookId()]],
+    ['a place that nobody knows', ['--book', newBookId(), '--to', 'elsewhere']],
+  ] as const) {
+    it(`is called wrongly with ${what}`, async () => {
+      const { code, stderr } = await cairn('book', 'move', ...args);
+      assert.equal(code, 2);
+      assert.ok(!stderr.includes('secret'));
+    });
+  }
+});

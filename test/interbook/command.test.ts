@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { Problem, systemClock, type BookId } from '#base';
+import { openBook, type Book } from '#ledger';
+import { POST_PENDING } from '#ledger/core';
+import { commandsOf } from '#interbook/core';
+import { coordinator, reconcileCommand } from '#interbook';
+import { newBookId } from '../ledger/support/backends.ts';
+import { idOf } from '../ledger/support/table.ts';
+import { testDatabase, type TestDatabase } from '../support/postgres.ts';
+import { openingOf, request, whole, type Name } from './support/books.ts';
+
+describe('cairn book reconcile', () => {
+  const databases: TestDatabase[] = [];
+  const ids: Readonly<Record<Name, BookId>> = { A: newBookId(), B: newBookId() };
+  let books: Readonly<Record<Name, Book>>;
+
+  before(async () => {
+    databases.push(await testDatabase(), await testDatabase());
+    const open = (name: Name, i: number) => openBook({ database: databases[i]!.database, bookId: ids[name], clock: systemClock });
+    books = { A: await open('A', 0), B: await open('B', 1) };
+    for (const name of ['A', 'B'] as const) await books[name].submit(openingOf(name));
+  });
+  after(async () => {
+    await Promise.all([books.A.close(), books.B.close()]);
+    await Promise.all(databases.map((database) => database.close()));
+  });
+
+  const run = async (more: Readonly<Record<string, string>> = {}) => {
+    const lines: string[] = [];
+    const where = { at: databases[0]!.url, 'other-at': databases[1]!.url };
+    const code = await reconcileCommand({ book: ids.A, other: ids.B, ...where, ...more }, (line) => void lines.push(line));
+    return { code, lines };
+  };
+
+  it('tells who owes what while the books are in use, what is under way, and what is wrong, and ends accordingly', async () => {
+    assert.deepEqual(await run(), { code: 0, lines: ['The two books never owed each other anything.'] });
+    const between = coordinator({ books: new Map([books.A, books.B].map((book) => [book.bookId, book])) });
+    await between.transfer(request(idOf('T'), 'A', 'B', 35n, ids));
+    const agreed = await run();
+    assert.equal(agreed.code, 0);
+    assert.match(agreed.lines.join('\n'), /^tUSD \(eip155:31337\/erc20:0x0+aa\): the first book owes 0\.000035, the second claims 0\.000035$/);
+
+    await books.A.submit(commandsOf('holdSender', whole(request(idOf('S'), 'A', 'B', 7n, ids), 'B'), 60));
+    const underWay = await run();
+    assert.equal(underWay.code, 0);
+    assert.equal(underWay.lines[1], `  under way  ${idOf('S')}  sent 0.000000, received 0.000000: next is holdReceiver`);
+
+    await books.A.submit([{ kind: 'transfer', id: idOf('hand'), pendingId: idOf('S'), amount: 7n, flags: POST_PENDING }]);
+    const wrong = await run();
+    assert.equal(wrong.code, 1);
+    assert.equal(
+      wrong.lines[1],
+      `  WRONG      ${idOf('S')}  sent 0.000007, received 0.000000: the sender's book has posted it, the receiver's knows nothing of it`,
+    );
+  });
+
+  it('refuses what it cannot compare', async () => {
+    const refuses = (code: string, more: Readonly<Record<string, string>>) =>
+      assert.rejects(run(more), (error) => error instanceof Problem && error.code === code);
+    await refuses('cli/bad-arguments', { book: 'A' });
+    await refuses('cli/bad-arguments', { other: ids.A });
+    await refuses('ledger/no-such-book', { other: newBookId() });
+    await refuses('ledger/no-such-book', { 'other-at': databases[0]!.url });
+  });
+});
