@@ -7,14 +7,6 @@ end
 $$;
 revoke all on function cairn.book_step_0080() from public;
 
-create function cairn.book_step_0080() returns void
-language plpgsql as $$
-begin
-  create index pending_between on pending (seq) where status = 'open' and code = 20;
-end
-$$;
-revoke all on function cairn.book_step_0080() from public;
-
 do $$
 declare
   book record;
