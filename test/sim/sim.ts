@@ -21,6 +21,8 @@ const BOOK = '01890a5d-ac96-774b-bcce-b302099a8057' as BookId;
 const START_MS = 1_700_000_000_000;
 /** What a server or a writer may answer without being wrong: nothing that was asked has failed for ever. */
 const HARMLESS = /^(store\/(unreachable|outcome-unknown|busy|disk-full|read-only)|ledger\/(fenced|book-taken|closed|overloaded))$/;
+/** So many answers lie between most faults of one kind. */
+const ANSWERS_BETWEEN = 100;
 /** More steps than any run takes that gets on. */
 const MOST_STEPS = 3_000_000;
 /** How long clients may go on without an answer once nothing goes wrong any more: ten minutes. */
@@ -70,6 +72,7 @@ class World {
   readonly #counts: Record<string, number> = {};
   readonly #lately: string[] = [];
   #asked = 0;
+  readonly #lastFault = new Map<FaultKind, number>();
   #isFaulty = true;
   #isOpened = false;
   #jumpedMs = 0;
@@ -209,9 +212,16 @@ class World {
     this.#timeline.in(1 + this.#random.below(2 * everyUs), () => {
       if (!this.#isFaulty) return;
       if (kind === 'due') this.#random.pick(this.#writers).expireDue((expired) => this.#count('expired by the timer', expired));
-      else this.#fault(kind);
+      else if (this.#mayFail(kind)) this.#fault(kind);
       this.#plan(kind);
     });
+  }
+
+  /** Most faults wait until something was answered since the last one of their kind: else a run of rare answers would be nothing but faults. Some do not. */
+  #mayFail(kind: FaultKind): boolean {
+    if (this.#asked - (this.#lastFault.get(kind) ?? 0) < ANSWERS_BETWEEN && this.#random.below(20) > 0) return false;
+    this.#lastFault.set(kind, this.#asked);
+    return true;
   }
 
   #fault(kind: FaultKind): void {

@@ -55,7 +55,7 @@ const EMPTY: Readonly<Record<string, Written>> = {
 
 /** One book's tables, as they are durable. */
 export class Tables {
-  readonly head = { seq: 0n, now_ms: 0n, epoch: 0n, holder: '', holderPid: 0, leaseUntilMs: 0 };
+  readonly head = { seq: 0n, now_ms: 0n, epoch: 0n, holder: null as string | null, holderPid: 0, leaseUntilMs: 0 };
   /** The journal in order: row n has seq n + 1. */
   readonly journal: Written[] = [];
   readonly journalById = new Map<string, Written>();
