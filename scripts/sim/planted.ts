@@ -152,6 +152,12 @@ export const PLANTED: readonly Planted[] = [
     replace: 'return !this.state.accounts.has(id);',
   },
   {
+    name: 'a writer gives up for good where the database only cannot do it now',
+    file: 'src/ledger/writer.ts',
+    find: "if (error instanceof Problem && error.code.startsWith('store/'))",
+    replace: 'if (isConnectionLoss(error))',
+  },
+  {
     name: 'a refusal in a chain shows a record that was taken back',
     file: 'src/ledger/core/apply.ts',
     find: 'result.record.seq < draft.nextSeq ? result.record : null',

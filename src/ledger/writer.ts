@@ -248,8 +248,9 @@ export class Writer {
         return written ? sent.results : null;
       });
     } catch (error) {
-      // The database does not come back in time: these callers are told so, the next ones try again.
-      if (isConnectionLoss(error)) throw sent === null ? error : new Problem('store/outcome-unknown', 'The connection broke during a batch.', {}, error);
+      // The database does not come back in time, or cannot do it now (busy, its disk full): these callers are told so, the next ones try again.
+      if (error instanceof Problem && error.code.startsWith('store/'))
+        throw sent === null ? error : new Problem('store/outcome-unknown', 'The connection broke during a batch.', {}, error);
       throw this.#giveUp(error instanceof Problem ? error : cause);
     }
   }
