@@ -18,6 +18,7 @@ const DEV_COMMANDS = /** @type {Record<string, readonly [string, string]>} */ ({
   test: ['the test suites, ending in "N passed, N failed" (--long: the long ones)', 'scripts/dev/test.ts'],
   check: ['types, lint, format, unused code', 'scripts/dev/check.ts'],
   bench: ['the benchmarks, into docs/benchmarks.md (one section by its name)', 'scripts/bench/bench.ts'],
+  sim: ['the simulator of a book, seed after seed', 'scripts/sim/sim.ts'],
   pack: ['the packages that others install, as plain JavaScript, into dist/', 'scripts/pack/pack.ts'],
   errors: ['write docs/errors.md from the registry of problems', 'scripts/dev/errors.ts'],
   schema: ['write docs/schema.sql from a freshly migrated database', 'scripts/dev/schema.ts'],

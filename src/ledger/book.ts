@@ -4,6 +4,7 @@ import type { Database } from '#db';
 import type { Command, Result } from '#ledger/core';
 import { realPace, type HolderId, type Pace } from './store/lease.ts';
 import { readerOf, type BookReader } from './store/reader.ts';
+import { MEMORY, type Memory } from './store/store.ts';
 import { MAX_BATCH, Writer } from './writer.ts';
 
 export interface BookOptions {
@@ -18,6 +19,8 @@ export interface BookOptions {
   readonly recoverMs?: number;
   /** Real time unless told. */
   readonly pace?: Pace;
+  /** How much of the book is kept in memory; what is forgotten is loaded again. */
+  readonly memory?: Memory;
   /** For the id under which the book is held; the system's unless told. */
   readonly random?: RandomBytes;
 }
@@ -50,9 +53,9 @@ const systemRandom: RandomBytes = (length) => new Uint8Array(randomBytes(length)
 
 /** Makes the book if it is new, and takes it: from here until it is closed no other process can write it. */
 export async function openBook(options: BookOptions): Promise<Book> {
-  const { database, bookId, clock, waitMs = 8_000, leaseMs = 5_000, recoverMs = 30_000, pace = realPace, random = systemRandom } = options;
+  const { database, bookId, clock, waitMs = 8_000, leaseMs = 5_000, recoverMs = 30_000, pace = realPace, random = systemRandom, memory = MEMORY } = options;
   const holder = newId<HolderId>(clock.nowMs(), random);
-  const writer = await Writer.open({ database, bookId, clock, waitMs, leaseMs, recoverMs, pace, holder });
+  const writer = await Writer.open({ database, bookId, clock, waitMs, leaseMs, recoverMs, pace, holder, memory });
   const reader = readerOf(database, bookId);
 
   async function expireDue(): Promise<number> {

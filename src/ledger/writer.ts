@@ -2,7 +2,7 @@ import { assert, isUuid, Problem, type Clock, type TransferId } from '#base';
 import { decide, Draft, type Command, type LedgerRecord, type Result } from '#ledger/core';
 import { isConnectionLoss, lossOf, takeBook, type Taker } from './store/lease.ts';
 import type { Batch } from './store/batch.ts';
-import { BookStore, type AppendOutcome } from './store/store.ts';
+import { BookStore, type AppendOutcome, type Memory } from './store/store.ts';
 
 /** The most commands in one request, and in one batch. */
 export const MAX_BATCH = 8_192;
@@ -17,6 +17,7 @@ export interface WriterOptions extends Taker {
   readonly waitMs: number;
   /** How long to try to get the book back after its connection broke, in milliseconds. */
   readonly recoverMs: number;
+  readonly memory: Memory;
 }
 
 interface Request {
@@ -62,7 +63,7 @@ export class Writer {
   }
 
   static async open(options: WriterOptions): Promise<Writer> {
-    const store = await takeBook(options, 'anybody', options.waitMs, (lease) => BookStore.open(options.bookId, lease));
+    const store = await takeBook(options, 'anybody', options.waitMs, (lease) => BookStore.open(options.bookId, lease, options.memory));
     return new Writer(options, store);
   }
 
@@ -236,19 +237,20 @@ export class Writer {
    * there, these are its results; else it has to be decided again.
    */
   async #recover(cause: Problem, { sent }: Pick<Attempt, 'sent'>): Promise<Result[][] | null> {
-    const { bookId, recoverMs } = this.#options;
+    const { bookId, recoverMs, memory } = this.#options;
     await this.#store.lease.release();
     try {
       return await takeBook(this.#options, 'ourselves', recoverMs, async (lease) => {
-        const store = await BookStore.open(bookId, lease);
+        const store = await BookStore.open(bookId, lease, memory);
         const written = sent !== null && (await store.holds(sent.records));
         this.#store = store;
         void this.#mind(store);
         return written ? sent.results : null;
       });
     } catch (error) {
-      // The database does not come back in time: these callers are told so, the next ones try again.
-      if (isConnectionLoss(error)) throw sent === null ? error : new Problem('store/outcome-unknown', 'The connection broke during a batch.', {}, error);
+      // The database does not come back in time, or cannot do it now (busy, its disk full): these callers are told so, the next ones try again.
+      if (error instanceof Problem && error.code.startsWith('store/'))
+        throw sent === null ? error : new Problem('store/outcome-unknown', 'The connection broke during a batch.', {}, error);
       throw this.#giveUp(error instanceof Problem ? error : cause);
     }
   }

@@ -9,7 +9,12 @@ import { accountOf, holdOf, recordOf, type AccountRow, type HoldRow, type Record
 import { statementsOf } from './statements.ts';
 
 /** Past these many entries a part of the state is forgotten whole: everything in it is loaded again when it is needed. */
-const MOST = { accounts: 500_000, holds: 200_000 };
+export interface Memory {
+  readonly accounts: number;
+  readonly holds: number;
+}
+
+export const MEMORY: Memory = { accounts: 500_000, holds: 200_000 };
 
 /**
  * So many records are remembered by their ids and keys, for those who ask again soon; the journal answers the others. More than one batch loads and another one in flight
@@ -25,10 +30,12 @@ export class BookStore {
   readonly state: State = { ...emptyState(), transfers: new Recent(RECENT), refusals: new Recent(RECENT), keyed: new Recent(RECENT) };
   readonly lease: Lease;
   readonly #sql: ReturnType<typeof statementsOf>;
+  readonly #memory: Memory;
   readonly #nos = new Map<AccountId, number>();
   #lastNo = 0;
 
-  private constructor(book: BookId, lease: Lease) {
+  private constructor(book: BookId, lease: Lease, memory: Memory) {
+    this.#memory = memory;
     this.#sql = statementsOf(book);
     this.lease = lease;
     this.state.seq = lease.seq;
@@ -36,8 +43,8 @@ export class BookStore {
   }
 
   /** The store of a book that was just taken, with what is small enough to be known whole. */
-  static async open(book: BookId, lease: Lease): Promise<BookStore> {
-    const store = new BookStore(book, lease);
+  static async open(book: BookId, lease: Lease, memory: Memory): Promise<BookStore> {
+    const store = new BookStore(book, lease, memory);
     const [last] = await query<{ no: number }>(lease.client, store.#sql.lastAccountNo);
     store.#lastNo = last?.no ?? 0;
     for (const row of await query<{ asset: bigint }>(lease.client, store.#sql.assets)) store.state.assets.add(Number(row.asset) as AssetNo);
@@ -49,7 +56,7 @@ export class BookStore {
     // Now and not when a batch lands: between here and the decision, which both look at what is there, another batch may land.
     this.#forget();
     const { state } = this;
-    const { accounts, holds, keys, openHolds } = needs(unloaded(state, commands));
+    const { accounts, holds, keys, openHolds } = needs(commands.filter((command) => this.#isUnloaded(command)));
     await this.#loadHolds([...holds].filter((id) => !state.holds.has(id)));
     if (openHolds) for (const row of await query<HoldRow>(this.lease.client, this.#sql.holdsToSettle)) state.holds.set(row.id, holdOf(row));
     const unkeyed = [...keys].filter((key) => !state.keyed.has(key));
@@ -57,9 +64,9 @@ export class BookStore {
       for (const row of await query<RecordRow & { key: string }>(this.lease.client, this.#sql.byKey, [unkeyed])) state.keyed.set(row.key, recordOf(row));
     }
 
-    const missing = new Set([...accounts].filter((id) => !state.accounts.has(id)));
+    const missing = new Set([...accounts].filter((id) => this.#isMissing(id)));
     const settled = openHolds ? state.holds.values() : [...holds].flatMap((id) => state.holds.get(id) ?? []);
-    for (const hold of settled) for (const id of [hold.debit, hold.credit]) if (!state.accounts.has(id)) missing.add(id);
+    for (const hold of settled) for (const id of [hold.debit, hold.credit]) if (this.#isMissing(id)) missing.add(id);
     await this.#loadAccounts([...missing]);
   }
 
@@ -126,23 +133,26 @@ export class BookStore {
     for (const row of await query<RecordRow>(this.lease.client, this.#sql.byId, [others])) this.#file(recordOf(row));
   }
 
+  /** A batch that lands after its accounts were forgotten brings them back without their numbers. */
+  #isMissing(id: AccountId): boolean {
+    return !this.state.accounts.has(id) || !this.#nos.has(id);
+  }
+
+  /** All but the transfers that need nothing: both of their accounts are there, as those of nearly all are. */
+  #isUnloaded(command: Command): boolean {
+    if (command.kind !== 'transfer' || command.pendingId !== undefined) return true;
+    const { debit, credit } = command;
+    return debit === undefined || credit === undefined || this.#isMissing(debit) || this.#isMissing(credit);
+  }
+
   #forget(): void {
     const { accounts, holds } = this.state;
-    if (accounts.size > MOST.accounts) {
+    if (accounts.size > this.#memory.accounts) {
       accounts.clear();
       this.#nos.clear();
     }
-    if (holds.size > MOST.holds) holds.clear();
+    if (holds.size > this.#memory.holds) holds.clear();
   }
-}
-
-/** Without the transfers that need nothing: both of their accounts are there, as those of nearly all are. */
-function unloaded({ accounts }: State, commands: readonly Command[]): Command[] {
-  return commands.filter((command) => {
-    if (command.kind !== 'transfer' || command.pendingId !== undefined) return true;
-    const { debit, credit } = command;
-    return debit === undefined || credit === undefined || !accounts.has(debit) || !accounts.has(credit);
-  });
 }
 
 /** Unique indexes that an id violates which was booked before: the journal's, and that of the holds, whichever row is written first. */

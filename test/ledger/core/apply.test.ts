@@ -114,6 +114,14 @@ describe('whatever is asked of a book', () => {
     });
   });
 
+  it('every record that comes with an answer is in the journal', () => {
+    hold((asked) => {
+      const answered: LedgerRecord[] = [];
+      const { records } = play(asked, (_, __, results) => answered.push(...results.flatMap(({ record }) => record ?? [])));
+      for (const record of answered) assert.deepEqual(record, records[Number(record.seq) - 1]);
+    });
+  });
+
   it('linked commands are all created, all there already, or none of them', () => {
     hold((asked) => {
       play(asked, (_, commands, results) => {
