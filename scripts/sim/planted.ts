@@ -110,12 +110,6 @@ export const PLANTED: readonly Planted[] = [
     replace: '...evidence, seq: draft.nextSeq + 1n, nowMs',
   },
   {
-    name: 'a batch does not see the accounts of the one in flight',
-    file: 'src/ledger/core/state.ts',
-    find: 'return this.#below?.account(id) ?? this.base.accounts.get(id);',
-    replace: 'return this.base.accounts.get(id);',
-  },
-  {
     name: 'a refusal is believed before the journal is asked for the id',
     file: 'src/ledger/writer.ts',
     find: 'if (await store.lookUp(doubtful)) continue;',
@@ -144,12 +138,6 @@ export const PLANTED: readonly Planted[] = [
     file: 'src/ledger/store/store.ts',
     find: 'draft.commit();',
     replace: 'draft.commit();\n    this.#forget();',
-  },
-  {
-    name: 'an account that comes back with a batch in flight has lost its number',
-    file: 'src/ledger/store/store.ts',
-    find: 'return !this.state.accounts.has(id) || !this.#nos.has(id);',
-    replace: 'return !this.state.accounts.has(id);',
   },
   {
     name: 'a writer gives up for good where the database only cannot do it now',

@@ -60,9 +60,8 @@ describe('a writer and a server that are killed in turns', () => {
   const everything: Asked[] = [];
   let lives = 0;
   let questions = 0;
-  let answered = 0;
   let life: Life | null = null;
-  let isAsking = true;
+  const progress = { answered: 0, isAsking: true };
 
   /** Starts the writer; what was asked of it and not answered when it dies is answered with null. */
   async function start(): Promise<void> {
@@ -103,7 +102,7 @@ describe('a writer and a server that are killed in turns', () => {
         const { fromMs, toMs, results } = reply;
         const readings = Array.from({ length: MOMENTS + 1 }, (_, i) => Math.round(fromMs + ((toMs - fromMs) * i) / MOMENTS));
         heard.push({ witness: current.witness, asked, results, readings });
-        answered += results.length;
+        progress.answered += results.length;
         return;
       }
       if (reply && 'problem' in reply) assert.match(reply.problem, /^(store|ledger)\/[a-z-]+$/);
@@ -118,13 +117,13 @@ describe('a writer and a server that are killed in turns', () => {
     await start();
     await askUntilAnswered(ask(workload.opening()));
     const client = async (): Promise<void> => {
-      while (isAsking) await askUntilAnswered(ask(workload.request()));
+      while (progress.isAsking) await askUntilAnswered(ask(workload.request()));
     };
     const clients = Array.from({ length: CLIENTS }, client);
 
     for (let kill = 0; kill < KILLS; kill++) {
-      const goal = answered + COMMANDS_BETWEEN;
-      while (answered < goal) await new Promise((resolve) => setTimeout(resolve, 2));
+      const goal = progress.answered + COMMANDS_BETWEEN;
+      while (progress.answered < goal) await new Promise((resolve) => setTimeout(resolve, 2));
       if (kill % 2 === 0) {
         const { child } = life!;
         child.kill('SIGKILL');
@@ -134,7 +133,7 @@ describe('a writer and a server that are killed in turns', () => {
         process.kill(server.pid(), 'SIGKILL');
       }
     }
-    isAsking = false;
+    progress.isAsking = false;
     await Promise.all(clients);
     life!.child.disconnect();
 
@@ -163,7 +162,7 @@ describe('a writer and a server that are killed in turns', () => {
       const roots = new Roots(bookId, 100);
       roots.append(model.past.records);
       roots.compare(journal);
-      assert.ok(answered >= KILLS * COMMANDS_BETWEEN);
+      assert.ok(progress.answered >= KILLS * COMMANDS_BETWEEN);
     } finally {
       await database.close();
     }

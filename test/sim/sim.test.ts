@@ -32,16 +32,7 @@ describe('a simulated book', () => {
       assert.ok(report.operations >= OPERATIONS && report.digest !== '');
       for (const [what, times] of Object.entries(report.counts)) counts.set(what, (counts.get(what) ?? 0) + times);
     }
-    const expected = [
-      ...FAULTS,
-      'lost requests',
-      'lost replies',
-      'refused statements',
-      'doubled requests',
-      'retries',
-      'ledger/fenced',
-      'store/outcome-unknown',
-    ];
+    const expected = [...FAULTS, 'lost requests', 'lost replies', 'refused statements', 'doubled requests', 'retries', 'ledger/fenced', 'store/unreachable'];
     assert.deepEqual(
       expected.filter((what) => !counts.has(what)),
       [],

@@ -156,7 +156,7 @@ class World {
   /** Runs what is planned until something is so. */
   async #until(what: string, isSo: () => boolean): Promise<void> {
     const happened = await this.#timeline.run(() => this.#failure !== null || isSo() || this.#timeline.steps > MOST_STEPS);
-    if (this.#failure !== null) throw this.#failure instanceof Error ? this.#failure : new Finding('no bug of our own', String(this.#failure));
+    if (this.#failure !== null) throw this.#failure instanceof Error ? this.#failure : new Finding('no bug of our own', show(this.#failure));
     demand(happened && this.#timeline.steps <= MOST_STEPS, 'everything goes on', () => `nothing comes of it any more before ${what}`);
   }
 

@@ -170,12 +170,13 @@ function put<Value>(map: Map<string, History<Value>>, id: string, seq: number, v
 export function becomes(view: View, asked: Asked, index: number, record: LedgerRecord): boolean {
   const command = asked.commands[index]!;
   const body = judge(view, command, record.nowMs);
-  return typeof body !== 'string' && sameRecord({ ...body, ...evidenceOf(command), seq: record.seq, nowMs: record.nowMs } as LedgerRecord, record);
+  return typeof body !== 'string' && sameRecord({ ...body, ...evidenceOf(command), seq: record.seq, nowMs: record.nowMs }, record);
 }
 
 /** Member by member; fields whatever their order. */
 export function sameRecord(a: LedgerRecord, b: LedgerRecord): boolean {
-  const [left, right] = [a as unknown as Record<string, unknown>, b as unknown as Record<string, unknown>];
+  const left: Readonly<Record<string, unknown>> = { ...a };
+  const right: Readonly<Record<string, unknown>> = { ...b };
   const members = Object.keys(left).filter((member) => member !== 'fields' && member !== 'subject');
   if (members.length !== Object.keys(right).filter((member) => member !== 'fields' && member !== 'subject').length) return false;
   return members.every((member) => left[member] === right[member]) && ((a.subject === undefined && b.subject === undefined) || sameEvidence(a, b));
@@ -255,7 +256,7 @@ export function recordFrom(
     return { ...transfer, ...about } as unknown as LedgerRecord;
   }
   const body = Object.entries(row['body'] as Record<string, unknown>).map(([name, value]) => [name, BIG.has(name) ? BigInt(String(value)) : value]);
-  return { ...Object.fromEntries(body), kind: KINDS[Number(row['kind'])], ...about } as unknown as LedgerRecord;
+  return { ...Object.fromEntries(body), kind: KINDS[Number(row['kind'])], ...about } as LedgerRecord;
 }
 
 const BIG: ReadonlySet<string> = new Set(['overdraft', 'total', 'fromSeq', 'toSeq']);

@@ -143,7 +143,7 @@ export function judgeOther(view: View, command: Other, nowMs: number): RefusalCo
       if (booked) return again(command, booked);
       if (command.kind === 'instruction' && !view.named(`window ${command.window}`)) return 'window_not_found';
       const { linked: _, fields: __, subject: ___, ...body } = command;
-      return body as RecordBody;
+      return body;
     }
   }
 }

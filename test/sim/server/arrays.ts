@@ -54,6 +54,6 @@ export function readArray(type: string, bytes: unknown): unknown[] {
 /** A text such as `{1,2}`, cast to an array of int4. */
 export function integersOf(text: unknown): number[] | null {
   if (text === null) return null;
-  assert(typeof text === 'string' && /^\{[\d,]*\}$/.test(text), `${String(text)} is no array of integers`);
+  assert(typeof text === 'string' && /^\{[\d,]*\}$/.test(text), 'an array of integers in a text');
   return text === '{}' ? [] : text.slice(1, -1).split(',').map(Number);
 }

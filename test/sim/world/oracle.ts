@@ -60,7 +60,7 @@ export class Oracle {
       'balances are the journal replayed',
       () => `${this.#tables.accounts.size} accounts, not ${past.accounts.size}`,
     );
-    for (const rows of this.#tables.history.values()) this.#balance(rows.at(-1)!);
+    for (const rows of this.#tables.history.values()) this.#balance(rows.at(-1) ?? {});
     demand(this.#tables.pending.size === past.holds.size, 'holds are the journal replayed', () => `${this.#tables.pending.size} holds, not ${past.holds.size}`);
     for (const row of this.#tables.pending.values()) this.#hold(row);
   }

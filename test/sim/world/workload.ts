@@ -218,7 +218,7 @@ export class Workload {
     const fields: Fields = { metadata: `"${this.#random.below(1_000)}"`, order: '{"a":1}' };
     const evidence: Evidence =
       this.#random.below(4) === 0 ? { subject: this.#named('subject', 1) } : { subject: this.#named('subject', this.#random.below(9)), fields };
-    return { ...command, ...evidence } as Command;
+    return { ...command, ...evidence };
   }
 
   #linked(command: Command): Command {

@@ -122,7 +122,7 @@ export class WriterProcess {
     void openBook({ database, bookId, clock: this.#clock, waitMs, recoverMs, pace: this.#pace, random: this.#bytes, memory, leaseMs }).then(
       (book) => {
         this.book = book;
-        guard(() => onOpen(this));
+        return guard(() => onOpen(this));
       },
       (error: unknown) => {
         guard(() => {
