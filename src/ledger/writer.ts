@@ -208,9 +208,10 @@ export class Writer {
       attempt.sent = null;
       if (outcome === 'appended') return results;
       // What looks like another writer may be our own: a hold that was booked before and is closed by now is not there to be changed.
-      const known = await store.lookUp(unfiledIds(store, requests.flat()));
-      if (outcome === 'fenced' && !known) throw this.#giveUp(await lossOf(store.lease.client, this.#options.bookId));
-      assert(known, 'an id of the batch is in the journal and not found there');
+      if (await store.lookUp(unfiledIds(store, requests.flat()))) continue;
+      assert(outcome !== 'duplicate', 'an id of the batch is in the journal and not found there');
+      if (outcome !== 'fenced' && (await store.isAt(batch.draft.after.seq))) throw outcome.broken;
+      throw this.#giveUp(await lossOf(store.lease.client, this.#options.bookId));
     }
   }
 

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AccountId, AssetNo, BookId, TransferId } from '#base';
 import { query, violatedConstraint } from '#db';
-import { emptyState, needs, type Command, type Draft, type LedgerRecord, type State } from '#ledger/core';
+import { emptyState, needs, type Command, type Draft, type LedgerRecord, type Seq, type State } from '#ledger/core';
 import { batchOf, type Batch } from './batch.ts';
 import type { Lease } from './lease.ts';
 import { Recent } from './recent.ts';
@@ -22,8 +22,11 @@ export const MEMORY: Memory = { accounts: 500_000, holds: 200_000 };
  */
 const RECENT = 20_000;
 
-/** How a batch ended that was not appended: another writer was there, or an id of it was booked before. */
-export type AppendOutcome = 'appended' | 'fenced' | 'duplicate';
+/**
+ * How a batch ended that was not appended: another writer was there, or an id of it was booked before. Or it broke a rule of the tables: where it was decided
+ * without what was booked before (a hold that was booked smaller, captured by this batch once more) that rule may come before the fence and the index of ids.
+ */
+export type AppendOutcome = 'appended' | 'fenced' | 'duplicate' | { readonly broken: unknown };
 
 /** The part of a book that its writer keeps in memory, and the statements that fill it and append to it. */
 export class BookStore {
@@ -95,7 +98,7 @@ export class BookStore {
     return batchOf(draft, this.lease.epoch, { noOf, lastNo: below?.lastNo ?? this.#lastNo });
   }
 
-  /** Appends a batch and makes it the state. Any other failure than the two named is thrown, and leaves the state as it was. */
+  /** Appends a batch and makes it the state. Any other failure than those named is thrown; what is not appended leaves the state as it was. */
   async append({ statement, params, draft, opened, lastNo }: Batch): Promise<AppendOutcome> {
     try {
       await query(this.lease.client, this.#sql[statement], params);
@@ -103,12 +106,19 @@ export class BookStore {
       const constraint = violatedConstraint(error) ?? 'none';
       if (DUPLICATES.has(constraint)) return 'duplicate';
       if (FENCES.has(constraint)) return 'fenced';
+      if (constraint !== 'none') return { broken: error };
       throw error;
     }
     for (const [id, no] of opened) this.#nos.set(id, no);
     this.#lastNo = lastNo;
     draft.commit();
     return 'appended';
+  }
+
+  /** Whether the book is still ours, and its journal as long as we know it. */
+  async isAt(seq: Seq): Promise<boolean> {
+    const [head] = await query<{ seq: bigint; epoch: bigint }>(this.lease.client, this.#sql.head);
+    return head?.epoch === this.lease.epoch && head.seq === seq;
   }
 
   #file(record: LedgerRecord): void {

@@ -100,7 +100,7 @@ function surplusOf(flags: number, amount: bigint, debit: Account | undefined, cr
 }
 
 /** The command with everything absent spelled out. */
-export function wholeOf(command: TransferCommand): TransferBody {
+function wholeOf(command: TransferCommand): TransferBody {
   return {
     kind: 'transfer',
     id: command.id,
