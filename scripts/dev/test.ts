@@ -54,7 +54,7 @@ function plan(args: { readonly long: boolean; readonly grep: string | undefined;
   }
   const mocha = {
     title: 'mocha',
-    run: () => runProgram(MOCHA, [...grep, ...LONG.flatMap((pattern) => ['--ignore', pattern]), 'test/**/*.test.ts'], 14 * MINUTE),
+    run: () => runProgram(MOCHA, [...grep, ...LONG.flatMap((pattern) => ['--ignore', pattern]), 'test/**/*.test.ts'], 17 * MINUTE),
   };
   if (args.grep !== undefined || !existsSync(`${ROOT}/hardhat.config.ts`)) return [mocha];
   return [mocha, { title: 'Solidity', run: () => runProgram('node_modules/hardhat/dist/src/cli.js', ['test', 'solidity'], 14 * MINUTE) }];
