@@ -74,6 +74,12 @@ export const PLANTED: readonly Planted[] = [
     replace: 'const sound = flight === null || (await this.#land(flight)) || true;',
   },
   {
+    name: 'a batch does not see the accounts of the one in flight',
+    file: 'src/ledger/core/state.ts',
+    find: 'return this.#below?.account(id) ?? this.base.accounts.get(id);',
+    replace: 'return this.base.accounts.get(id);',
+  },
+  {
     name: 'callers are answered before their batch is durable',
     file: 'src/ledger/writer.ts',
     find: 'const landed = this.#store.append(batch).then(',

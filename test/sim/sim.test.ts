@@ -4,7 +4,7 @@ import { simulate, type Report } from '#sim';
 import { FAULTS } from './world/settings.ts';
 
 /** Seeds that the suite runs, beside those that failed once. */
-const SEEDS = 24;
+const SEEDS = 36;
 const OPERATIONS = 1_000;
 
 function onceFailed(): { readonly seed: number; readonly operations: number; readonly why: string }[] {

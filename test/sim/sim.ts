@@ -11,7 +11,7 @@ import { Server } from './server/server.ts';
 import { Timeline } from './timeline.ts';
 import { Client } from './world/client.ts';
 import { Oracle } from './world/oracle.ts';
-import { FAULTS, settingsOf, type FaultKind, type Settings } from './world/settings.ts';
+import { FAULTS, settingsFor, type FaultKind, type Settings } from './world/settings.ts';
 import { Workload } from './world/workload.ts';
 import { WriterProcess, type Ground } from './world/writer.ts';
 
@@ -83,7 +83,7 @@ class World {
     this.#seed = seed;
     this.#operations = operations;
     this.#random = new Random(seed);
-    this.#settings = settingsOf(this.#random.fork());
+    this.#settings = settingsFor(seed, this.#random.fork());
     this.#workload = new Workload(this.#random.fork(), this.#settings);
     this.#server = new Server(this.#timeline, this.#random.fork());
     const tables = this.#server.book(BOOK.replaceAll('-', ''));

@@ -1,4 +1,4 @@
-import type { Random } from '../random.ts';
+import { Random } from '../random.ts';
 import type { NetworkFaults } from '../server/connections.ts';
 
 /** What a seed is like: which faults it has and how often, who asks, and for what. Each seed is good at something else. */
@@ -45,6 +45,43 @@ function sometimes(random: Random, most: number): number {
 
 function interval(random: Random, shortestUs: number): number {
   return random.below(3) === 0 ? 0 : shortestUs * random.between(1, 30);
+}
+
+/** What the seed draws, and in every fourth seed a crowd instead of its clients: drawn apart, so that the others keep what they were. */
+export function settingsFor(seed: number, random: Random): Settings {
+  const settings = settingsOf(random);
+  return seed % 4 === 0 ? crowded(settings, new Random(seed + 2 ** 32)) : settings;
+}
+
+/**
+ * So many wait at a slow server that the next batch is decided on top of the one in flight. Whatever has to be looked up waits behind that one and is decided
+ * when it has landed, so that nearly everything here is about accounts and holds that the writer knows.
+ */
+function crowded(settings: Settings, random: Random): Settings {
+  return {
+    ...settings,
+    network: { ...settings.network, workUs: random.between(2_000, 8_000) },
+    clients: random.between(12, 60),
+    small: random.pick([8, 20, 40]),
+    accounts: random.between(20, 60),
+    kinds: {
+      move: 400,
+      hold: random.between(20, 60),
+      post: random.between(0, 6),
+      void: random.between(0, 6),
+      balance: random.between(1, 20),
+      repeat: random.between(1, 20),
+      change: random.below(3),
+      expire: 0,
+      window: random.below(2),
+      release: 0,
+      other: 0,
+      open: 0,
+      close: 0,
+      odd: 0,
+    },
+    memory: { accounts: 500_000, holds: 200_000 },
+  };
 }
 
 export function settingsOf(random: Random): Settings {
