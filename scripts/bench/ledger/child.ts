@@ -33,5 +33,7 @@ export function startHelper<Order extends object, Report>(file: string): Helper<
 /** In the helper: answers each order in turn; ends when the benchmark lets go of it, and fails with it what fails here. */
 export function answerOrders<Order extends object, Report>(answer: (order: Order) => Promise<Report>, close: () => Promise<void>): void {
   process.on('message', (order: Order) => void answer(order).then((report) => process.send?.(report)));
+  // The launcher’s watch over its parent comes along with the arguments and lets go of the channel: nothing else holds this process between two orders.
+  process.channel?.ref();
   process.once('disconnect', () => void close().then(() => process.exit(0)));
 }
