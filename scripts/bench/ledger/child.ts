@@ -8,7 +8,8 @@ export interface Helper<Order extends object, Report> {
 }
 
 export function startHelper<Order extends object, Report>(file: string): Helper<Order, Report> {
-  const child = fork(new URL(file, import.meta.url));
+  // Without the launcher's arguments: its watch over whoever started a program would let go of our channel, and end us by a signal when we are let go.
+  const child = fork(new URL(file, import.meta.url), { execArgv: [] });
   let isEnding = false;
   const ended = new Promise<void>((resolve) => {
     child.once('exit', (code) => {
@@ -33,7 +34,5 @@ export function startHelper<Order extends object, Report>(file: string): Helper<
 /** In the helper: answers each order in turn; ends when the benchmark lets go of it, and fails with it what fails here. */
 export function answerOrders<Order extends object, Report>(answer: (order: Order) => Promise<Report>, close: () => Promise<void>): void {
   process.on('message', (order: Order) => void answer(order).then((report) => process.send?.(report)));
-  // The launcher’s watch over its parent comes along with the arguments and lets go of the channel: nothing else holds this process between two orders.
-  process.channel?.ref();
   process.once('disconnect', () => void close().then(() => process.exit(0)));
 }
