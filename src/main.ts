@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { getPublicKey } from '@noble/secp256k1';
 import { assert, fromHex, newId, systemClock, toHex, type Asset, type AssetNo, type BookId, type Clock, type Hex, type RandomBytes } from '#base';
-import { createAnchorer, createProver, createSealer, greatestUnanchoredAgeMs, isFinallyAnchored, type Prover } from '#anchor';
+import { createAnchorer, createProver, greatestUnanchoredAgeMs, isFinallyAnchored, openSealingThread, type Prover } from '#anchor';
 import {
   connectChain,
   createAnchorChain,
@@ -262,7 +262,8 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
   const outbox = createOutbox({ database, client, relayerKey, clock, onProgress: (progress) => onEvent({ kind: 'transaction', progress }) });
   stop.push(() => outbox.close());
   const vault = createVaultReader({ client, deployment });
-  const sealer = createSealer({ database, clock, chainId: client.chainId, random, sealAfterMs: policy.sealAfterMs, maxRecords: MAX_BATCH_RECORDS });
+  const sealer = openSealingThread({ databaseUrl, clock, chainId: client.chainId, sealAfterMs: policy.sealAfterMs, maxRecords: MAX_BATCH_RECORDS });
+  stop.push(() => sealer.close());
   const anchorer = createAnchorer({ database, chain: createAnchorChain({ client, deployment }), outbox, custody, clock, signingPatienceMs: 2_000 });
   const prover = createProver({ database, chainId: client.chainId, anchorAddress: deployment.anchor, vaultAddress: deployment.vault });
   const scanner = createDepositScanner({ database, client, deployment });

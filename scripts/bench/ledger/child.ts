@@ -8,8 +8,8 @@ export interface Helper<Order extends object, Report> {
 }
 
 export function startHelper<Order extends object, Report>(file: string): Helper<Order, Report> {
-  // Without the launcher's arguments: its watch over whoever started a program would let go of our channel, and end us by a signal when we are let go.
-  const child = fork(new URL(file, import.meta.url), { execArgv: [] });
+  // Without the launcher's other arguments: its watch over whoever started a program would let go of our channel, and end us by a signal when we are let go.
+  const child = fork(new URL(file, import.meta.url), { execArgv: process.execArgv.filter((argument) => argument.startsWith('--max-semi-space-size')) });
   let isEnding = false;
   const ended = new Promise<void>((resolve) => {
     child.once('exit', (code) => {

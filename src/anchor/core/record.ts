@@ -1,6 +1,7 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
-import { assert, concat, fromHex, uintBytes, utf8, uuidBytes, type BookId, type Hex } from '#base';
+import { assert, fromHex, type BookId, type Hex } from '#base';
 import { KIND_NUMBERS, type LedgerRecord, type RecordKind } from '#ledger/core';
+import { ByteWriter } from './byteWriter.ts';
 import { canonicalJson, parseCanonicalJson } from './canonical.ts';
 import { fieldsRoot, NO_FIELDS } from './fields.ts';
 import type { Hash } from './merkle.ts';
@@ -107,29 +108,28 @@ export interface RecordContext {
 const RECORD = Uint8Array.of(0x00, 0x01, 1);
 const INTEGER_BYTES = { u8: 1, u16: 2, u32: 4, u64: 8, u128: 16, ms: 8, s: 8 } as const;
 
-function behindLength(bytes: Uint8Array, lengthBytes: number): Uint8Array {
-  return concat(uintBytes(bytes.length, lengthBytes), bytes);
-}
+/** One for all: a record is encoded without a pause, from its restart to what was written. */
+const writer = new ByteWriter();
 
-function fixed(hex: Hex, length: number): Uint8Array {
+function writeFixed(hex: Hex, length: number): void {
   const bytes = fromHex(hex);
   assert(bytes.length === length, `${hex} has not ${length} bytes`);
-  return bytes;
+  writer.bytes(bytes);
 }
 
-function encodeMember(encoding: Encoding, value: unknown): Uint8Array {
+function writeMember(encoding: Encoding, value: unknown): void {
   switch (encoding) {
     case 'uuid':
-      return uuidBytes(value as string);
+      return writer.uuid(value as string);
     case 'address':
-      return fixed(value as Hex, 20);
+      return writeFixed(value as Hex, 20);
     case 'bytes32':
-      return fixed(value as Hex, 32);
+      return writeFixed(value as Hex, 32);
     case 'text':
     case 'about':
-      return behindLength(utf8(value as string), 2);
+      return writer.text(value as string, 2);
     case 'json':
-      return behindLength(utf8(canonicalJson(parseCanonicalJson(value as string))), 4);
+      return writer.text(canonicalJson(parseCanonicalJson(value as string)), 4);
     case 'u8':
     case 'u16':
     case 'u32':
@@ -137,35 +137,33 @@ function encodeMember(encoding: Encoding, value: unknown): Uint8Array {
     case 'u128':
     case 'ms':
     case 's':
-      return uintBytes(value as bigint | number, INTEGER_BYTES[encoding]);
+      return writer.uint(value as bigint | number, INTEGER_BYTES[encoding]);
   }
 }
 
 /** The body of a record as docs/formats.md lays it out for its kind. */
-export function encodeRecordBody(record: LedgerRecord): Uint8Array {
+function writeBody(record: LedgerRecord): void {
   // The table names members of every kind; which of them this kind has is what the table says, and what its test compares.
   const members = record as unknown as Readonly<Record<string, unknown>>;
-  return concat(
-    ...BODIES[record.kind].map(([member, encoding]) => {
-      if (encoding !== 'about' || record.kind !== 'asset') return encodeMember(encoding, members[member]);
-      return encodeMember(encoding, canonicalJson({ caip19: record.caip19, peg: record.peg, symbol: record.symbol }));
-    }),
-  );
+  for (const [member, encoding] of BODIES[record.kind]) {
+    if (encoding !== 'about' || record.kind !== 'asset') writeMember(encoding, members[member]);
+    else writeMember(encoding, canonicalJson({ caip19: record.caip19, peg: record.peg, symbol: record.symbol }));
+  }
 }
 
 /** The preimage of a record's leaf: 0x00 || 0x01 || version || kind || chainId u64 || book || seq u64 || nowMs u64 || fieldsRoot || body. */
 export function encodeRecord({ chainId, book }: RecordContext, record: LedgerRecord, root: Hash): Uint8Array {
   assert(root.length === 32, 'a fields root has 32 bytes');
-  return concat(
-    RECORD,
-    uintBytes(KIND_NUMBERS[record.kind], 1),
-    uintBytes(chainId, 8),
-    uuidBytes(book),
-    uintBytes(record.seq, 8),
-    uintBytes(record.nowMs, 8),
-    root,
-    encodeRecordBody(record),
-  );
+  writer.restart();
+  writer.bytes(RECORD);
+  writer.uint(KIND_NUMBERS[record.kind], 1);
+  writer.uint(chainId, 8);
+  writer.uuid(book);
+  writer.uint(record.seq, 8);
+  writer.uint(record.nowMs, 8);
+  writer.bytes(root);
+  writeBody(record);
+  return writer.written();
 }
 
 /** The leaf of a record whose fields hash to `root` (`recordFieldsRoot`). 32 bytes. */

@@ -31,11 +31,11 @@ with recursive halving as (
 select low as seq from halving where low = high;
 
 -- name: before
--- The account after the last batch that touched it at or before a record.
+-- The account after the last batch that touched it at or before a record. Its number is a value here and not a join: only then does the planner know that the
+-- index has the account's rows in order, and reads one of them instead of sorting all.
 select h.seq, h.debits_pending, h.debits_posted, h.credits_pending, h.credits_posted
   from book.account_history h
-  join book.account a on a.no = h.account
- where a.id = $1::uuid and h.seq <= $2::int8
+ where h.account = (select a.no from book.account a where a.id = $1::uuid) and h.seq <= $2::int8
  order by h.seq desc
  limit 1;
 
@@ -45,8 +45,7 @@ select n.seq - o.back as seq
   from (
     select h.seq, h.earlier
       from book.account_history h
-      join book.account a on a.no = h.account
-     where a.id = $1::uuid and h.seq > $2::int8
+     where h.account = (select a.no from book.account a where a.id = $1::uuid) and h.seq > $2::int8
      order by h.seq
      limit 1
   ) as n
@@ -57,12 +56,18 @@ select n.seq - o.back as seq
 -- name: entries
 -- The records that touched an account before a place in the sequence, latest first. They need no index of their own: the history knows them. The batch that
 -- reaches over that place is looked at as well.
-with own as (
-  select no from book.account where id = $1::uuid
-), batches as (
-  (select h.seq, h.earlier from book.account_history h, own where h.account = own.no and h.seq < $2::int8 order by h.seq desc limit $3::int4)
+with batches as (
+  (select h.seq, h.earlier
+     from book.account_history h
+    where h.account = (select a.no from book.account a where a.id = $1::uuid) and h.seq < $2::int8
+    order by h.seq desc
+    limit $3::int4)
   union all
-  (select h.seq, h.earlier from book.account_history h, own where h.account = own.no and h.seq >= $2::int8 order by h.seq limit 1)
+  (select h.seq, h.earlier
+     from book.account_history h
+    where h.account = (select a.no from book.account a where a.id = $1::uuid) and h.seq >= $2::int8
+    order by h.seq
+    limit 1)
 )
 select t.seq
   from batches b

@@ -75,6 +75,18 @@ describe('records', () => {
     });
   });
 
+  it('are encoded alike after one that could not be, and after one that is longer than any buffer', () => {
+    const transfer = recordOf(VECTORS.records.find(({ kind }) => kind === 'transfer')!);
+    const preimage = toHex(encodeRecord(CONTEXT, transfer, NO_FIELDS));
+    for (const broken of [{ amount: 1n << 128n }, { amount: -1n }, { reference: 'none' as never }, { code: 65_536 }])
+      assert.throws(() => encodeRecord(CONTEXT, { ...transfer, ...broken } as LedgerRecord, NO_FIELDS), /assertion failed/);
+    assert.equal(toHex(encodeRecord(CONTEXT, transfer, NO_FIELDS)), preimage);
+    const tariff = recordOf(VECTORS.records.find(({ kind }) => kind === 'tariff')!);
+    const long = encodeRecord(CONTEXT, { ...tariff, schedule: JSON.stringify('x'.repeat(100_000)) } as LedgerRecord, NO_FIELDS);
+    assert.equal(Buffer.from(long.subarray(-100_002)).toString(), JSON.stringify('x'.repeat(100_000)));
+    assert.equal(toHex(encodeRecord(CONTEXT, transfer, NO_FIELDS)), preimage);
+  });
+
   it('bind chain, book, seq, time and every member of the body: a change of any is another leaf', () => {
     for (const json of VECTORS.records) {
       const record = recordOf(json);

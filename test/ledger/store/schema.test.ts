@@ -8,6 +8,12 @@ import { newBookId } from '../support/backends.ts';
 /** Statements that open a book or look after its lease; every other one stays in the schema of its book. */
 const LEASE = new Set(['create', 'whereabouts', 'take', 'evict', 'unlock', 'settings', 'schema']);
 
+interface Plan {
+  readonly 'Node Type': string;
+  readonly 'Relation Name'?: string;
+  readonly Plans?: readonly Plan[];
+}
+
 describe('the schema of a book', () => {
   const bookId = newBookId();
   const schema = `book_${bookId.replaceAll('-', '')}`;
@@ -73,6 +79,46 @@ describe('the schema of a book', () => {
       );
     });
   }
+
+  /** What stands over each look into the history, from the look upwards, where no page but by an index may be read. */
+  async function aboveHistory(text: string): Promise<string[]> {
+    const client = await db.owner.connect();
+    try {
+      await client.query('begin');
+      await client.query('set local enable_seqscan = off; set local enable_bitmapscan = off');
+      const { rows } = await client.query<Record<'QUERY PLAN', [{ Plan: Plan }]>>(`explain (generic_plan, format json) ${text}`);
+      const found: string[] = [];
+      const look = (plan: Plan, above: string): void => {
+        if (plan['Relation Name'] === 'account_history') found.push(`${plan['Node Type']} under ${above}`);
+        for (const inner of plan.Plans ?? []) look(inner, plan['Node Type']);
+      };
+      look(rows[0]!['QUERY PLAN'][0].Plan, 'nothing');
+      return found;
+    } finally {
+      await client.query('rollback');
+      client.release();
+    }
+  }
+
+  const BY_INDEX = 'Index Scan under Limit';
+  for (const [name, looks] of Object.entries({ before: 1, next: 1, entries: 2, accountsOf: 1, accounts: 1 }) as [
+    keyof ReturnType<typeof statementsOf>,
+    number,
+  ][]) {
+    it(`is read by ${name} from the place that is asked for on, and not as a whole that is sorted`, async () => {
+      assert.deepEqual(await aboveHistory(statementsOf(bookId)[name].text), Array<string>(looks).fill(BY_INDEX));
+    });
+  }
+
+  it('would be seen to be sorted', async () => {
+    const { text } = statementsOf(bookId).before;
+    const joined = text.replace(
+      /where h\.account = \(select a\.no from (\S+) a where a\.id = (\S+)\) and/,
+      'join $1 a on a.no = h.account where a.id = $2 and',
+    );
+    assert.notEqual(joined, text);
+    assert.notDeepEqual(await aboveHistory(joined), [BY_INDEX]);
+  });
 
   it('would be seen to be left', async () => assert.deepEqual(await tablesOf('select from cairn.book'), new Set(['cairn.book'])));
 });

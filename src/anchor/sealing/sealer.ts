@@ -1,9 +1,9 @@
 import { assert, concat, type Clock, type RandomBytes, type TimeMs } from '#base';
 import type { Database, Queryable } from '#db';
 import type { LedgerRecord } from '#ledger/core';
-import { addSubjectKeys, insertOnce, lastBatch, subjectKeys, type BatchEnd } from './batchStore.ts';
-import { bookRecordHash, encodeRecord, merkleTree, messageHashes, NO_HEAD, recordFieldsRoot, recordSalt } from './core/core.ts';
-import type { RecordSource } from './types.ts';
+import { addSubjectKeys, insertOnce, lastBatch, subjectKeys, type BatchEnd } from '../batchStore.ts';
+import { bookRecordHash, encodeRecord, merkleTree, messageHashes, NO_HEAD, recordFieldsRoot, recordSalt } from '../core/core.ts';
+import type { RecordSource } from '../types.ts';
 
 export interface SealerOptions {
   readonly database: Database;
