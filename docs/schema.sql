@@ -296,7 +296,6 @@ table cairn.book
 table cairn.deployment
   single boolean not null default true
   chain_id bigint not null
-  parameters bytea not null
   timelock bytea not null
   anchor bytea not null
   vault bytea not null
@@ -311,7 +310,6 @@ table cairn.deployment
   constraint deployment_block_is_a_hash CHECK ((octet_length(block_hash) = 32))
   constraint deployment_deployer_is_an_address CHECK ((octet_length(deployer) = 20))
   constraint deployment_is_one CHECK (single)
-  constraint deployment_parameters_is_a_hash CHECK ((octet_length(parameters) = 32))
   constraint deployment_pk PRIMARY KEY (single)
   constraint deployment_safe_is_an_address CHECK ((octet_length(safe) = 20))
   constraint deployment_safe_is_whole CHECK (((safe IS NULL) = (safe_contracts IS NULL)))

@@ -36,8 +36,8 @@ describe('an export', () => {
   it('into a folder that is not there is refused', async () => {
     const [address, hash] = [`decode(repeat('11', 20), 'hex')`, `decode(repeat('22', 32), 'hex')`];
     await test.owner.query(
-      `insert into cairn.deployment (chain_id, parameters, timelock, anchor, vault, tokens, deployer, block_number, block_hash, deployed_ms)
-       values (31337, ${hash}, ${address}, ${address}, ${address}, '[]', ${address}, 1, ${hash}, 1)`,
+      `insert into cairn.deployment (chain_id, timelock, anchor, vault, tokens, deployer, block_number, block_hash, deployed_ms)
+       values (31337, ${address}, ${address}, ${address}, '[]', ${address}, 1, ${hash}, 1)`,
     );
     await test.owner.query('select cairn.create_book($1)', ['01a20a3c-fcf7-75aa-b0db-92b237aa9578']);
     assert.equal(await codeOf(join(folder, 'none', 'export')), 'export/cannot-write');

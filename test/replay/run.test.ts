@@ -88,8 +88,8 @@ describe('a replay of a database', function () {
   async function deploy(): Promise<void> {
     const [address, hash] = ["decode(repeat('11', 20), 'hex')", "decode(repeat('22', 32), 'hex')"];
     await db.owner.query(
-      `insert into cairn.deployment (chain_id, parameters, timelock, anchor, vault, tokens, deployer, block_number, block_hash, deployed_ms)
-       values (${CHAIN_ID}, ${hash}, ${address}, ${address}, ${address}, '[]', ${address}, 1, ${hash}, 1)`,
+      `insert into cairn.deployment (chain_id, timelock, anchor, vault, tokens, deployer, block_number, block_hash, deployed_ms)
+       values (${CHAIN_ID}, ${address}, ${address}, ${address}, '[]', ${address}, 1, ${hash}, 1)`,
     );
     // As an erasure leaves it.
     await db.owner.query('delete from cairn.subject_key where subject = $1', [idOf('gone')]);

@@ -73,7 +73,14 @@ export const CHAIN_PROBLEMS = {
     title: 'The recorded deployment was made with other parameters',
     retry: 'never',
     howToSolve:
-      'Addresses pin the book, the signers and the delay for ever: go on with the recorded parameters, or make a new deployment in an empty database.',
+      'The contracts pin the book and the tokens for ever: go on with the recorded ones, or make a new deployment in an empty database. What a deployment that is not finished was begun with stays until it is.',
+  },
+  'chain/keys-differ': {
+    status: 409,
+    title: 'The contracts name other keys than ours',
+    retry: 'later',
+    howToSolve:
+      'Start with the signer nodes (and the operators) whose keys the contracts name; or have governance name those of now first, and start again then (docs/custody.md, “Replacing a key”). Nothing is lost meanwhile: what is signed waits, and is signed anew by the new key.',
   },
   'chain/local-already-running': {
     status: 503,

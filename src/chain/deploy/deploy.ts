@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { privateKeyToAddress } from 'viem/accounts';
-import { assert, concat, derivedId, fromHex, Problem, toHex, uintBytes, utf8, type Hex } from '#base';
+import { assert, concat, derivedId, fromHex, Problem, uintBytes, utf8, type Hex } from '#base';
 import { lower } from '../client/logs.ts';
 import { createOutbox } from '../outbox/outbox.ts';
 import type { MinedReceipt, Outbox, OutboxId, TransactionFailure } from '../outbox/types.ts';
-import { checkDeployment, checkGovernance } from './check.ts';
+import { checkDeployment, checkGovernance, checkHolders, checkIdentity } from './check.ts';
 import { canonicalSafeContracts } from './safe.ts';
 import { deploySteps, safeContracts, tokenAddress, type Step } from './steps.ts';
 import { recordDeployment, recordedDeployment } from './store.ts';
@@ -23,14 +23,12 @@ const NOT_AGAIN_MS = 1;
  */
 export async function deploy(options: DeployOptions): Promise<Deployment> {
   const { database, client, tokens } = options;
-  const parameters = parametersDigest(options);
   const recorded = await recordedDeployment(database);
   if (recorded) {
-    await checkDeployment(client, recorded.deployment);
-    if (recorded.parameters !== parameters) {
-      throw new Problem('chain/deployment-differs', 'The recorded deployment was made for another book, other keys, tokens or caps than now asked for.');
-    }
-    return recorded.deployment;
+    await checkDeployment(client, recorded);
+    await checkIdentity(client, recorded, options);
+    await checkHolders(client, recorded, options);
+    return recorded;
   }
   if (!options.consent) throw new Problem('chain/consent-needed', `No deployment is recorded, and nobody asked for one on chain ${client.chainId}.`);
   if (client.chainId !== LOCAL_CHAIN && tokens.some(({ address }) => !address)) {
@@ -45,7 +43,7 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
     const deployment = await run.toTheEnd();
     await checkDeployment(client, deployment);
     await checkGovernance(client, deployment, options);
-    await recordDeployment(database, deployment, parameters, options.clock.nowMs());
+    await recordDeployment(database, deployment, options.clock.nowMs());
     return deployment;
   } finally {
     await outbox.close();
@@ -58,20 +56,6 @@ function requireKeysApart({ signers: { owner }, guardian, operators }: DeployOpt
   const keys = [owner, guardian, deployer, ...operators];
   if (new Set(keys).size !== keys.length)
     throw new Problem('chain/keys-not-apart', 'The owner, the guardian, the deployer and the two operators are not five different addresses.', { keys });
-}
-
-/** What a deployment is for ever. Who paid for it and how much the relayer got is not part of it. */
-function parametersDigest({ client, book, signers, guardian, operators, timelockDelayS, tokens }: DeployOptions): Hex {
-  const { poster, vault, owner } = signers;
-  const listed = tokens.map(({ symbol, decimals, address, perTransaction, perDay }) => [
-    symbol,
-    decimals,
-    address ?? null,
-    String(perTransaction),
-    String(perDay),
-  ]);
-  const text = JSON.stringify([String(client.chainId), book, poster, vault, owner, guardian, operators, timelockDelayS, listed]);
-  return toHex(keccak_256(utf8(text)));
 }
 
 class Run {

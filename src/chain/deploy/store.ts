@@ -1,4 +1,4 @@
-import { fromHex, Problem, toHex, type Hex, type TimeMs } from '#base';
+import { fromHex, Problem, toHex, type TimeMs } from '#base';
 import { execute, loadSql, query, type Database } from '#db';
 import type { DeployedToken, Deployment, SafeContracts } from './types.ts';
 
@@ -6,7 +6,6 @@ const sql = loadSql(new URL('./sql/deployment.sql', import.meta.url), ['insertDe
 
 interface DeploymentRow {
   readonly chain_id: bigint;
-  readonly parameters: Uint8Array;
   readonly safe: Uint8Array | null;
   readonly safe_contracts: SafeContracts | null;
   readonly timelock: Uint8Array;
@@ -18,13 +17,13 @@ interface DeploymentRow {
   readonly block_hash: Uint8Array;
 }
 
-/** The recorded deployment and the digest of the parameters it was made with; undefined before there is one. */
-export async function recordedDeployment(database: Database): Promise<{ deployment: Deployment; parameters: Hex } | undefined> {
+/** Undefined before there is one. */
+export async function recordedDeployment(database: Database): Promise<Deployment | undefined> {
   const [row] = await query<DeploymentRow>(database.pool, sql.readDeployment);
   if (!row) return undefined;
   if (!row.safe || !row.safe_contracts)
     throw new Problem('chain/deployment-differs', 'The recorded deployment was made before there was a Safe that proposes to its timelock.');
-  const deployment: Deployment = {
+  return {
     chainId: row.chain_id,
     safe: toHex(row.safe),
     safeContracts: row.safe_contracts,
@@ -35,13 +34,11 @@ export async function recordedDeployment(database: Database): Promise<{ deployme
     deployer: toHex(row.deployer),
     block: { number: row.block_number, hash: toHex(row.block_hash) },
   };
-  return { deployment, parameters: toHex(row.parameters) };
 }
 
-export async function recordDeployment(database: Database, deployment: Deployment, parameters: Hex, nowMs: TimeMs): Promise<void> {
+export async function recordDeployment(database: Database, deployment: Deployment, nowMs: TimeMs): Promise<void> {
   await execute(database.pool, sql.insertDeployment, [
     deployment.chainId,
-    fromHex(parameters),
     fromHex(deployment.safe),
     JSON.stringify(deployment.safeContracts),
     fromHex(deployment.timelock),
@@ -59,5 +56,5 @@ export async function recordDeployment(database: Database, deployment: Deploymen
 export async function requireDeployment(database: Database): Promise<Deployment> {
   const recorded = await recordedDeployment(database);
   if (!recorded) throw new Problem('chain/not-deployed', 'This database records no deployment of the contracts.');
-  return recorded.deployment;
+  return recorded;
 }

@@ -22,7 +22,7 @@ export interface DeployOptions {
   readonly consent: boolean;
   /** The book that the vault serves, for ever. */
   readonly book: BookId;
-  /** Addresses of the three keys: who anchors, who pays, who governs. */
+  /** Addresses of the three keys as they are now: who anchors, who pays, who governs. chain/keys-differ where a deployment of before names others. */
   readonly signers: { readonly poster: Hex; readonly vault: Hex; readonly owner: Hex };
   /** May pause and cancel. */
   readonly guardian: Hex;

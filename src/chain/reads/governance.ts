@@ -82,7 +82,7 @@ async function openActs(client: ChainClient, { timelock, block: { number } }: Co
 }
 
 /** OpenZeppelin AccessControl: the administrator's role is zero, every other the hash of its name. */
-function roleId(role: TimelockRole): Hex {
+export function roleId(role: TimelockRole): Hex {
   return role === 'DEFAULT_ADMIN_ROLE' ? `0x${'00'.repeat(32)}` : keccak256(stringToBytes(role));
 }
 

@@ -2,8 +2,11 @@ import { strict as assert } from 'node:assert';
 import { encodeFunctionData } from 'viem';
 import { privateKeyToAddress } from 'viem/accounts';
 import { ManualClock, Problem, type BookId, type Hex, type ProblemCode } from '#base';
-import { connectChain, deploy, readGovernance, requireDeployment, type ChainClient, type DeployOptions } from '#chain';
+import { connectChain, deploy, readGovernance, requireDeployment, type ChainClient, type DeployOptions, type TokenWanted } from '#chain';
+import { LEDGER_ANCHOR_ABI, SAFE_ABI, SETTLEMENT_VAULT_ABI } from '#chain/abi';
 import { TIMELOCK_ABI } from '../../../src/chain/abi/timelock.ts';
+import { roleId } from '../../../src/chain/reads/governance.ts';
+import { call } from '../../governance/support.ts';
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
 import { TEST_STABLECOIN_ABI } from '../../../src/chain/abi/test-stablecoin.ts';
 import { deployToken, devKey, startTestChain, type TestChain } from '../anvil.ts';
@@ -11,6 +14,7 @@ import { deployToken, devKey, startTestChain, type TestChain } from '../anvil.ts
 const DEPLOYER = devKey(9);
 const RELAYER: Hex = `0x${'5e'.repeat(20)}`;
 const FINALITY = 3;
+const SENTINEL: Hex = `0x${'1'.padStart(40, '0')}`;
 const address = (byte: string): Hex => `0x${byte.repeat(20)}`;
 const refusal = (code: ProblemCode) => (error: unknown) => error instanceof Problem && error.code === code;
 
@@ -166,8 +170,57 @@ describe('the deployment', () => {
     await assert.rejects(deploy(killed));
     await assert.rejects(deploy({ ...options, guardian: address('bb') }), refusal('chain/deployment-differs'));
     await deploy(options);
-    await assert.rejects(deploy({ ...options, timelockDelayS: 6 }), refusal('chain/deployment-differs'));
-    await assert.rejects(deploy({ ...options, operators: [address('a5'), address('a7')] }), refusal('chain/deployment-differs'));
+    await assert.rejects(deploy({ ...options, book: '018bcfe5-6800-7000-8000-000000000002' as BookId }), refusal('chain/deployment-differs'));
+    const [dollar, euro] = options.tokens as [TokenWanted, TokenWanted];
+    for (const tokens of [[dollar], [dollar, { ...euro, decimals: 6 }], [dollar, { ...euro, symbol: 'tGBP' }], [dollar, { ...euro, address: address('bb') }]])
+      await assert.rejects(deploy({ ...options, tokens }), refusal('chain/deployment-differs'));
+  });
+
+  it('goes on with the keys, the caps and the delay that governance put there since, and with no others', async () => {
+    const deployment = await deploy(options);
+    const { timelock, anchor, vault, safe } = deployment;
+    const [dollar, euro] = options.tokens as [TokenWanted, TokenWanted];
+    const named = { signers: { poster: address('c1'), vault: address('c2'), owner: address('c3') }, operators: [address('a5'), address('c5')] };
+    const differences = async (over: Partial<DeployOptions>): Promise<string> => {
+      const refused = await deploy({ ...options, ...over }).catch((error: unknown) => error);
+      assert.ok(refused instanceof Problem && refused.code === 'chain/keys-differ', String(refused));
+      return refused.detail;
+    };
+    const from = async (sender: Hex, to: Hex, data: Hex) => {
+      await chain.request('anvil_impersonateAccount', sender);
+      await chain.request('anvil_setBalance', sender, '0xde0b6b3a7640000');
+      await chain.request('eth_sendTransaction', { from: sender, to, data });
+      await chain.mine();
+    };
+    const all = await differences(named);
+    for (const [key, what] of [
+      ['c1', /the anchor’s poster is 0xa1a1\w+, and the signers’ is 0xc1c1/],
+      ['c2', /the vault’s signer is 0xa2a2\w+, and the signers’ is 0xc2c2/],
+      ['c3', /owner key 0xc3c3\w+ may not cancel at the timelock; 0xc3c3\w+ is no owner of the Safe/],
+      ['c5', /0xc5c5\w+ is no owner of the Safe/],
+    ] as const)
+      assert.match(all, what, key);
+
+    await from(timelock, anchor, call(LEDGER_ANCHOR_ABI, 'setPoster', [address('c1')]));
+    await from(timelock, vault, call(SETTLEMENT_VAULT_ABI, 'setSigner', [address('c2')]));
+    await from(timelock, vault, call(SETTLEMENT_VAULT_ABI, 'setCaps', [deployment.tokens[0]!.address, 1n, 2n]));
+    await from(timelock, timelock, call(TIMELOCK_ABI, 'updateDelay', [7n]));
+    await from(timelock, timelock, call(TIMELOCK_ABI, 'grantRole', [roleId('CANCELLER_ROLE'), address('c3')]));
+    assert.match(await differences({}), /poster is 0xc1c1\w+, and the signers’ is 0xa1a1\w+; the vault’s signer is 0xc2c2/, 'the keys of before');
+    assert.match(await differences(named), /: 0xc3c3\w+ is no owner of the Safe; 0xc5c5\w+ is no owner of the Safe\.$/, 'the owners are still those of before');
+    // A linked list: each is named by the one before it.
+    for (const [former, next] of [
+      ['a3', 'c3'],
+      ['a6', 'c5'],
+    ] as const) {
+      const owners = await client.read('the owners', (viem) => viem.readContract({ abi: SAFE_ABI, address: safe, functionName: 'getOwners' }));
+      const at = owners.findIndex((owner) => owner.toLowerCase() === address(former));
+      const before = at === 0 ? SENTINEL : owners[at - 1]!;
+      await from(safe, safe, call(SAFE_ABI, 'swapOwner', [before, address(former), address(next)]));
+    }
+    const caps = [{ ...dollar, perTransaction: 1n, perDay: 2n }, euro];
+    assert.deepEqual(await deploy({ ...options, ...named, tokens: caps, timelockDelayS: 7, consent: false }), deployment);
+    assert.deepEqual(await deploy({ ...options, ...named, guardian: address('c4'), consent: false }), deployment, 'whoever pauses is the chain’s affair');
   });
 
   it('tells a refused step, and goes on with it once its cause is mended', async () => {

@@ -26,8 +26,10 @@ const WRITTEN: Readonly<Record<number, string>> = {
        insert into cairn.subject_key (subject, key) values (${ID}, ${HASH})`,
   30: `insert into cairn.outbox_transaction (id, chain_id, relayer, purpose, target, data, value, not_before_ms, request_digest, state, rebuilds, created_ms, updated_ms)
          values (${ID}, 31337, ${ADDRESS}, 'anchor', ${ADDRESS}, '\\x00', 0, 1, ${HASH}, 'intent', 0, 1, 1)`,
-  31: `insert into cairn.deployment (chain_id, parameters, timelock, anchor, vault, tokens, deployer, block_number, block_hash, deployed_ms)
-         values (31337, ${HASH}, ${ADDRESS}, ${ADDRESS}, ${ADDRESS}, '[]', ${ADDRESS}, 1, ${HASH}, 1)`,
+  // By name, as far as the version has the column: 0104 takes the parameters out.
+  31: `insert into cairn.deployment
+         select * from jsonb_populate_record(null::cairn.deployment, jsonb_build_object('single', true, 'chain_id', 31337, 'parameters', ${HASH}, 'timelock', ${ADDRESS}, 'anchor', ${ADDRESS},
+           'vault', ${ADDRESS}, 'tokens', '[]'::jsonb, 'deployer', ${ADDRESS}, 'block_number', 1, 'block_hash', ${HASH}, 'deployed_ms', 1))`,
   32: `insert into cairn.deposit (chain_id, transaction_hash, log_index, vault, block_number, block_hash, token, sender, amount, state, updated_ms)
          values (31337, ${HASH}, 0, ${ADDRESS}, 1, ${HASH}, ${ADDRESS}, ${ADDRESS}, 5, 'seen', 1)`,
   40: `insert into cairn.record_cursor (reader, book, seq) values ('settlement', '${idOf('elsewhere')}', 5);
