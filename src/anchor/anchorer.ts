@@ -1,6 +1,7 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { concat, derivedId, fromHex, Problem, toHex, uintBytes, utf8, type Clock, type Uuid } from '#base';
 import { signatureOf, type Custody } from '#custody';
+import { intentDigest, isSignatureBy, type AnchorIntent } from '#custody/intents';
 import { inTransaction, violatedConstraint, type Database } from '#db';
 import { anchorTree, appendLeaf, commitment, EMPTY_LOG } from './core/core.ts';
 import {
@@ -126,27 +127,41 @@ async function openNext({ database, clock, gatherMs = 0 }: AnchorerOptions): Pro
 async function send(options: AnchorerOptions): Promise<AnchorProgress[]> {
   const changes: AnchorProgress[] = [];
   for (const row of await openAnchors(options.database.pool)) {
-    if (row.state === 'intent' && !(await sign(options, row))) break;
-    if (row.state === 'mined' || (row.state === 'sent' && !(await hasFailed(options, row)))) continue;
-    await enqueue(options, row);
-    if (row.state !== 'sent') changes.push({ index: row.index, from: row.state, to: 'sent', transactionHash: null });
+    if (row.state === 'mined') continue;
+    const signed = (await isSignedByPoster(options, row)) ? row : await sign(options, row);
+    if (!signed) break;
+    if (signed.state === 'sent' && !(await hasFailed(options, signed))) continue;
+    await enqueue(options, signed);
+    if (signed.state !== 'sent') changes.push({ index: row.index, from: row.state, to: 'sent', transactionHash: null });
   }
   return changes;
 }
 
-/** False while the signers have not answered: the next pass asks for the same signature. */
-async function sign({ database, chain, custody, signingPatienceMs }: AnchorerOptions, row: AnchorRow): Promise<boolean> {
+function intentOf(chain: AnchorChain, { previous, leaf }: AnchorRow): AnchorIntent {
+  return { kind: 'anchor', chainId: chain.chainId, anchor: chain.anchorAddress, previous: toHex(previous), leaf: toHex(leaf) };
+}
+
+/** False also for a signature of before governance replaced the poster: the contract takes it no more. Where nobody says which key the poster is, nobody can sign anew either, and the one that is there stands. */
+async function isSignedByPoster({ chain, custody }: AnchorerOptions, row: AnchorRow): Promise<boolean> {
+  if (row.signature === null) return false;
   try {
-    const signature = await signatureOf(
-      custody,
-      'poster',
-      { kind: 'anchor', chainId: chain.chainId, anchor: chain.anchorAddress, previous: toHex(row.previous), leaf: toHex(row.leaf) },
-      { patienceMs: signingPatienceMs },
-    );
-    await anchorSigned(database.pool, row.index, signature);
-    return true;
+    return isSignatureBy(await custody.address('poster'), intentDigest(intentOf(chain, row)), row.signature);
   } catch (error) {
-    if (error instanceof Problem && error.code === 'custody/no-answer') return false;
+    if (error instanceof Problem && error.code === 'custody/no-answer') return true;
+    throw error;
+  }
+}
+
+/** The row with its signature stored. Undefined while the signers have not answered: the next pass asks for the same signature. */
+async function sign({ database, chain, custody, signingPatienceMs }: AnchorerOptions, row: AnchorRow): Promise<AnchorRow | undefined> {
+  try {
+    const signature = await signatureOf(custody, 'poster', intentOf(chain, row), { patienceMs: signingPatienceMs });
+    // What carried the signature of before may still be in the outbox: the new one goes by another transaction.
+    const signed: AnchorRow = { ...row, state: 'signed', signature, attempts: row.state === 'intent' ? row.attempts : row.attempts + 1 };
+    await anchorSigned(database.pool, row, signed);
+    return signed;
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'custody/no-answer') return undefined;
     throw error;
   }
 }
@@ -155,7 +170,7 @@ async function hasFailed({ outbox }: AnchorerOptions, row: AnchorRow): Promise<b
   return (await outbox.transaction(row.outboxId!)).state === 'failed';
 }
 
-/** The stored leaf, signature and peaks make the same bytes every time. A transaction that failed for good is followed by another with the same bytes. */
+/** The stored leaf, signature and peaks make the same bytes every time, until another key is the poster. A transaction that failed for good is followed by another with the same bytes. */
 async function enqueue({ database, chain, outbox }: AnchorerOptions, seen: AnchorRow): Promise<void> {
   const { index } = seen;
   const row = (await openAnchors(database.pool)).find((open) => open.index === index);

@@ -117,8 +117,9 @@ export async function insertAnchor(client: Queryable, anchor: NewAnchor): Promis
   assert(placed === batches.length, `${batches.length - placed} batches were placed while anchor ${index} was being made`);
 }
 
-export async function anchorSigned(client: Queryable, index: bigint, signature: Hex): Promise<void> {
-  await execute(client, SQL.anchorSigned, [index, fromHex(signature)]);
+/** Nothing where another process brought it on since it was `seen`: what that one stored counts. */
+export async function anchorSigned(client: Queryable, seen: AnchorRow, signed: AnchorRow): Promise<void> {
+  await execute(client, SQL.anchorSigned, [seen.index, fromHex(signed.signature!), signed.attempts, seen.state, seen.attempts]);
 }
 
 export async function anchorSent(client: Queryable, index: bigint, outboxId: Uuid<'outbox'>, attempts: number): Promise<void> {

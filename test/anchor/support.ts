@@ -27,7 +27,7 @@ interface Mined extends AnchoredEvent {
 export class FakeChain implements AnchorChain, AnchorOutbox {
   readonly chainId = CHAIN_ID;
   readonly anchorAddress = ANCHOR;
-  readonly #poster: Hex;
+  #poster: Hex;
   #mined: Mined[] = [];
   #block = 0n;
   #finalBlock = 0n;
@@ -35,6 +35,10 @@ export class FakeChain implements AnchorChain, AnchorOutbox {
   readonly sent: Hex[] = [];
 
   constructor(poster: Hex) {
+    this.#poster = poster;
+  }
+
+  setPoster(poster: Hex): void {
     this.#poster = poster;
   }
 

@@ -30,10 +30,11 @@ select log_index, leaf, previous, commitment, peaks, state, signature, outbox_id
 insert into cairn.anchor (log_index, leaf, previous, commitment, peaks, created_ms)
 values ($1::int8, $2::bytea, $3::bytea, $4::bytea, $5::bytea, $6::int8);
 
+-- From 'signed' or 'sent' where another key is the poster than the one that signed. Never from 'mined': there is nothing to sign any more.
 -- name: anchorSigned
 update cairn.anchor
-   set state = 'signed', signature = $2::bytea
- where log_index = $1::int8 and state = 'intent';
+   set state = 'signed', signature = $2::bytea, attempts = $3::int4
+ where log_index = $1::int8 and state = $4::text and attempts = $5::int4;
 
 -- name: anchorSent
 update cairn.anchor
