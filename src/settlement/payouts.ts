@@ -220,27 +220,33 @@ async function retry(deps: PayoutDependencies, budget: Budget, instruction: Stor
   }
   const nowMs = deps.clock.nowMs();
   if (unpaid.length === 0 || nowMs < instruction.dueMs || nowMs / 1000 >= instruction.notAfterS) return;
+  // Governance put another signer into the vault since it was signed: the same instruction, signed by the one of now.
+  const signed = !state.done && last.failure?.error?.name === WRONG_SIGNER ? await sign(deps, instruction) : instruction;
+  if (!signed) return;
   const data = state.done
     ? deps.vault.retryCall(
         instruction,
         unpaid.map((payout) => payout.index),
       )
-    : await deps.log.payCall(instruction, instruction.signature!);
+    : await deps.log.payCall(instruction, signed.signature!);
   const amount = unpaid.reduce((sum, payout) => sum + payout.amount, 0n);
-  if (!data || !(await hasRoom(deps, budget, instruction, amount))) return;
+  if (!data || !(await hasRoom(deps, budget, signed, amount))) return;
   await enqueueOnce(deps, payoutTransactionId(instruction.id, instruction.attempts), data);
-  await moveInstruction(deps.database.pool, instruction, { attempts: instruction.attempts + 1, dueMs: nowMs + deps.retryAfterMs, waitsFor: null });
+  await moveInstruction(deps.database.pool, signed, { attempts: instruction.attempts + 1, dueMs: nowMs + deps.retryAfterMs, waitsFor: null });
   deps.report({ instruction: instruction.id, step: 'retrying', detail: `${unpaid.length} payees` });
 }
 
 const CAP_ERRORS = ['OverDailyCap', 'OverTransactionCap'];
 
+/** The vault's own word for a signature that is not its signer's. */
+const WRONG_SIGNER = 'WrongSigner';
+
 /**
  * A payout that reverted: proven anew while its first payment is still to come, given up otherwise (what failed then is retried by a transaction of its own).
- * One that a cap refused is given up too: its instruction asks again, by another transaction, once there is room.
+ * One that a cap refused is given up too: its instruction asks again, by another transaction, once there is room; and one that the vault's former signer signed, once that of now has.
  */
 export async function rebuildPayout(deps: PayoutDependencies, id: OutboxId, failure: TransactionFailure): Promise<Rebuilt> {
-  if (CAP_ERRORS.includes(failure.error?.name ?? '')) return { kind: 'giveUp' };
+  if ([...CAP_ERRORS, WRONG_SIGNER].includes(failure.error?.name ?? '')) return { kind: 'giveUp' };
   for (const instruction of await openInstructions(deps.database.pool, deps.bookId)) {
     const isFirst = instruction.attempts > 0 && payoutTransactionId(instruction.id, instruction.attempts - 1) === id;
     if (!isFirst || !instruction.signature || (await deps.vault.stateOf(instruction.id)).done) continue;

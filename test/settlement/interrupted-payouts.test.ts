@@ -19,12 +19,14 @@ import { EUR, freshId, testTrade, TOKENS, USD, VAULT, type Trade } from '../supp
 const TTL_S = 60;
 const RETRY_MS = 5_000;
 const SIGNATURE: Hex = `0x${'5a'.repeat(65)}`;
+const SUCCESSORS: Hex = `0x${'5b'.repeat(65)}`;
 const TX: Hex = `0x${'c1'.repeat(32)}`;
 
 interface Sent {
   readonly data: Hex;
   state: OutboxTransaction['state'];
   block: bigint | null;
+  failure?: string;
 }
 
 /** The chain's edge in memory: an outbox that only remembers, a vault whose final state the test writes, a log and a signer that answer when told to. */
@@ -38,6 +40,8 @@ class Edge {
   readonly cancelled = new Set<number>();
   /** Stands in the call data of pay: it differs as soon as the log grows. */
   logSize = 1;
+  /** Whose call data of pay was asked for. */
+  readonly signatures: Hex[] = [];
 
   state(): VaultState {
     return { blockNumber: this.block, timestampS: this.timestampS, done: this.done, paid: new Map(this.paid), cancelled: new Set(this.cancelled) };
@@ -102,8 +106,13 @@ describe('a payout that a crash or a revert interrupted', () => {
           return 'created';
         },
         transaction: async (id) => {
-          const { state, block } = edge.sent.get(id)!;
-          return { state, receipt: block === null ? null : { hash: TX, blockNumber: block } } as OutboxTransaction;
+          const { state, block, failure } = edge.sent.get(id)!;
+          const receipt = block === null ? null : { hash: TX, blockNumber: block };
+          return {
+            state,
+            receipt,
+            failure: failure ? { reason: 'reverted', error: { name: failure, args: [] }, revertData: '0x' } : null,
+          } as OutboxTransaction;
         },
         tick: notHere,
         waitFinal: notHere,
@@ -116,7 +125,10 @@ describe('a payout that a crash or a revert interrupted', () => {
         stateOf: async () => edge.state(),
         retryCall: (_, indexes) => `0xee${indexes.map((index) => index.toString(16).padStart(2, '0')).join('')}`,
       },
-      log: { isAnchored: async () => true, payCall: async () => `0xaa${edge.logSize.toString(16).padStart(2, '0')}` },
+      log: {
+        isAnchored: async () => true,
+        payCall: async (_, signature) => (edge.signatures.push(signature), `0xaa${edge.logSize.toString(16).padStart(2, '0')}`),
+      },
       report: ({ step }) => steps.push(step),
     };
   }
@@ -181,6 +193,21 @@ describe('a payout that a crash or a revert interrupted', () => {
     trade.clock.advance(RETRY_MS);
     await tick();
     assert.deepEqual(calls(), ['0xaa01', '0xaa02']);
+  });
+
+  it('that the vault’s former signer signed is signed anew by the one of now, and paid by another transaction', async () => {
+    await told();
+    for (const transaction of edge.sent.values()) Object.assign(transaction, { state: 'failed', failure: 'WrongSigner' });
+    edge.answer = { status: 'pending' };
+    trade.clock.advance(RETRY_MS);
+    await tick();
+    assert.equal(calls().length, 1, 'not by the former signature');
+    edge.answer = { status: 'signed', signature: SUCCESSORS };
+    edge.logSize = 2;
+    await tick();
+    assert.deepEqual(calls(), ['0xaa01', '0xaa02']);
+    assert.deepEqual(edge.signatures, [SIGNATURE, SUCCESSORS]);
+    assert.equal((await instruction()).signature, SUCCESSORS);
   });
 
   it('is given back only when the deadline has passed in a final block, to the second, and whatever our clock says', async () => {
@@ -252,7 +279,7 @@ describe('a payout that a crash or a revert interrupted', () => {
     edge.logSize = 3;
     assert.deepEqual(await rebuilt(), { kind: 'replace', data: '0xaa03' });
     assert.deepEqual(await rebuilt(payoutTransactionId(id, 1)), { kind: 'giveUp' });
-    for (const cap of ['OverDailyCap', 'OverTransactionCap']) assert.deepEqual(await rebuilt(first, refusedBy(cap)), { kind: 'giveUp' });
+    for (const cap of ['OverDailyCap', 'OverTransactionCap', 'WrongSigner']) assert.deepEqual(await rebuilt(first, refusedBy(cap)), { kind: 'giveUp' });
     edge.done = true;
     assert.deepEqual(await rebuilt(), { kind: 'giveUp' });
     edge.done = false;

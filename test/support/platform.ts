@@ -13,7 +13,7 @@ import { chartAccount } from '#ledger/core';
 import { parseRates } from '#payments/core';
 import { paymentsOfOrder, submitOrderFile, type Payment, type SubmittedOrder } from '#payments';
 import { allInstructions, payoutsOf } from '#settlement';
-import { startPlatform, type AssetWanted, type OpenSigners, type PassReport, type Platform, type PlatformEvent } from '#main';
+import { startPlatform, type AssetWanted, type OpenSigners, type PassReport, type Platform, type PlatformEvent, type PlatformOptions } from '#main';
 import { getPublicKey } from '@noble/secp256k1';
 import { loadExample, type ExamplePayee } from '../../scripts/example/example.ts';
 import { exampleMerchant, type ExampleMerchantClient } from '../../scripts/example/merchant.ts';
@@ -88,6 +88,8 @@ export interface TestPlatform {
   money(): Promise<{ readonly posted: bigint; readonly held: bigint }>;
   /** The book against the chain, to the last unit. */
   reconcile(): Promise<void>;
+  /** The process ends, and another begins on the same database, state folder and chain. */
+  restart(signers: OpenSigners): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -110,14 +112,13 @@ export async function testPlatform({ signers = testSigners, rates }: TestPlatfor
   const events: PlatformEvent[] = [];
   const clock = new TestClock();
   const example = loadExample();
-  const platform = await startPlatform({
+  const options: Omit<PlatformOptions, 'signers'> = {
     stateDir,
     databaseUrl: db.url,
     rpcUrl: chain.rpcUrl,
     finality: { kind: 'depth', blocks: FINALITY },
     deployConsent: true,
     deployerKey: ISSUER,
-    signers,
     assets: [DOLLARS],
     payments: {
       screen: () => ({ decision: 'clear', hits: [], listHash: toHex(new Uint8Array(32)) }),
@@ -127,7 +128,10 @@ export async function testPlatform({ signers = testSigners, rates }: TestPlatfor
     clock,
     policy: { sealAfterMs: 0, payoutTtlS: 7_200, retryAfterMs: 600_000, timelockDelayS: 1 },
     onEvent: (event) => events.push(event),
-  });
+  };
+  let platform = await startPlatform({ ...options, signers });
+  /** False after a start that was refused. */
+  let isRunning = true;
   clearInterval(mining);
   await chain.request('evm_setAutomine', false);
   const world = localWorld(platform.client, ISSUER);
@@ -185,7 +189,9 @@ export async function testPlatform({ signers = testSigners, rates }: TestPlatfor
     stateDir,
     db,
     clock,
-    platform,
+    get platform() {
+      return platform;
+    },
     events,
     world,
     token,
@@ -247,8 +253,14 @@ export async function testPlatform({ signers = testSigners, rates }: TestPlatfor
         for (const { state } of await payoutsOf(database.pool, instruction.id)) assert.ok(state === 'booked' || state === 'returned', state);
       }
     },
+    restart: async (other) => {
+      if (isRunning) await platform.close();
+      isRunning = false;
+      platform = await startPlatform({ ...options, signers: other });
+      isRunning = true;
+    },
     close: async () => {
-      await platform.close();
+      if (isRunning) await platform.close();
       await db.close();
       chain.stop();
       rmSync(stateDir, { recursive: true, force: true });
