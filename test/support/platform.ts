@@ -88,7 +88,9 @@ export interface TestPlatform {
   money(): Promise<{ readonly posted: bigint; readonly held: bigint }>;
   /** The book against the chain, to the last unit. */
   reconcile(): Promise<void>;
-  /** The process ends, and another begins on the same database, state folder and chain. */
+  /** The process ends. */
+  stop(): Promise<void>;
+  /** It ends where it has not, and another begins on the same database, state folder and chain. */
   restart(signers: OpenSigners): Promise<void>;
   close(): Promise<void>;
 }
@@ -184,6 +186,11 @@ export async function testPlatform({ signers = testSigners, rates }: TestPlatfor
   const balanceOf = (holder: Hex) => world.balanceOf(token, holder);
   const payments = (order: OrderId) => paymentsOfOrder(db.database.pool, order);
 
+  const stop = async () => {
+    if (isRunning) await platform.close();
+    isRunning = false;
+  };
+
   return {
     chain,
     stateDir,
@@ -253,14 +260,14 @@ export async function testPlatform({ signers = testSigners, rates }: TestPlatfor
         for (const { state } of await payoutsOf(database.pool, instruction.id)) assert.ok(state === 'booked' || state === 'returned', state);
       }
     },
+    stop,
     restart: async (other) => {
-      if (isRunning) await platform.close();
-      isRunning = false;
+      await stop();
       platform = await startPlatform({ ...options, signers: other });
       isRunning = true;
     },
     close: async () => {
-      if (isRunning) await platform.close();
+      await stop();
       await db.close();
       chain.stop();
       rmSync(stateDir, { recursive: true, force: true });

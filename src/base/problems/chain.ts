@@ -80,7 +80,7 @@ export const CHAIN_PROBLEMS = {
     title: 'The contracts name other keys than ours',
     retry: 'later',
     howToSolve:
-      'Start with the signer nodes (and the operators) whose keys the contracts name; or have governance name those of now first, and start again then (docs/custody.md, “Replacing a key”). Nothing is lost meanwhile: what is signed waits, and is signed anew by the new key.',
+      'Start with the signer nodes (and the operators) whose keys the contracts name; or have governance name those of now first, and start again then (docs/custody.md, “Replacing a key”). What is signed already is signed anew by the key of now; a payment whose deadline passes before goes back to its merchant.',
   },
   'chain/local-already-running': {
     status: 503,

@@ -107,6 +107,25 @@ describe('a change of the contracts, governed', function () {
     assert.ok(owners.includes(owner));
   });
 
+  it('replaces all three keys of the group by both operators, as docs/custody.md has it', async () => {
+    const { owner } = at.governed;
+    const guardian = { key: at.keyFile('guardian'), yes: true };
+    for (const contract of ['vault', 'anchor']) await at.govern('pause', [contract], guardian);
+    const [poster, vault, next] = (['d1', 'd2', 'd3'] as const).map((byte): Hex => `0x${byte.repeat(20)}`);
+    const change = `anchor.setPoster newPoster=${poster} vault.setSigner newSigner=${vault} anchor.unpause vault.unpause`;
+    const rights = `timelock.grantRole role=CANCELLER_ROLE account=${next} timelock.revokeRole role=CANCELLER_ROLE account=owner`;
+    await finish(await at.schedule(`${change} ${rights}`.split(' '), ['operator1', 'operator2']));
+    const swap = at.file('swap');
+    await at.govern('propose', ['safe.swapOwner', 'prevOwner=0x0000000000000000000000000000000000000001', 'oldOwner=owner', `newOwner=${next}`], { out: swap });
+    for (const who of ['operator1', 'operator2'] as const) await at.govern('sign', [swap], { key: at.keyFile(who), yes: true });
+    await at.govern('execute', [swap], { key: at.keyFile('stranger') });
+    const now = await at.governance();
+    assert.deepEqual([now.anchor.poster, now.vault.signer], [poster, vault]);
+    assert.deepEqual([now.anchor.paused, now.vault.paused], [false, false]);
+    assert.ok(now.roles.CANCELLER_ROLE.includes(next!) && !now.roles.CANCELLER_ROLE.includes(owner));
+    assert.ok(now.safe.owners.includes(next!) && !now.safe.owners.includes(owner));
+  });
+
   it('replaces an operator in the Safe at once, and counts a former owner’s signature for nothing', async () => {
     const [, second] = at.governed.operators;
     const owners = await at.client.read('owners', (viem) =>
