@@ -1,4 +1,4 @@
-import { lookup } from 'node:dns/promises';
+import { Resolver } from 'node:dns/promises';
 import { BlockList, isIP } from 'node:net';
 import { Problem } from '#base';
 
@@ -58,14 +58,57 @@ export function checkUrl(text: string, reach: Reach): void {
   if (isIP(host) !== 0 && !mayReach(host, reach)) throw refuse('names an address that is not on the internet');
 }
 
-/** The address that a request to a URL goes to, and no other. Throws `http/webhook-url` where the name leads anywhere that nobody may be told to ask. */
-export async function addressFor(url: URL, reach: Reach): Promise<{ readonly address: string; readonly family: number }> {
-  const found = await lookup(hostOf(url), { all: true });
-  const [first] = found;
+/** What a name leads to; gives up when `signal` says so, if not before. */
+export type Resolve = (name: string, signal: AbortSignal) => Promise<readonly string[]>;
+
+/** Of one question to one name server. */
+const ASK_MS = 4_000;
+
+/**
+ * Asks the name servers of this machine itself, or those that are named: the system's own look-up cannot be given up, and takes one of the few threads that
+ * the connections to the database need as well, so that names which nobody answers for would stand in their way.
+ */
+export function resolverAt(servers?: readonly string[]): Resolve {
+  return async (name, signal) => {
+    const resolver = new Resolver({ timeout: ASK_MS, tries: 1 });
+    if (servers) resolver.setServers(servers);
+    const giveUp = () => resolver.cancel();
+    signal.addEventListener('abort', giveUp);
+    try {
+      const answers = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]);
+      const found = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
+      // A name may well have addresses of one kind only; without any, the first answer says why.
+      if (found.length === 0) for (const answer of answers) if (answer.status === 'rejected') throw answer.reason;
+      return found;
+    } finally {
+      signal.removeEventListener('abort', giveUp);
+    }
+  };
+}
+
+export interface Address {
+  readonly address: string;
+  readonly family: number;
+}
+
+/** The addresses that a request to a URL may go to, and no others. Throws `http/webhook-url` where the name leads anywhere that nobody may be told to ask. */
+export async function addressesFor(
+  url: URL,
+  reach: Reach,
+  { resolve, signal }: { readonly resolve: Resolve; readonly signal: AbortSignal },
+): Promise<Address[]> {
+  const found = await addressesOf(hostOf(url), resolve, signal);
   // One forbidden address among them is enough: which of them a connection takes is not for the name's owner to say.
-  if (!first || !found.every(({ address }) => mayReach(address, reach)))
+  if (found.length === 0 || !found.every((address) => mayReach(address, reach)))
     throw new Problem('http/webhook-url', 'The name leads to an address that is not on the internet.');
-  return first;
+  return found.map((address) => ({ address, family: isIP(address) }));
+}
+
+async function addressesOf(host: string, resolve: Resolve, signal: AbortSignal): Promise<readonly string[]> {
+  if (isIP(host) !== 0) return [host];
+  // This machine's own name is no question for a name server (RFC 6761).
+  if (host === 'localhost' || host.endsWith('.localhost')) return ['127.0.0.1', '::1'];
+  return resolve(host, signal);
 }
 
 /** Without the brackets of IPv6. */

@@ -4,7 +4,7 @@ import type { Database } from '#db';
 import type { Book } from '#ledger';
 import type { Reach } from './address.ts';
 import { startDeliveries } from './deliver.ts';
-import { sendWithin } from './send.ts';
+import { sender } from './send.ts';
 import { openWebhooks, type Webhooks } from './store.ts';
 import { teller } from './tell.ts';
 
@@ -33,6 +33,6 @@ export function startWebhooks({
   onFault = () => undefined,
 }: WebhooksOptions): Webhooks & { close(): Promise<void> } {
   const following = follow({ database, source: book, heads, consumer: teller(book, clock), onFault });
-  const deliveries = startDeliveries({ database, clock, random, send: sendWithin(reach), onFault });
+  const deliveries = startDeliveries({ database, clock, random, send: sender({ reach }), onFault });
   return { ...openWebhooks(database, reach), close: async () => void (await Promise.all([following.close(), deliveries.close()])) };
 }

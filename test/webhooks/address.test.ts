@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
 import { Problem } from '#base';
-import { addressFor, checkUrl, mayReach } from '../../src/webhooks/address.ts';
-import { sendWithin } from '../../src/webhooks/send.ts';
+import { addressesFor, checkUrl, mayReach, resolverAt, type Resolve } from '../../src/webhooks/address.ts';
 
 const OURS = [
   '0.0.0.0', '10.1.2.3', '100.64.0.1', '127.0.0.1', '127.255.255.254', '169.254.169.254', '172.16.0.1', '172.31.255.255', '192.0.0.8', '192.168.1.1', '198.18.0.1', '224.0.0.1',
@@ -61,9 +62,68 @@ describe('where a webhook may lead', () => {
   });
 
   it('is looked at again when something is sent, behind names too', async () => {
-    await assert.rejects(addressFor(new URL('https://localhost/'), 'public'), isRefused);
-    await assert.rejects(addressFor(new URL('https://[::1]/'), 'public'), isRefused);
-    assert.ok(['127.0.0.1', '::1'].includes((await addressFor(new URL('http://localhost/'), 'sandbox')).address));
-    await assert.rejects(sendWithin('public')({ url: 'https://localhost:1/', body: '', headers: {} }), isRefused);
+    const asked: string[] = [];
+    const found = (...addresses: string[]): { resolve: Resolve; signal: AbortSignal } => ({
+      resolve: async (name) => (asked.push(name), addresses),
+      signal: new AbortController().signal,
+    });
+    await assert.rejects(addressesFor(new URL('https://localhost/'), 'public', found()), isRefused);
+    await assert.rejects(addressesFor(new URL('https://[::1]/'), 'public', found()), isRefused);
+    const local = await addressesFor(new URL('http://localhost/'), 'sandbox', found());
+    assert.deepEqual(local, [
+      { address: '127.0.0.1', family: 4 },
+      { address: '::1', family: 6 },
+    ]);
+    assert.deepEqual(asked, [], 'no name server is asked where nobody has to be');
+    await assert.rejects(addressesFor(new URL('https://example.com/'), 'public', found('1.1.1.1', '10.0.0.1')), isRefused);
+    await assert.rejects(addressesFor(new URL('https://example.com/'), 'public', found()), isRefused);
+    assert.equal((await addressesFor(new URL('https://example.com/'), 'public', found('1.1.1.1', '2606:4700::1111'))).length, 2);
+  });
+});
+
+/** Of a name server (RFC 1035): the question that it was asked, and what it says of it. */
+const TYPE_A = 1;
+function typeOf(question: Buffer): number {
+  return question.readUInt16BE(endOf(question) - 4);
+}
+function endOf(question: Buffer): number {
+  let at = 12;
+  while (question[at] !== 0) at += question[at]! + 1;
+  return at + 5;
+}
+function answerTo(question: Buffer, addresses: readonly string[]): Buffer {
+  const head = Buffer.from(question.subarray(0, endOf(question)));
+  // An answer, of somebody who asks others; one question, so many answers, nothing more.
+  head.writeUInt16BE(0x8180, 2);
+  [1, addresses.length, 0, 0].forEach((count, i) => head.writeUInt16BE(count, 4 + 2 * i));
+  const records = addresses.map((address) => Buffer.from([0xc0, 12, 0, TYPE_A, 0, 1, 0, 0, 0, 1, 0, 4, ...address.split('.').map(Number)]));
+  return Buffer.concat([head, ...records]);
+}
+
+describe('what a name leads to', () => {
+  let server: Socket;
+  beforeEach(async () => {
+    server = createSocket('udp4').bind(0, '127.0.0.1');
+    await once(server, 'listening');
+  });
+  afterEach(() => server.close());
+  const resolve: Resolve = (name, signal) => resolverAt([`127.0.0.1:${server.address().port}`])(name, signal);
+
+  it('is all that the name servers say, and no error where it has addresses of one kind only', async () => {
+    server.on('message', (question, from) =>
+      server.send(answerTo(question, typeOf(question) === TYPE_A ? ['1.1.1.1', '1.0.0.1'] : []), from.port, from.address),
+    );
+    assert.deepEqual(new Set(await resolve('example.com', new AbortController().signal)), new Set(['1.1.1.1', '1.0.0.1']));
+  });
+
+  it('is an error where it leads nowhere', async () => {
+    server.on('message', (question, from) => server.send(answerTo(question, []), from.port, from.address));
+    await assert.rejects(resolve('example.com', new AbortController().signal), { code: 'ENODATA' });
+  });
+
+  it('is asked no longer than somebody waits for it', async () => {
+    const late = new AbortController();
+    server.on('message', () => late.abort());
+    await assert.rejects(resolve('example.com', late.signal), { code: 'ECANCELLED' });
   });
 });
