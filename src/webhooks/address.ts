@@ -51,6 +51,8 @@ export function mayReach(address: string, reach: Reach): boolean {
 export function checkUrl(text: string, reach: Reach): void {
   const refuse = (why: string) => new Problem('http/webhook-url', `The URL ${why}.`);
   if (!URL.canParse(text) || text.length > 2048) throw refuse('is none');
+  // What a parser makes a URL of by leaving out, putting in or changing case is refused: it is stored and compared as it was written.
+  if (!/^[a-z]+:\/\/[!-~]+$/.test(text)) throw refuse('is not written out, in ASCII and with its scheme in lower case');
   const url = new URL(text);
   if (url.protocol !== 'https:' && !(reach === 'sandbox' && url.protocol === 'http:')) throw refuse('does not begin with https://');
   if (url.username !== '' || url.password !== '' || url.hash !== '') throw refuse('has a user, a password or a fragment');

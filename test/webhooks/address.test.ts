@@ -53,6 +53,13 @@ describe('where a webhook may lead', () => {
       'https://2130706433/',
       'https://0x7f.1/',
       'https://017700000001/',
+      'HTTPS://example.com/',
+      ' https://example.com/',
+      'https://example.com/\n',
+      'https://example.com/\0',
+      'https://example.com/\ud800',
+      'https:example.com',
+      'https:/example.com/',
       `https://example.com/${'a'.repeat(2048)}`,
     ];
     for (const url of bad) assert.throws(() => checkUrl(url, 'public'), isRefused, url);

@@ -103,11 +103,12 @@ export const WEBHOOK_ROUTES: readonly Route[] = [
     operationId: 'endWebhook',
     tag: 'webhooks',
     summary: 'Be told nothing more at an endpoint',
-    access: { scope: 'webhooks:write', who: 'merchant' },
+    description: 'By its merchant, or by the operator. What is under way may still arrive, within ten seconds.',
+    access: { scope: 'webhooks:write', who: 'anyone' },
     once: false,
     params,
     replies: { 200: { description: 'The ended endpoint.', schema: webhookOut } },
-    problems: ['http/merchant-only', 'http/not-found'],
+    problems: ['http/not-found'],
     async handle({ caller, params: { id }, nowMs }, { webhooks }) {
       await requireWebhook(webhooks, id, caller);
       await webhooks.end(id, nowMs);

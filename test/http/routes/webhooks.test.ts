@@ -44,6 +44,12 @@ describe('webhook endpoints', () => {
     assert.equal((await put(bob, endpoint, id(9))).status, 200, 'the same again is no further one');
   });
 
+  it('are refused, and not failed at, where their URL is written as only a parser would take it', async () => {
+    for (const url of ['HTTPS://example.com/', ' https://example.com/', 'https:example.com', 'https:/example.com/', 'https://example.com/\0']) {
+      assert.equal((await put(bob, { ...endpoint, url }, '0190b000-0000-7000-8000-0000000000ff')).problem.code, 'http/webhook-url');
+    }
+  });
+
   it('are listed to their merchant and to the operator, page by page, and do not exist for others', async () => {
     const first = await api.call('GET', '/v1/webhooks?limit=6', { token: bob });
     const second = await api.call('GET', `/v1/webhooks?limit=6&cursor=${first.body.nextCursor}`, { token: bob });
@@ -71,5 +77,10 @@ describe('webhook endpoints', () => {
     const after = await api.call('GET', `/v1/webhooks/${ID}/deliveries`, { token: alice });
     assert.deepEqual(new Set(after.body.data.map(({ outcome }: { outcome: string }) => outcome)), new Set(['the endpoint was ended']));
     assert.equal((await put(alice, endpoint)).problem.code, 'http/webhook-exists');
+  });
+
+  it('are ended by the operator too, whosever they are', async () => {
+    const id = '0190b000-0000-7000-8000-000000000010';
+    assert.equal((await api.call('DELETE', `/v1/webhooks/${id}`, { token: operator })).body.endedMs, api.clock.nowMs());
   });
 });
