@@ -660,11 +660,15 @@ table cairn.webhook
   secret bytea not null
   created_ms bigint not null
   ended_ms bigint
+  since_book uuid
+  since_seq bigint
   constraint webhook_pk PRIMARY KEY (id)
   constraint webhook_secret_is_whole CHECK ((octet_length(secret) = 32))
+  constraint webhook_since_is_whole CHECK (((since_book IS NULL) = (since_seq IS NULL)))
   constraint webhook_url_is_one CHECK (((url ~ '^https?://'::text) AND (char_length(url) <= 2048)))
   CREATE INDEX webhook_of_merchant ON cairn.webhook USING btree (merchant, id)
-  grant insert, select to cairn_app
+  CREATE INDEX webhook_open ON cairn.webhook USING btree (id) WHERE (ended_ms IS NULL)
+  grant delete, insert, select to cairn_app
   grant update (ended_ms) to cairn_app
 
 table cairn.webhook_delivery
@@ -676,15 +680,20 @@ table cairn.webhook_delivery
   due_ms bigint
   ended_ms bigint
   outcome text
+  is_claimed boolean not null default false
+  created_ms bigint not null
+  constraint webhook_delivery_claimed_is_due CHECK (((NOT is_claimed) OR (due_ms IS NOT NULL)))
   constraint webhook_delivery_is_due_or_ended CHECK (((due_ms IS NULL) = (ended_ms IS NOT NULL)))
   constraint webhook_delivery_pk PRIMARY KEY (webhook, book, seq)
   constraint webhook_delivery_webhook_is_known FOREIGN KEY (webhook) REFERENCES cairn.webhook(id)
+  CREATE INDEX webhook_delivery_claimed ON cairn.webhook_delivery USING btree (webhook) WHERE is_claimed
   CREATE INDEX webhook_delivery_due ON cairn.webhook_delivery USING btree (webhook, due_ms, seq) WHERE (due_ms IS NOT NULL)
   CREATE INDEX webhook_delivery_ended ON cairn.webhook_delivery USING btree (ended_ms) WHERE (ended_ms IS NOT NULL)
   grant delete, insert, select to cairn_app
   grant update (attempts) to cairn_app
   grant update (due_ms) to cairn_app
   grant update (ended_ms) to cairn_app
+  grant update (is_claimed) to cairn_app
   grant update (outcome) to cairn_app
 
 function cairn.book_of_0070(book uuid)

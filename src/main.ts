@@ -45,9 +45,9 @@ import {
   type SettlementDependencies,
   type SweepProgress,
 } from '#settlement';
-import { startWebhooks, type Webhooks } from '#webhooks';
+import { startWebhooks, type Webhooks, type WebhooksPart } from '#webhooks';
 import { leaveGovernance, whoGoverns } from './govern.ts';
-import { closeWindowIfNeeded, headsOf, passOver, restBetween, startRun, type PassReport } from './pass.ts';
+import { closeWindowIfNeeded, createFaults, headsOf, passOver, restBetween, startRun, type PassReport } from './pass.ts';
 import { requireRehearsalChain, signerNodes, type OpenSigners } from './signers.ts';
 
 export { requireRehearsalChain, signerNodes, type OpenSigners, type PassReport };
@@ -208,8 +208,9 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
   void book.lost.then(({ detail }) => onEvent({ kind: 'warning', text: `${detail} This process writes nothing to it any more: stop it, or start it again.` }));
   const heads = headsOf(databaseUrl, { clock, random, onEvent });
   stop.push(() => heads.close());
-  const onFault = (error: unknown) => onEvent({ kind: 'fault', part: 'webhooks', error });
-  const webhooks = startWebhooks({ database, book, heads, clock, random, reach: local ? 'sandbox' : 'public', onFault });
+  const faults = createFaults(onEvent);
+  const onLook = (part: WebhooksPart, failure: unknown) => (failure === null ? faults.works(part) : faults.fails(part, failure));
+  const webhooks = startWebhooks({ database, book, heads, clock, random, reach: local ? 'sandbox' : 'public', onLook });
   stop.push(() => webhooks.close());
   const source = createFeed({ database, source: book, chainId: client.chainId });
   const signers = await options.signers({ stateDir, chainId: client.chainId, source, clock, random, onEvent });
@@ -350,12 +351,12 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     areOperatorsRehearsed: operators.areRehearsal,
     processes: { postgres: postgres && (() => postgres.pid()), chain: local && (() => local.pid()), signers: () => signers.pids() },
   };
-  const run = startRun({ ...platform, heads, sealer, anchorer, coordinator, settlement, sweeper, rules, windowEveryMs: policy.windowEveryMs, onEvent });
+  const run = startRun({ ...platform, heads, sealer, anchorer, coordinator, settlement, sweeper, rules, windowEveryMs: policy.windowEveryMs, onEvent, faults });
   return {
     ...platform,
     pass: () => passOver(run),
     rest: (mostMs, signal) => restBetween(run, mostMs, signal),
-    faults: () => [...run.faults.values()],
+    faults: () => faults.texts(),
     closeWindow: () => closeWindowIfNeeded(run),
     sealAll: async () => void (await sealer.sealAll(book)),
     greatestUnanchoredAgeMs: () => greatestUnanchoredAgeMs({ database, clock }, [book]),

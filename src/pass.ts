@@ -21,11 +21,31 @@ export interface Parts extends Omit<Platform, 'pass' | 'rest' | 'faults' | 'clos
   readonly rules: DepositRules;
   readonly windowEveryMs: TimeMs;
   readonly onEvent: (event: PlatformEvent) => void;
+  readonly faults: Faults;
+}
+
+/** By part, what failed when it last was at work. */
+export interface Faults {
+  fails(part: string, error: unknown): void;
+  works(part: string): void;
+  texts(): readonly string[];
+}
+
+/** Tells of a fault once, until the part works again or fails otherwise. */
+export function createFaults(onEvent: Parts['onEvent']): Faults {
+  const standing = new Map<string, string>();
+  return {
+    fails(part, error) {
+      const text = `${part}: ${error instanceof Problem || error instanceof AssertionFailure ? error.message : 'it failed'}`;
+      if (standing.get(part) !== text) onEvent({ kind: 'fault', part, error });
+      standing.set(part, text);
+    },
+    works: (part) => void standing.delete(part),
+    texts: () => [...standing.values()],
+  };
 }
 
 export interface Run extends Parts {
-  /** By part, what failed in the last pass. */
-  readonly faults: Map<string, string>;
   /** Since when payments are held that no window took; null while there are none. */
   heldSinceMs: TimeMs | null;
   /** The last record of the book when the last pass began, and how long that pass took. */
@@ -67,7 +87,7 @@ export function headsOf(
 }
 
 export function startRun(parts: Parts): Run {
-  return { ...parts, faults: new Map(), heldSinceMs: null, seenSeq: 0n, passMs: 0, blocksToMine: BLOCKS_AFTER, headBlock: 0n };
+  return { ...parts, heldSinceMs: null, seenSeq: 0n, passMs: 0, blocksToMine: BLOCKS_AFTER, headBlock: 0n };
 }
 
 /** Every part in the order in which facts flow: from the chain into the book, through the book, and back onto the chain. A part that fails keeps no other from its work: least of all sealing and anchoring. */
@@ -115,13 +135,11 @@ async function mineAfter(run: Run, local: LocalChain, isWaiting: boolean): Promi
 async function part(run: Run, name: string, otherwise: number, work: () => Promise<number>): Promise<number> {
   try {
     const result = await work();
-    run.faults.delete(name);
+    run.faults.works(name);
     return result;
   } catch (error) {
     if (isOutage(error) || (error instanceof Problem && error.code === 'chain/state-lost')) throw error;
-    const text = `${name}: ${error instanceof Problem || error instanceof AssertionFailure ? error.message : 'it failed'}`;
-    if (run.faults.get(name) !== text) run.onEvent({ kind: 'fault', part: name, error });
-    run.faults.set(name, text);
+    run.faults.fails(name, error);
     return otherwise;
   }
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
-import { newId, type BookId } from '#base';
+import { newId, Problem, type BookId } from '#base';
 import type { Command } from '#ledger/core';
+import type { PlatformEvent } from '../src/main.ts';
+import { createFaults } from '../src/pass.ts';
 import { DOLLAR, testPlatform, type TestPlatform } from './support/platform.ts';
 import { until } from './support/until.ts';
 
@@ -55,5 +57,23 @@ describe('a pass over all that is under way', function () {
     stop.abort();
     await stopped;
     await platform.rest(30);
+  });
+});
+
+describe('what fails beside a pass', () => {
+  it('is told once a reason, stands while it lasts, and is gone when the part works again', () => {
+    const told: PlatformEvent[] = [];
+    const faults = createFaults((event) => told.push(event));
+    const away = () => new Problem('store/unreachable', 'Nobody is there.');
+    for (let look = 0; look < 3; look++) faults.fails('webhook deliveries', away());
+    faults.fails('webhook events', away());
+    assert.equal(told.length, 2);
+    faults.fails('webhook deliveries', new Problem('store/busy', 'A table is locked.'));
+    assert.equal(told.length, 3);
+    assert.deepEqual(faults.texts(), ['webhook deliveries: store/busy: A table is locked.', 'webhook events: store/unreachable: Nobody is there.']);
+    faults.works('webhook deliveries');
+    assert.deepEqual(faults.texts(), ['webhook events: store/unreachable: Nobody is there.']);
+    faults.fails('webhook deliveries', away());
+    assert.equal(told.length, 4);
   });
 });

@@ -29,6 +29,8 @@ export interface FollowOptions extends CatchUpOptions {
   readonly heads: Heads;
   /** Told when the consumer or the database fails: it was rolled back, and is tried again until it works. */
   readonly onFault?: (error: unknown) => void;
+  /** Told of each look that went well, whatever there was. */
+  readonly onWork?: () => void;
 }
 
 /** At most so many records a transaction. */
@@ -43,7 +45,7 @@ const IDLE_MS = 250;
  * Gives a consumer every record of a book in order, each exactly once a position, as soon as it is committed. The journal is where the records come from and
  * the position is what decides; the stream only says when to look. Returns what ends it, after the transaction that is under way.
  */
-export function follow({ database, source, heads, consumer, onFault }: FollowOptions): { close(): Promise<void> } {
+export function follow({ database, source, heads, consumer, onFault, onWork }: FollowOptions): { close(): Promise<void> } {
   const closing = new AbortController();
   const { signal } = closing;
   const pause = (ms: number) => sleep(ms, undefined, { signal }).catch(() => undefined);
@@ -54,6 +56,7 @@ export function follow({ database, source, heads, consumer, onFault }: FollowOpt
       try {
         const { seq, handled, isIdle } = await takePage({ database, source, consumer });
         pauseMs = LEAST_PAUSE_MS;
+        onWork?.();
         if (isIdle) await pause(IDLE_MS);
         else if (handled === 0) await heads.after(source.bookId, seq, { signal });
       } catch (error) {
@@ -106,8 +109,8 @@ async function takePage({ database, source, consumer }: CatchUpOptions): Promise
 async function passOver({ database, source, consumer }: CatchUpOptions, from: Seq): Promise<boolean> {
   const { seq: to } = await source.head();
   return inTransaction(database.pool, async (client) => {
-    if (!(await consumer.isIdle!(client))) return false;
     await query(client, sql.lightly);
+    if (!(await consumer.isIdle!(client))) return false;
     if (to > from) await claimCursor(client, consumer.name, source.bookId, { from, to });
     return true;
   });

@@ -1,8 +1,8 @@
-import type { Clock, RandomBytes, TimeMs } from '#base';
+import { NIL_UUID, type Clock, type RandomBytes, type TimeMs } from '#base';
 import type { Database } from '#db';
 import { retryMs, SIGNATURE_HEADER, signatureOf } from './core/core.ts';
 import type { Send } from './send.ts';
-import { claimDue, purgeEnded, settle, type ClaimedDelivery, type WebhookId } from './store.ts';
+import { claimDue, settle, tidy, type ClaimedDelivery, type WebhookId } from './store.ts';
 
 export interface DeliveryOptions {
   readonly database: Database;
@@ -10,21 +10,29 @@ export interface DeliveryOptions {
   readonly random: RandomBytes;
   readonly send: Send;
   readonly onFault?: (error: unknown) => void;
+  /** Told of each look at what is due that went well. */
+  readonly onWork?: () => void;
 }
 
 const IDLE_MS = 250;
 /** Longer than any attempt: whoever claimed a delivery and died is followed by somebody else after that. */
 const LEASE_MS = 60_000;
 const MOST_AT_ONCE = 32;
-const KEEP_MS = 30 * 86_400_000;
-const PURGE_EVERY_MS = 3_600_000;
+/** So that one who never answers at any of his endpoints leaves room for others. */
+const MOST_OF_MERCHANT = 4;
+const DAY_MS = 86_400_000;
+/** What is tried as often as it may be is given up before that; what waits behind others at a slow endpoint, then. */
+const WAIT_MS = 4 * DAY_MS;
+const KEEP_MS = 30 * DAY_MS;
+const TIDY_EVERY_MS = 3_600_000;
 
 /** Tells endpoints what is due, one thing at a time each, so that one who is slow keeps nobody else waiting. At least once: a crash between an answer and its note tells again. */
-export function startDeliveries({ database, clock, random, send, onFault }: DeliveryOptions): { close(): Promise<void> } {
+export function startDeliveries({ database, clock, random, send, onFault, onWork }: DeliveryOptions): { close(): Promise<void> } {
   const underWay = new Map<WebhookId, Promise<void>>();
   let wake: () => void = () => undefined;
   const closing = new AbortController();
-  let purgedMs: TimeMs = 0;
+  let tidiedMs: TimeMs = 0;
+  let after = NIL_UUID as WebhookId;
 
   async function attempt(delivery: ClaimedDelivery): Promise<void> {
     const { body, secret, url, attempts } = delivery;
@@ -40,12 +48,15 @@ export function startDeliveries({ database, clock, random, send, onFault }: Deli
 
   async function round(): Promise<void> {
     const nowMs = clock.nowMs();
-    if (nowMs - purgedMs >= PURGE_EVERY_MS) {
-      purgedMs = nowMs;
-      await purgeEnded(database, nowMs - KEEP_MS);
+    if (nowMs - tidiedMs >= TIDY_EVERY_MS) {
+      tidiedMs = nowMs;
+      await tidy(database, { nowMs, waitingMs: nowMs - WAIT_MS, endedMs: nowMs - KEEP_MS });
     }
     const limit = MOST_AT_ONCE - underWay.size;
-    const claimed = limit === 0 ? [] : await claimDue(database, { nowMs, untilMs: nowMs + LEASE_MS, but: [...underWay.keys()], limit });
+    if (limit === 0) return;
+    const but = [...underWay.keys()];
+    const claimed = await claimDue(database, { nowMs, untilMs: nowMs + LEASE_MS, but, after, limit, limitOfMerchant: MOST_OF_MERCHANT });
+    after = claimed.at(-1)?.webhook ?? (NIL_UUID as WebhookId);
     for (const delivery of claimed) {
       const work = attempt(delivery)
         .catch((error: unknown) => onFault?.(error))
@@ -63,7 +74,7 @@ export function startDeliveries({ database, clock, random, send, onFault }: Deli
         const timer = setTimeout(resolve, IDLE_MS);
         wake = () => (clearTimeout(timer), resolve());
       });
-      if (!closing.signal.aborted) await round().catch((error: unknown) => onFault?.(error));
+      if (!closing.signal.aborted) await round().then(onWork, (error: unknown) => onFault?.(error));
     }
     await Promise.all(underWay.values());
   }

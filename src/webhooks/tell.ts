@@ -3,15 +3,15 @@ import type { Consumer } from '#cdc';
 import type { BookReader } from '#ledger';
 import type { Hold, LedgerRecord } from '#ledger/core';
 import { eventOf } from './core/core.ts';
-import { enqueue, openEndpoints, type NewDelivery } from './store.ts';
+import { enqueue, isAnyOpen, openEndpoints, type NewDelivery } from './store.ts';
 
 /** The consumer that turns records into deliveries: in the transaction that moves its position, so that every endpoint has each of its events once. */
 export function teller(book: Pick<BookReader, 'bookId' | 'accounts' | 'hold'>, clock: Clock): Consumer {
   return {
     name: 'webhooks',
-    isIdle: async (client) => (await openEndpoints(client)).length === 0,
+    isIdle: async (client) => !(await isAnyOpen(client)),
     handle: async (client, records) => {
-      const endpoints = await openEndpoints(client);
+      const endpoints = await openEndpoints(client, book.bookId);
       const holds = await expiredHolds(book, records);
       const told = records.flatMap((record) => eventOf(book.bookId, record, (id) => holds.get(id) ?? null) ?? []);
       const accounts = await book.accounts([...new Set(told.flatMap(({ accounts: concerned }) => concerned))]);
@@ -19,7 +19,8 @@ export function teller(book: Pick<BookReader, 'bookId' | 'accounts' | 'hold'>, c
       const deliveries = told.flatMap(({ event, accounts: concerned }): NewDelivery[] => {
         const merchants = new Set(concerned.map((id) => owners.get(id)));
         const body = JSON.stringify(event);
-        return endpoints.filter(({ merchant }) => merchants.has(merchant)).map(({ id }) => ({ webhook: id, seq: BigInt(event.seq), body }));
+        const seq = BigInt(event.seq);
+        return endpoints.filter(({ merchant, since }) => merchants.has(merchant) && seq > since).map(({ id }) => ({ webhook: id, seq, body }));
       });
       if (deliveries.length > 0) await enqueue(client, book.bookId, clock.nowMs(), deliveries);
     },

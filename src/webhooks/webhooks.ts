@@ -19,10 +19,17 @@ export interface WebhooksOptions {
   readonly random: RandomBytes;
   /** Where endpoints may be. */
   readonly reach: Reach;
-  readonly onFault?: (error: unknown) => void;
+  /** Told of each look of a part: what failed, or null where it went well. */
+  readonly onLook?: (part: WebhooksPart, failure: unknown) => void;
 }
 
-/** Follows the book and tells what it says, until it is closed: then what is under way is finished, and the rest is told by whoever starts next. */
+/** What turns records into events for endpoints, and what sends these: either may stand still while the other goes on. */
+export type WebhooksPart = 'webhook events' | 'webhook deliveries';
+
+/**
+ * Follows the book and tells what it says, until it is closed: then what is under way is finished, and the rest is told by whoever starts next. It closes by
+ * itself where the book is somebody else's now, who tells it.
+ */
 export function startWebhooks({
   database,
   book,
@@ -30,9 +37,12 @@ export function startWebhooks({
   clock,
   random,
   reach,
-  onFault = () => undefined,
+  onLook = () => undefined,
 }: WebhooksOptions): Webhooks & { close(): Promise<void> } {
-  const following = follow({ database, source: book, heads, consumer: teller(book, clock), onFault });
-  const deliveries = startDeliveries({ database, clock, random, send: sender({ reach }), onFault });
-  return { ...openWebhooks(database, reach), close: async () => void (await Promise.all([following.close(), deliveries.close()])) };
+  const reportsOf = (part: WebhooksPart) => ({ onFault: (error: unknown) => onLook(part, error), onWork: () => onLook(part, null) });
+  const following = follow({ database, source: book, heads, consumer: teller(book, clock), ...reportsOf('webhook events') });
+  const deliveries = startDeliveries({ database, clock, random, send: sender({ reach }), ...reportsOf('webhook deliveries') });
+  const close = async () => void (await Promise.all([following.close(), deliveries.close()]));
+  void book.lost.then(close);
+  return { ...openWebhooks(database, reach, book), close };
 }

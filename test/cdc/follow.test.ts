@@ -117,7 +117,12 @@ describe('a consumer of committed records', function () {
     const book = await bookWithRecords();
     const { name, handle } = diarist('idler', book.bookId);
     let isIdle = true;
-    start(book, { name, handle, isIdle: async () => isIdle });
+    const commits = new Set<unknown>();
+    const asked: Consumer['isIdle'] = async (client) => {
+      commits.add((await client.query<{ synchronous_commit: string }>('show synchronous_commit')).rows[0]!.synchronous_commit);
+      return isIdle;
+    };
+    start(book, { name, handle, isIdle: asked });
     await book.submit(fresh(2_000));
     const { seq: passed } = await book.head();
     const at = () => readCursor(db.database.pool, name, book.bookId);
@@ -130,6 +135,7 @@ describe('a consumer of committed records', function () {
       rows.map(({ seq }: { seq: string }) => BigInt(seq)),
       [passed + 1n, passed + 2n, passed + 3n],
     );
+    assert.deepEqual([...commits], ['off'], 'whatever it does to find out, nobody waits for the disk');
   });
 
   it('is given again what it failed to deal with, and says so', async () => {

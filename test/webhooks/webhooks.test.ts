@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { ManualClock, newId, type AssetNo, type MerchantId } from '#base';
+import { ManualClock, newId, NIL_UUID, type AssetNo, type MerchantId } from '#base';
 import { openForReading } from '#db';
 import { openBook, type Book } from '#ledger';
 import { PENDING, VOID_PENDING, type Command } from '#ledger/core';
@@ -72,7 +72,7 @@ describe('webhooks', function () {
     });
     const opening: Command = { kind: 'openAsset', asset: 1 as AssetNo, decimals: 6, caip19: null, peg: 'USD', symbol: 'T' };
     await book.submit([opening, account('alice', ALICE), account('bob', BOB), { kind: 'openAccount', id: idOf('nobody'), asset: 1 as AssetNo, code: 20 }]);
-    webhooks = openWebhooks(db.database, 'sandbox');
+    webhooks = openWebhooks(db.database, 'sandbox', book);
     await db.owner.query('delete from cairn.webhook_delivery; delete from cairn.webhook');
   });
   afterEach(async () => {
@@ -81,7 +81,15 @@ describe('webhooks', function () {
   });
 
   function run(): { close(): Promise<void> } {
-    const running = startWebhooks({ database: db.database, book, heads: told.heads, clock, random, reach: 'sandbox', onFault: (error) => faults.push(error) });
+    const running = startWebhooks({
+      database: db.database,
+      book,
+      heads: told.heads,
+      clock,
+      random,
+      reach: 'sandbox',
+      onLook: (_part, failure) => failure !== null && faults.push(failure),
+    });
     stop.push(() => running.close());
     return running;
   }
@@ -146,7 +154,7 @@ describe('webhooks', function () {
       do last = await outcome(never.id);
       while (!isNoted(last, tries));
       assert.ok(last.endedMs !== null || last.dueMs! > clock.nowMs(), 'not at once');
-      clock.advance(31 * 3_600_000);
+      if (last.dueMs !== null) clock.advance(last.dueMs - clock.nowMs());
     }
     assert.deepEqual([last!.outcome, last!.attempts, last!.dueMs], ['given up: answered 500', 11, null]);
     assert.deepEqual(new Set(ids(received, '/never')), new Set([evt({ seq })]), 'the same event each time');
@@ -203,14 +211,52 @@ describe('webhooks', function () {
     await first.close();
     // What a process that is killed leaves behind: a claim, and no note of what came of it.
     await db.owner.query('update cairn.webhook_delivery set due_ms = $1, ended_ms = null where webhook = $2', [clock.nowMs(), endpoint.id]);
-    const claim = { nowMs: clock.nowMs(), untilMs: clock.nowMs() + MINUTE_MS, but: [], limit: 9 };
+    const claim = { nowMs: clock.nowMs(), untilMs: clock.nowMs() + MINUTE_MS, but: [], after: NIL_UUID as WebhookId, limit: 9, limitOfMerchant: 9 };
     assert.equal((await claimDue(db.database, claim)).length, 1);
-    assert.deepEqual(await claimDue(db.database, claim), [], 'nobody else has it meanwhile');
     const later = await move('nobody', 'alice');
     run();
-    await until(() => received.length === 2, 'what was left for later');
+    while ((await webhooks.deliveries(endpoint.id, later.seq + 1n, 9)).length < 2);
+    assert.deepEqual(await claimDue(db.database, claim), [], 'nobody tells it anything meanwhile');
     clock.advance(MINUTE_MS);
-    await until(() => received.length === 3, 'what was in hand');
+    await until(() => received.length === 3, 'what was left, and what was in hand');
     assert.deepEqual(ids(received), [taken, later, taken].map(evt));
+  });
+
+  it('are told of nothing from before they were made, however late it is read', async () => {
+    const { url, received } = await serve(() => 200);
+    await add(BOB, `${url}/bob`);
+    await move('nobody', 'alice');
+    await add(ALICE, `${url}/`);
+    const second = await move('nobody', 'alice');
+    run();
+    await until(() => received.length === 1, 'the second');
+    assert.deepEqual(ids(received), [evt(second)]);
+  });
+
+  it('stop by themselves where the book is somebody else’s, who tells it', async () => {
+    const { url, received } = await serve(() => 200);
+    await add(ALICE, `${url}/`);
+    const looks = new Set<string>();
+    let lose: () => unknown = () => undefined;
+    const lost = new Promise<never>(() => undefined);
+    Reflect.set(lost, 'then', (then: () => unknown) => void (lose = then));
+    const running = startWebhooks({
+      database: db.database,
+      book: { ...book, lost },
+      heads: told.heads,
+      clock,
+      random,
+      reach: 'sandbox',
+      onLook: (part) => looks.add(part),
+    });
+    stop.push(() => running.close());
+    await move('nobody', 'alice');
+    await until(() => received.length === 1 && looks.size === 2, 'the first, and word of both parts');
+    await lose();
+    looks.clear();
+    run();
+    await move('nobody', 'alice');
+    await until(() => received.length === 2, 'the second, from somebody else');
+    assert.deepEqual([...looks], []);
   });
 });

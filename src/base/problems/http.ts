@@ -127,7 +127,7 @@ export const HTTP_PROBLEMS = {
     status: 409,
     title: 'The merchant has as many endpoints as one may have',
     retry: 'never',
-    howToSolve: 'End one that is not needed any more with DELETE /v1/webhooks/{id}.',
+    howToSolve: 'End one that is not needed any more with DELETE /v1/webhooks/{id}; those that ended count for as long as they are listed, which is 30 days.',
   },
   'http/receipt-not-ready': {
     status: 409,

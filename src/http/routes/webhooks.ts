@@ -66,7 +66,7 @@ export const WEBHOOK_ROUTES: readonly Route[] = [
     tag: 'webhooks',
     summary: 'Be told at a URL of what moves the merchant’s money',
     description:
-      'Every record from now on that debits or credits an account of the merchant is POSTed there, at least once: answer 2xx within 10 seconds, and drop what has an id that was seen. Signed in Cairn-Signature as t=<seconds>,v1=<hex>, HMAC-SHA256 of "<seconds>.<body>" under the secret; refuse what is older than five minutes. Tried again for about three days. PUT is idempotent by itself, so no answer holding a secret has to be stored.',
+      'Every record from now on that debits or credits an account of the merchant is POSTed there, at least once: answer 2xx within 10 seconds, and drop what has an id that was seen. Signed in Cairn-Signature as t=<seconds>,v1=<hex>, HMAC-SHA256 of "<seconds>.<body>" under the secret; refuse what is older than five minutes. Tried again for about three days, and given up after four at the latest. At most 10 endpoints of a merchant, 100 with those that ended. PUT is idempotent by itself, so no answer holding a secret has to be stored.',
     access: { scope: 'webhooks:write', who: 'merchant' },
     once: false,
     params,
@@ -83,7 +83,7 @@ export const WEBHOOK_ROUTES: readonly Route[] = [
     path: '/v1/webhooks',
     operationId: 'listWebhooks',
     tag: 'webhooks',
-    summary: 'List the endpoints of a merchant, ended ones too',
+    summary: 'List the endpoints of a merchant, those too that ended in the last 30 days',
     access: { scope: 'webhooks:read', who: 'anyone' },
     once: false,
     query: z.strictObject({ ...pageQuery, merchant: merchantQuery }),

@@ -61,8 +61,8 @@ describe('webhook endpoints', () => {
   });
 
   it('show what they were told, latest record first, and end for good', async () => {
-    const rows = Array.from({ length: 5 }, (_, i) => `('${ID}', '${api.ledger.bookId}', ${i + 1}, '{}', 1)`).join(', ');
-    await api.database.owner.query(`insert into cairn.webhook_delivery (webhook, book, seq, body, due_ms) values ${rows}`);
+    const rows = Array.from({ length: 5 }, (_, i) => `('${ID}', '${api.ledger.bookId}', ${i + 1}, '{}', 1, 1)`).join(', ');
+    await api.database.owner.query(`insert into cairn.webhook_delivery (webhook, book, seq, body, created_ms, due_ms) values ${rows}`);
     const page = await api.call('GET', `/v1/webhooks/${ID}/deliveries?limit=3`, { token: alice });
     const rest = await api.call('GET', `/v1/webhooks/${ID}/deliveries?limit=3&cursor=${page.body.nextCursor}`, { token: operator });
     assert.deepEqual(

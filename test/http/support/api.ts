@@ -74,7 +74,7 @@ export async function testApi(limits: RateLimits = WIDE): Promise<TestApi> {
   const logger = createLog({ level: 'info' }, { write: (line: string) => void log.push(line) });
   const app = createApi({
     database: database.database,
-    services: { ...services, ledger, webhooks: openWebhooks(database.database, 'public') },
+    services: { ...services, ledger, webhooks: openWebhooks(database.database, 'public', ledger) },
     clock,
     random,
     log: logger,
