@@ -1,7 +1,7 @@
-import { AssertionFailure, isOutage, Problem, type Clock, type RandomBytes, type TimeMs } from '#base';
+import { AssertionFailure, isOutage, Problem, type TimeMs } from '#base';
 import { GREATEST_UNANCHORED_AGE_MS, greatestUnanchoredAgeMs, type Anchorer, type Sealer } from '#anchor';
 import type { LocalChain } from '#chain';
-import { catchUp, openHeads, type Heads } from '#cdc';
+import { catchUp, openHeads, type Heads, type HeadsOptions } from '#cdc';
 import { bookAuthorisations } from '#identity';
 import { readCursor } from '#ledger';
 import type { Seq } from '#ledger/core';
@@ -70,17 +70,22 @@ export interface PassReport {
   readonly unanchored: number;
 }
 
+const WITHOUT_END =
+  'The database keeps its log without end for whoever reads it, so that one who stands still fills its disk. Set max_slot_wal_keep_size on the server, to 1 GB for instance, and reload it.';
+
 /** Who is told when the book moves; an outage of the database is told by whoever needs it for his work. */
-export function headsOf(
-  url: string,
-  { clock, random, onEvent }: { readonly clock: Clock; readonly random: RandomBytes; readonly onEvent: Parts['onEvent'] },
-): Heads {
+export function headsOf(url: string, { onEvent, ...options }: Pick<HeadsOptions, 'clock' | 'random' | 'open'> & Pick<Parts, 'onEvent'>): Heads {
+  let isWarned = false;
+  const warnOfLog = () => {
+    if (!isWarned) onEvent({ kind: 'warning', text: WITHOUT_END });
+    isWarned = true;
+  };
   return openHeads({
+    ...options,
     url,
-    clock,
-    random,
     onEvent: (event) => {
-      if (event.kind !== 'polling' || isOutage(event.problem)) return;
+      if (event.kind === 'streaming') return event.isKeptWithoutEnd ? warnOfLog() : undefined;
+      if (isOutage(event.problem)) return;
       onEvent({ kind: 'warning', text: `${event.problem.detail} ${event.problem.definition.howToSolve}` });
     },
   });

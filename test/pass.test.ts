@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { newId, Problem, type BookId } from '#base';
+import { newId, Problem, systemClock, type BookId } from '#base';
+import type { OpenReplication } from '#db';
 import type { Command } from '#ledger/core';
 import type { PlatformEvent } from '../src/main.ts';
-import { createFaults } from '../src/pass.ts';
+import { createFaults, headsOf } from '../src/pass.ts';
 import { DOLLAR, testPlatform, type TestPlatform } from './support/platform.ts';
 import { until } from './support/until.ts';
 
@@ -75,5 +76,24 @@ describe('what fails beside a pass', () => {
     assert.deepEqual(faults.texts(), ['webhook events: store/unreachable: Nobody is there.']);
     faults.fails('webhook deliveries', away());
     assert.equal(told.length, 4);
+  });
+});
+
+describe('who is told when the book moves', () => {
+  it('warns, once, where the server keeps its log without end', async () => {
+    for (const isKeptWithoutEnd of [true, false]) {
+      const texts: string[] = [];
+      let opened = 0;
+      // A stream that breaks as soon as it is there.
+      const open: OpenReplication = async () => (
+        opened++,
+        { isKeptWithoutEnd, send: () => undefined, ended: Promise.resolve(null), close: async () => undefined }
+      );
+      const onEvent = (event: PlatformEvent) => void (event.kind === 'warning' && texts.push(event.text));
+      const heads = headsOf('postgres://nobody@127.0.0.1:1/none', { clock: systemClock, random: (length) => new Uint8Array(length), onEvent, open });
+      await until(() => opened === 2, 'another stream');
+      await heads.close();
+      assert.equal(texts.filter((text) => text.includes('max_slot_wal_keep_size')).length, isKeptWithoutEnd ? 1 : 0);
+    }
   });
 });

@@ -7,7 +7,7 @@ import { createMarkReader, readFrame, readMessage, statusFrame, type Lsn } from 
 
 export type HeadsEvent =
   /** What is committed is told from here on. */
-  | { readonly kind: 'streaming' }
+  | { readonly kind: 'streaming'; readonly isKeptWithoutEnd: boolean }
   /** It is not, and the journal is asked at intervals; told once a reason, until it streams again. */
   | { readonly kind: 'polling'; readonly problem: Problem };
 
@@ -50,6 +50,9 @@ const MOST_SILENT = 15;
 /** Before the stream is tried again: where the connection broke, and where the server cannot or does not want to. */
 const BROKEN_MS = 250;
 const REFUSED_MS = 10_000;
+
+/** For a transaction that was open before the stream and is no end to. */
+const PATIENCE_MS = 10_000;
 
 /**
  * Follows the heads of all books of a database in its write-ahead log, for any number of consumers in this process. The slot is a temporary one and lives as
@@ -135,10 +138,17 @@ class Follower implements Heads {
     const life = new Life(this.#options.clock, (schema, seq) => this.#mark(schema, seq));
     try {
       this.#marks.clear();
-      const replication = await open({ url, slot, publication: PUBLICATION, onData: (payload) => life.take(payload), signal: this.#closing.signal });
+      const replication = await open({
+        url,
+        slot,
+        publication: PUBLICATION,
+        onData: (payload) => life.take(payload),
+        patienceMs: PATIENCE_MS,
+        signal: this.#closing.signal,
+      });
       this.#streaming = true;
       this.#told = null;
-      this.#options.onEvent?.({ kind: 'streaming' });
+      this.#options.onEvent?.({ kind: 'streaming', isKeptWithoutEnd: replication.isKeptWithoutEnd });
       // What was committed before the slot was there is told to nobody.
       this.#wakeAll();
       return await life.live(replication, this.#closing.signal);

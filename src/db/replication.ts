@@ -12,12 +12,16 @@ export interface ReplicationOptions {
   readonly publication: string;
   /** Told each message of the server, in order. The bytes are only valid during the call. */
   readonly onData: (payload: Uint8Array) => void;
-  /** Gives up while it is being opened, which may take as long as somebody else's transaction. */
+  /** How long each transaction that is open on the server is waited for while this is opened, before it fails with `store/busy`. */
+  readonly patienceMs: number;
+  /** Gives up while it is being opened. */
   readonly signal: AbortSignal;
 }
 
 /** A running logical replication, which nobody ever waits for. */
 export interface Replication {
+  /** The server keeps its log for a slot without end (`max_slot_wal_keep_size` is -1). */
+  readonly isKeptWithoutEnd: boolean;
   /** Sends a message to the server; nothing happens where the connection is gone. */
   send(payload: Uint8Array): void;
   /** Settles, and never rejects, when the connection has ended: with the error that ended it, or null. */
@@ -35,12 +39,18 @@ const CLOSE_MS = 2_000;
 
 /**
  * Opens a temporary slot and streams what is committed from then on, in the messages of pgoutput, version 1: everything that was committed before this returns
- * is in the tables, everything after it is told. Waits for the transactions that are open on the server. Throws what the server refuses, as a Problem where
- * the registry knows it.
+ * is in the tables, everything after it is told. Waits for the transactions that are open on the server, by a lock on each: the server ends that wait itself,
+ * for it would go on, with its log kept for the slot, when we are long gone. Throws what the server refuses, as a Problem where the registry knows it.
  */
-export async function openReplication({ url, slot, publication, onData, signal }: ReplicationOptions): Promise<Replication> {
+export async function openReplication({ url, slot, publication, onData, patienceMs, signal }: ReplicationOptions): Promise<Replication> {
   assert(/^[a-z0-9_]{1,63}$/.test(slot) && /^[a-z0-9_]{1,63}$/.test(publication), 'names of slots and publications are plain');
-  const config = { ...connectionConfig(url), application_name: 'cairn heads', replication: 'database', keepAliveInitialDelayMillis: 10_000 };
+  const config = {
+    ...connectionConfig(url),
+    application_name: 'cairn heads',
+    replication: 'database',
+    keepAliveInitialDelayMillis: 10_000,
+    lock_timeout: patienceMs,
+  };
   const client = new pg.Client(config);
   const connection = client.connection as unknown as CopyBoth;
   let failure: unknown = null;
@@ -51,13 +61,19 @@ export async function openReplication({ url, slot, publication, onData, signal }
   try {
     await client.connect();
     if (signal.aborted) giveUp();
+    const { rows } = await client.query<{ max_slot_wal_keep_size: string }>('SHOW max_slot_wal_keep_size');
     await client.query(`CREATE_REPLICATION_SLOT ${slot} TEMPORARY LOGICAL pgoutput (SNAPSHOT 'nothing')`);
     connection.on('copyData', ({ chunk }: { chunk: Uint8Array }) => onData(chunk));
     const copying = client.query(`START_REPLICATION SLOT ${slot} LOGICAL 0/0 (proto_version '1', publication_names '${publication}')`);
     await Promise.race([new Promise((resolve) => connection.once('replicationStart', resolve)), copying]);
     // Where the server ends it, by an error of its own, the connection goes as well, and that is the reason.
     const copied = copying.catch((error: unknown) => void (failure ??= error)).then(() => client.end().catch(() => undefined));
-    return { send: (payload) => connection.sendCopyFromChunk(Buffer.from(payload)), ended, close: () => end(client, connection, copied) };
+    return {
+      isKeptWithoutEnd: rows[0]?.max_slot_wal_keep_size === '-1',
+      send: (payload) => connection.sendCopyFromChunk(Buffer.from(payload)),
+      ended,
+      close: () => end(client, connection, copied),
+    };
   } catch (error) {
     await client.end().catch(() => undefined);
     throw toProblem(error);

@@ -36,7 +36,7 @@ export const STORE_PROBLEMS = {
     title: 'The database does not stream what is committed, so the journal is asked at intervals: the same records, later',
     retry: 'later',
     howToSolve:
-      'Set wal_level = logical on the server, leave a replication slot and a WAL sender free (max_replication_slots, max_wal_senders), and let the user of DATABASE_URL replicate (ALTER ROLE ... REPLICATION). The stream is tried again by itself.',
+      'Set wal_level = logical on the server, leave a replication slot and a WAL sender free (max_replication_slots, max_wal_senders), let the user of DATABASE_URL replicate (ALTER ROLE ... REPLICATION), and end what keeps a transaction open (pg_stat_activity) where the lock timeout is named. The stream is tried again by itself.',
   },
   'store/unreadable-stream': {
     status: 503,
