@@ -17,8 +17,8 @@ const MOST_A_PASS = 16;
 
 /**
  * Copies the sealed batches of books that have databases of their own into the deployment's, where the next leaf takes the oldest of each. Safe at any time, in any number of processes
- * and after any crash: a batch is there whole or not at all, and is never taken a second time. A book that moves from one database to another takes its batches along in the same way,
- * until none is taken any more: sealed anew from its first record, it would be another history.
+ * and after any crash: a batch is there whole or not at all, and is never taken a second time. A book that is sealed in its own database stays there (`cairn book move` refuses it): its
+ * batches would not go along, and sealed anew from its first record it would be another history.
  */
 export async function gatherBatches(database: Database, sources: readonly BatchSource[]): Promise<Gathered> {
   const failed: { book: BookId; error: unknown }[] = [];

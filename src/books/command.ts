@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { isUuid, Problem, type BookId } from '#base';
-import { databaseName, loadSql, openForReading, query, type Database } from '#db';
-import { ofBook, readBook, type BookReader } from '#ledger';
+import { databaseName, openForReading, query } from '#db';
+import { ofBook } from '#ledger';
 import { NO_BOOK_DATABASES, parseBookDatabases, type BookDatabases } from './databases.ts';
 import { cancelMove, moveBook, type MoveStep } from './move.ts';
+import { listing as sql } from './statements.ts';
 
 type Values = Readonly<Record<string, string | boolean | undefined>>;
-
-const sql = loadSql(new URL('./sql/list.sql', import.meta.url), ['books', 'standing']);
 
 const WORDS: Readonly<Record<MoveStep, string>> = {
   arrive: 'making the book in the other database, where nobody can write it yet',
@@ -69,15 +68,6 @@ async function listOne(url: string, tell: (line: string) => void): Promise<void>
   } finally {
     await database.close();
   }
-}
-
-/** A book to read in a database where it may be written; of one that was moved away, or has not arrived, what is there is old. */
-export async function readWhereItIs(database: Database, book: BookId): Promise<BookReader> {
-  const reader = await readBook(database, book);
-  const found = (await query<{ id: BookId; status: string; moved_to: string | null }>(database.pool, sql.books)).find(({ id }) => id === book);
-  if (found?.status === 'moved') throw new Problem('ledger/book-moved', `Book ${book} moved to ${found.moved_to}.`, { book, to: found.moved_to });
-  if (found?.status === 'arriving') throw new Problem('ledger/no-such-book', `Book ${book} has not arrived in this database yet.`, { book });
-  return reader;
 }
 
 function configured(): BookDatabases {

@@ -1,8 +1,10 @@
 import { Problem, type BookId } from '#base';
-import { databaseName, execute, openAsOwner, query, type Connection, type Database } from '#db';
-import { readBook } from '#ledger';
+import { databaseName, execute, query } from '#db';
+import { readCopy } from '#ledger';
 import type { Seq } from '#ledger/core';
-import { copyChanged, copyGrown, differenceGrown, differenceWhole, type Ends } from './copy.ts';
+import { copyChanged, copyGrown, differenceGrown, differenceWhole, emptyCopy } from './copy.ts';
+import { changeCopy, inOne, withEnd, type End, type Ends } from './ends.ts';
+import { planOf, type Standing } from './plan.ts';
 import { moveStatements, type MoveStatements } from './statements.ts';
 import { createVerifier, type Verifier } from './verify.ts';
 
@@ -28,24 +30,48 @@ export interface Moved {
 const FEW_RECORDS = 2_000n;
 const MOST_ROUNDS = 8;
 
+type OnStep = NonNullable<Move['onStep']>;
+
 /**
  * Moves a book to another database while its callers go on: copies it, leaves the source (from then on no batch is accepted there and callers are told where
  * it goes), copies the rest, compares both and replays the copy, gives the source up for good, and opens the target in a higher epoch. At no moment can it be
  * written in both. Run again after any interruption it goes on.
  */
-export async function moveBook(move: Move): Promise<Moved> {
-  return withEnds(move, (ends) => run(move, ends));
+export async function moveBook({ bookId, fromUrl, toUrl, onStep = () => undefined }: Move): Promise<Moved> {
+  const sql = moveStatements(bookId);
+  const to = databaseName(toUrl);
+  return withEnd(fromUrl, bookId, async (source) => {
+    const there = await standingIn(source, sql, bookId);
+    if (!there || there.status === 'arriving') throw new Problem('ledger/no-such-book', `There is no book ${bookId} to move in the source.`, { book: bookId });
+    if (there.status !== 'open' && there.movedTo !== to)
+      throw new Problem('books/moves-elsewhere', `Book ${bookId} moves or moved to ${there.movedTo}.`, { book: bookId, to: there.movedTo });
+    if (databaseName(fromUrl) === to) throw new Problem('books/already-there', `Book ${bookId} is in ${to}.`, { to });
+    await requireUntied(source, sql, bookId);
+    return withEnd(toUrl, bookId, async (target) => {
+      const plan = planOf(bookId, to, there, await standingIn(target, sql, bookId));
+      const ends: Ends = { bookId, source, target, sql };
+      if (plan === 'is there') return { seq: (await headOf(target, sql)).seq, to };
+      if (plan === 'copy again') await copyAgain(ends, onStep);
+      if (plan === 'move') await anewOnce(ends, () => copyAndLeave(ends, to, onStep));
+      return { seq: await open(ends, onStep), to };
+    });
+  });
 }
 
 /** Calls a move off that has not left the source for good: the source may be written again, and what was copied is what the next move goes on from. */
 export async function cancelMove({ bookId, fromUrl }: Pick<Move, 'bookId' | 'fromUrl'>): Promise<void> {
   const sql = moveStatements(bookId);
-  await withSource({ bookId, fromUrl }, sql, async (_, source) => {
-    await inOne(source, async () => {
-      if ((await query(source, sql.stay, [bookId])).length === 0)
-        throw new Problem('books/not-moving', `Book ${bookId} is on no move that could be called off.`);
-      await execute(source, sql.goOn);
-    });
+  await withEnd(fromUrl, bookId, async (source) => {
+    if (!(await stay(source, sql, bookId))) throw new Problem('books/not-moving', `Book ${bookId} is on no move that could be called off.`, { book: bookId });
+  });
+}
+
+/** Lets the source be written again, and says whether it was left before. */
+async function stay(source: End, sql: MoveStatements, bookId: BookId): Promise<boolean> {
+  return inOne(source, async () => {
+    const wasLeft = (await query(source.session, sql.stay, [bookId])).length > 0;
+    if (wasLeft) await execute(source.session, sql.goOn);
+    return wasLeft;
   });
 }
 
@@ -55,74 +81,71 @@ interface Head {
   readonly epoch: bigint;
 }
 
-interface Place {
-  readonly status: 'open' | 'arriving' | 'moving' | 'moved';
-  readonly moved_to: string | null;
+/** Refuses a book that has what cannot go along. */
+async function requireUntied({ session }: End, sql: MoveStatements, bookId: BookId): Promise<void> {
+  const [ties] = await query<{ is_of_the_platform: boolean; is_sealed: boolean }>(session, sql.ties, [bookId]);
+  if (ties?.is_of_the_platform) throw new Problem('books/stays-with-the-platform', `Book ${bookId} is the platform's own.`, { book: bookId });
+  if (ties?.is_sealed) throw new Problem('books/sealed-there', `Book ${bookId} has sealed batches in its own database.`, { book: bookId });
 }
 
-interface BothEnds extends Ends {
-  readonly sourceDatabase: Database;
-  readonly targetDatabase: Database;
-  readonly source: Connection;
-  readonly target: Connection;
-}
-
-async function run({ bookId, toUrl, onStep = () => undefined }: Move, ends: BothEnds): Promise<Moved> {
-  const { source, target, sql } = ends;
-  const to = databaseName(toUrl);
-  const there = await placeOf(source, sql, bookId);
-  if (!there || there.status === 'arriving') throw new Problem('ledger/no-such-book', `There is no book ${bookId} to move in the source.`, { book: bookId });
-  if (there.status !== 'open' && there.moved_to !== to)
-    throw new Problem('books/moves-elsewhere', `Book ${bookId} moves or moved to ${there.moved_to}.`, { book: bookId, to: there.moved_to });
-  const [platform] = await query<{ is_so: boolean }>(source, sql.isOfThePlatform, [bookId]);
-  if (platform?.is_so) throw new Problem('books/stays-with-the-platform', `Book ${bookId} has merchants and payments.`, { book: bookId });
-  const here = await placeOf(target, sql, bookId);
-  if (there.status === 'moved' && here?.status === 'open') return { seq: (await headOf(target, sql)).seq, to };
-  if (there.status === 'moved' && here?.status !== 'arriving')
-    throw new Problem('ledger/no-such-book', `Book ${bookId} is not in ${to} any more.`, { book: bookId });
-  if (here && (here.status === 'open' || here.status === 'moving')) throw new Problem('books/already-there', `${to} has a book ${bookId} of its own.`, { to });
-
-  if (there.status !== 'moved') {
-    await onStep('arrive', 0n);
-    await inOne(target, async () => {
-      await query(target, sql.make, [bookId]);
-      await execute(target, sql.arrive, [bookId]);
-      const { seq, now_ms, epoch } = await headOf(target, sql);
-      await execute(target, sql.stand, [seq, now_ms, epoch]);
-      // Evidence may have been erased since an earlier run copied it.
-      await execute(target, sql.emptyEvidence);
-    });
-    await copyAndLeave(bookId, to, there.status === 'open', ends, onStep);
+/** A copy that is not the book is thrown away once: what an earlier move left of it may be of a source that has lost its last commits since. */
+async function anewOnce(ends: Ends, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== 'books/copies-differ') throw error;
+    await emptyCopy(ends);
+    await work();
   }
-  return { seq: await open(bookId, ends, onStep), to };
 }
 
-async function copyAndLeave(bookId: BookId, to: string, isOpen: boolean, ends: BothEnds, onStep: NonNullable<Move['onStep']>): Promise<void> {
-  const { source, target, sql } = ends;
-  const verifier = createVerifier(bookId, await readBook(ends.sourceDatabase, bookId), await readBook(ends.targetDatabase, bookId));
-  const copied = isOpen ? await copyWhileOpen(ends, verifier, onStep) : 0n;
+async function copyAndLeave(ends: Ends, to: string, onStep: OnStep): Promise<void> {
+  const { bookId, source, sql } = ends;
+  // Where an earlier run came so far that nobody writes, what there is to copy is copied before that again.
+  await stay(source, sql, bookId);
+  const verifier = await arrive(ends, onStep);
+  const copied = await copyWhileOpen(ends, verifier, onStep);
   await onStep('depart', copied);
   const head = await inOne(source, async () => {
-    const [found] = await query<Head>(source, sql.headToLeave);
-    const at = found!;
-    // It was left before where an earlier run came so far.
-    if ((await query(source, sql.depart, [bookId, to])).length === 0) return at;
-    await execute(source, sql.stand, [at.seq, at.now_ms, at.epoch + 1n]);
-    return { ...at, epoch: at.epoch + 1n };
+    const [found] = await query<Head>(source.session, sql.headToLeave);
+    const { seq, now_ms, epoch } = found!;
+    // Once more, and now for good: no merchant and no contract is bound to a book that takes no batch.
+    await requireUntied(source, sql, bookId);
+    if ((await query(source.session, sql.depart, [bookId, to])).length === 0) throw notMoving(bookId);
+    await execute(source.session, sql.stand, [seq, now_ms, epoch + 1n]);
+    return { seq, now_ms, epoch: epoch + 1n };
   });
-  await onStep('copy the rest', head.seq);
-  await copyGrown(ends, copied, head.seq);
-  await copyChanged(ends, head.seq);
-  await execute(target, sql.stand, [head.seq, head.now_ms, head.epoch]);
-  await onStep('verify', head.seq);
-  await follow(ends, verifier, copied, head.seq);
-  refuse((await differenceWhole(ends, head.seq)) ?? (await verifier.balances()));
+  await copyRest(ends, verifier, copied, head, onStep);
   await onStep('leave', head.seq);
-  await query(source, sql.leave, [bookId]);
+  if ((await query(source.session, sql.leave, [bookId])).length === 0) throw notMoving(bookId);
+}
+
+/** The source was left for good, with the copy verified and durable; a server that lost its last commits has less of it now. */
+async function copyAgain(ends: Ends, onStep: OnStep): Promise<void> {
+  await anewOnce(ends, async () => {
+    const verifier = await arrive(ends, onStep);
+    await copyRest(ends, verifier, 0n, await headOf(ends.source, ends.sql), onStep);
+  });
+}
+
+/** Makes the book in the target, or takes the copy that is there, and holds it where it stands. */
+async function arrive(ends: Ends, onStep: OnStep): Promise<Verifier> {
+  const { bookId, source, target, sql } = ends;
+  await onStep('arrive', 0n);
+  await inOne(target, async () => {
+    await query(target.session, sql.make, [bookId]);
+    if ((await query(target.session, sql.arrive, [bookId])).length === 0)
+      throw new Problem('books/already-there', `Book ${bookId} was opened in the other database meanwhile.`, { book: bookId });
+    const { seq, now_ms, epoch } = await headOf(target, sql);
+    await execute(target.session, sql.stand, [seq, now_ms, epoch]);
+    // Evidence may have been erased since an earlier run copied it.
+    await execute(target.session, sql.emptyEvidence);
+  });
+  return createVerifier(bookId, await readCopy(source.database, bookId), await readCopy(target.database, bookId));
 }
 
 /** Copies and verifies until little is left, and says up to which record. */
-async function copyWhileOpen(ends: BothEnds, verifier: Verifier, onStep: NonNullable<Move['onStep']>): Promise<Seq> {
+async function copyWhileOpen(ends: Ends, verifier: Verifier, onStep: OnStep): Promise<Seq> {
   let copied = 0n;
   for (let round = 0; round < MOST_ROUNDS; round++) {
     const { seq } = await headOf(ends.source, ends.sql);
@@ -136,7 +159,20 @@ async function copyWhileOpen(ends: BothEnds, verifier: Verifier, onStep: NonNull
   return copied;
 }
 
-async function follow(ends: BothEnds, verifier: Verifier, fromSeq: Seq, toSeq: Seq): Promise<void> {
+/** What is left of a source that nobody writes any more, verified. */
+async function copyRest(ends: Ends, verifier: Verifier, copied: Seq, head: Head, onStep: OnStep): Promise<void> {
+  const { target, sql } = ends;
+  await onStep('copy the rest', head.seq);
+  await copyGrown(ends, copied, head.seq);
+  await copyChanged(ends, head.seq);
+  await onStep('verify', head.seq);
+  await follow(ends, verifier, copied, head.seq);
+  refuse((await differenceWhole(ends, head.seq)) ?? (await verifier.balances()));
+  // Last of all: a copy that stands where the source was left is opened without another look.
+  await changeCopy(ends, () => execute(target.session, sql.stand, [head.seq, head.now_ms, head.epoch]));
+}
+
+async function follow(ends: Ends, verifier: Verifier, fromSeq: Seq, toSeq: Seq): Promise<void> {
   refuse((await differenceGrown(ends, fromSeq, toSeq)) ?? (await verifier.follow(toSeq)));
 }
 
@@ -144,74 +180,28 @@ function refuse(difference: string | null): void {
   if (difference !== null) throw new Problem('books/copies-differ', `The copy differs in ${difference}.`, { difference });
 }
 
-/** The source is left for good: the copy is the book from now on. */
-async function open(bookId: BookId, { target, sql }: BothEnds, onStep: NonNullable<Move['onStep']>): Promise<Seq> {
-  const { seq } = await headOf(target, sql);
+function notMoving(bookId: BookId): Problem {
+  return new Problem('books/not-moving', `Somebody else changed where book ${bookId} goes.`, { book: bookId });
+}
+
+/** The source is left for good: the copy that stands where it was left is the book from now on. */
+async function open({ bookId, source, target, sql }: Ends, onStep: OnStep): Promise<Seq> {
+  const { seq, epoch } = await headOf(source, sql);
   await onStep('open', seq);
   await inOne(target, async () => {
-    if ((await query(target, sql.open, [bookId])).length > 0) await execute(target, sql.goOn);
+    if ((await query(target.session, sql.open, [bookId, seq, epoch])).length === 0) refuse('where it stands');
+    await execute(target.session, sql.goOn);
   });
   return seq;
 }
 
-async function placeOf(client: Connection, sql: MoveStatements, bookId: BookId): Promise<Place | undefined> {
-  return (await query<{ status: Place['status']; moved_to: string | null }>(client, sql.find, [bookId]))[0];
+async function standingIn(end: End, sql: MoveStatements, bookId: BookId): Promise<Standing | null> {
+  const [found] = await query<{ status: Standing['status']; moved_to: string | null }>(end.session, sql.find, [bookId]);
+  if (!found) return null;
+  const { seq, epoch } = await headOf(end, sql);
+  return { status: found.status, movedTo: found.moved_to, seq, epoch };
 }
 
-async function headOf(client: Connection, sql: MoveStatements): Promise<Head> {
-  return (await query<{ seq: bigint; now_ms: bigint; epoch: bigint }>(client, sql.head))[0]!;
-}
-
-/** One transaction on this very connection: it is the one that keeps other movers away. */
-async function inOne<T>(client: Connection, work: () => Promise<T>): Promise<T> {
-  await client.query('begin');
-  try {
-    const result = await work();
-    await client.query('commit');
-    return result;
-  } catch (error) {
-    await client.query('rollback').catch(() => undefined);
-    throw error;
-  }
-}
-
-async function withEnds<T>({ bookId, fromUrl, toUrl }: Move, work: (ends: BothEnds) => Promise<T>): Promise<T> {
-  const sql = moveStatements(bookId);
-  return withSource({ bookId, fromUrl }, sql, async (sourceDatabase, source) => {
-    const targetDatabase = await openAsOwner({ url: toUrl });
-    try {
-      const target = await targetDatabase.pool.connect();
-      try {
-        await query(target, sql.settings);
-        return await work({ sourceDatabase, targetDatabase, source, target, sql });
-      } finally {
-        target.release(true);
-      }
-    } finally {
-      await targetDatabase.close();
-    }
-  });
-}
-
-async function withSource<T>(
-  { bookId, fromUrl }: Pick<Move, 'bookId' | 'fromUrl'>,
-  sql: MoveStatements,
-  work: (database: Database, source: Connection) => Promise<T>,
-): Promise<T> {
-  const database = await openAsOwner({ url: fromUrl });
-  try {
-    const source = await database.pool.connect();
-    try {
-      await query(source, sql.settings);
-      await query(source, sql.lock, [bookId]).catch((error: unknown) => {
-        const isHeld = error instanceof Problem && error.code === 'store/busy';
-        throw isHeld ? new Problem('books/move-under-way', `Another process moves book ${bookId}.`, { book: bookId }, error) : error;
-      });
-      return await work(database, source);
-    } finally {
-      source.release(true);
-    }
-  } finally {
-    await database.close();
-  }
+async function headOf({ session }: End, sql: MoveStatements): Promise<Head> {
+  return (await query<{ seq: bigint; now_ms: bigint; epoch: bigint }>(session, sql.head))[0]!;
 }

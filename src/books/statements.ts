@@ -6,9 +6,10 @@ const statements = loadSql(new URL('./sql/move.sql', import.meta.url), [
   'lock',
   'settings',
   'find',
-  'isOfThePlatform',
+  'ties',
   'make',
   'arrive',
+  'arriving',
   'stand',
   'head',
   'headToLeave',
@@ -20,6 +21,7 @@ const statements = loadSql(new URL('./sql/move.sql', import.meta.url), [
   'copied',
   'emptyPending',
   'emptyEvidence',
+  'emptyAll',
   'countEvidence',
   'readJournal',
   'readEvidence',
@@ -32,6 +34,8 @@ const statements = loadSql(new URL('./sql/move.sql', import.meta.url), [
   'writeAccounts',
   'writePending',
 ]);
+
+export const listing = loadSql(new URL('./sql/list.sql', import.meta.url), ['books', 'place', 'standing']);
 
 export type MoveStatements = typeof statements;
 

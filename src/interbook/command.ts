@@ -1,6 +1,7 @@
 import { formatDecimal, isUuid, Problem, type BookId } from '#base';
-import { bookUrl, readWhereItIs } from '#books';
+import { bookUrl } from '#books';
 import { openForReading, type Database } from '#db';
+import { readBook } from '#ledger';
 import { reconcileBooks, type ClearingReport, type NamedTransfer } from './reconcile.ts';
 
 type Values = Readonly<Record<string, string | boolean | undefined>>;
@@ -13,7 +14,7 @@ export async function reconcileCommand(values: Values, tell: (line: string) => v
   const databases: Database[] = [];
   try {
     for (const url of urls) databases.push(await openForReading({ url }));
-    const reports = await reconcileBooks(await readWhereItIs(databases[0]!, first), await readWhereItIs(databases[1]!, second));
+    const reports = await reconcileBooks(await readBook(databases[0]!, first), await readBook(databases[1]!, second));
     for (const report of reports) for (const line of linesOf(report)) tell(line);
     if (reports.length === 0) tell('The two books never owed each other anything.');
     return reports.every(({ wrong, unexplained }) => wrong.length === 0 && unexplained === 0n) ? 0 : 1;

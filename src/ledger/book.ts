@@ -25,7 +25,7 @@ export interface BookOptions {
   readonly random?: RandomBytes;
 }
 
-/** A book that this process writes. */
+/** A book that this process writes. Once it is lost to a move, what is left of it here is refused to readers as well, with the same problem. */
 export interface Book extends BookReader {
   /**
    * Decides the commands in order and appends what they become. The request is one unit of gathering, not of success: each command has
@@ -77,5 +77,39 @@ export async function openBook(options: BookOptions): Promise<Book> {
     return turn;
   }
 
-  return { ...reader, submit: (commands) => writer.submit(commands), exclusively, expireDue, lost: writer.lost, close: () => writer.close() };
+  return {
+    ...untilMoved(reader, writer.lost),
+    submit: (commands) => writer.submit(commands),
+    exclusively,
+    expireDue,
+    lost: writer.lost,
+    close: () => writer.close(),
+  };
+}
+
+/** A reader that stops where the book went on: what another process of this database books, it sees; what is booked elsewhere it never will. */
+function untilMoved(reader: BookReader, lost: Promise<Problem>): BookReader {
+  let moved: Problem | null = null;
+  void lost.then((problem) => (moved = problem.code === 'ledger/book-moved' ? problem : null));
+  const here = (): BookReader => {
+    if (moved) throw moved;
+    return reader;
+  };
+  return {
+    bookId: reader.bookId,
+    head: async () => here().head(),
+    account: async (id) => here().account(id),
+    accounts: async (ids) => here().accounts(ids),
+    accountsOf: async (owner, page) => here().accountsOf(owner, page),
+    transfer: async (id) => here().transfer(id),
+    hold: async (id) => here().hold(id),
+    holds: async (ids) => here().holds(ids),
+    window: async (id) => here().window(id),
+    byKey: async (key) => here().byKey(key),
+    records: async (page) => here().records(page),
+    entries: async (id, page) => here().entries(id, page),
+    balanceAt: async (id, at) => here().balanceAt(id, at),
+    due: async (nowMs, limit) => here().due(nowMs, limit),
+    interbookHolds: async (page) => here().interbookHolds(page),
+  };
 }

@@ -1,6 +1,6 @@
 import { Problem, type BookId } from '#base';
 import { execute, openForReading, query, toProblem, type Connection, type Database } from '#db';
-import { readBook, type BookReader } from '#ledger';
+import { readCopy, type BookReader } from '#ledger';
 import { checkFiling, compareState, compareViews } from './compare.ts';
 import { HistoryCheck } from './history.ts';
 import { Rebuild } from './rebuild.ts';
@@ -82,7 +82,7 @@ async function replayBooks({ book, page = PAGE, report }: ReplayOptions, databas
   if (all.length === 0) throw new Problem('replay/nothing-there', 'The database holds no book.');
   const books: BookReport[] = [];
   for (const id of book === undefined ? all : [book]) {
-    const outcome = await replayBook(await readBook(database, id), scratch, page, report);
+    const outcome = await replayBook(await readCopy(database, id), scratch, page, report);
     if (typeof outcome === 'string') return { books, anchors: 0, difference: `Book ${id}: ${outcome}` };
     books.push(outcome);
   }

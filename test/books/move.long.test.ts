@@ -68,6 +68,29 @@ describe('a move whose mover is killed', () => {
     await finish();
   });
 
+  it('is not passed by another one where it lost one of its two sessions only, and does nothing more', async function () {
+    this.timeout(180_000);
+    let passing: Promise<unknown> | undefined;
+    const first = moveBook({
+      bookId,
+      fromUrl: here.url,
+      toUrl: there.url,
+      onStep: async (step) => {
+        if (step !== 'copy') return;
+        const { rowCount } = await here.owner.query(
+          "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'cairn owner'",
+        );
+        assert.ok(rowCount! > 0);
+        // Waits at the source for as long as a session that is ended may take, then at the target.
+        passing = moveBook({ bookId, fromUrl: here.url, toUrl: there.url });
+        await assert.rejects(passing, (error) => error instanceof Problem && error.code === 'books/move-under-way');
+      },
+    });
+    await assert.rejects(first, (error) => error instanceof Problem && error.code === 'store/unreachable');
+    assert.ok(passing);
+    await finish();
+  });
+
   it('at any moment between them, likewise', async function () {
     this.timeout(180_000);
     for (const afterMs of [5, 40, 15, 90, 25]) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Problem, systemClock, type AssetNo, type BookId, type ProblemCode } from '#base';
 import { cancelMove, moveBook, type MoveStep } from '#books';
 import { databaseName } from '#db';
-import { openBook, type Book } from '#ledger';
+import { openBook, readBook, type Book } from '#ledger';
 import { PENDING, POST_PENDING, SETTLES } from '#ledger/core';
 import { newBookId } from '../ledger/support/backends.ts';
 import { OPENING } from '../ledger/support/commands.ts';
@@ -20,9 +20,10 @@ function isProblem(code: ProblemCode): (error: unknown) => boolean {
 describe('the move of a book', () => {
   let here: TestDatabase;
   let there: TestDatabase;
+  let elsewhere: TestDatabase;
   let bookId: BookId;
-  before(async () => ([here, there] = await Promise.all([testDatabase(), testDatabase()])));
-  after(() => Promise.all([here.close(), there.close()]));
+  before(async () => ([here, there, elsewhere] = await Promise.all([testDatabase(), testDatabase(), testDatabase()])));
+  after(() => Promise.all([here, there, elsewhere].map((database) => database.close())));
   beforeEach(() => (bookId = newBookId()));
 
   const open = ({ database }: TestDatabase): Promise<Book> => openBook({ database, bookId, clock: systemClock, waitMs: 0 });
@@ -69,9 +70,14 @@ describe('the move of a book', () => {
     await fill(before);
     const hold = await before.hold(idOf('H1'));
     const records = await before.records({ fromSeq: 1n, limit: 1_000 });
+    const reader = await readBook(here.database, bookId);
     await move();
+    await assert.rejects(reader.head(), isProblem('ledger/book-moved'), 'nobody waits here for what is booked there');
+    await assert.rejects(readBook(here.database, bookId), isProblem('ledger/book-moved'));
     assert.equal((await before.lost).code, 'ledger/book-moved');
     await assert.rejects(before.submit(OPENING), isProblem('ledger/book-moved'));
+    await assert.rejects(before.account(idOf('A')), isProblem('ledger/book-moved'), 'what is left here is not the book');
+    await assert.rejects(before.head(), isProblem('ledger/book-moved'));
     await before.close();
 
     const book = await open(there);
@@ -108,6 +114,8 @@ describe('the move of a book', () => {
     );
     await assert.rejects(open(here), isProblem('ledger/book-moved'));
     await assert.rejects(open(there), isProblem('ledger/book-arriving'));
+    await assert.rejects(readBook(there.database, bookId), isProblem('ledger/book-arriving'));
+    assert.ok((await (await readBook(here.database, bookId)).head()).seq > 0n, 'until it has left, the book is read here');
     for (const { owner } of [here, there])
       for (const change of ['seq = seq + 1', 'epoch = epoch + 1'])
         await assert.rejects(owner.query(`update ${schema()}.head set ${change}`), (error) => {
@@ -129,27 +137,213 @@ describe('the move of a book', () => {
     await moved.close();
   });
 
-  for (const [what, step, damage] of [
-    // What was verified before the source was left is not looked at again: a copy is damaged between two runs here.
-    ['a record', 'depart', (s: string) => `update ${s}.journal set amount = amount + 1 where id = '${idOf('P2')}'`],
-    ['a balance', 'depart', (s: string) => `update ${s}.account_history set credits_posted = credits_posted + 1 where account = 2`],
-    ['an account', 'verify', (s: string) => `update ${s}.account set code = code + 1 where no = 1`],
-    ['evidence', 'verify', (s: string) => `update ${s}.evidence set fields = '{"metadata": "{}"}'`],
-    ['a hold', 'verify', (s: string) => `update ${s}.pending set amount = amount + 1 where status = 'open'`],
-  ] as const) {
-    it(`refuses a copy in which ${what} is not what the source has`, async () => {
+  /** A mover that ends before this step. */
+  async function moveUpTo(last: MoveStep, from = here, to = there): Promise<void> {
+    const died = new Problem('store/unreachable', 'The mover ends here.');
+    const onStep = (step: MoveStep) => (step === last ? Promise.reject(died) : undefined);
+    await assert.rejects(moveBook({ bookId, fromUrl: from.url, toUrl: to.url, onStep }), (error) => error === died);
+  }
+
+  const statusIn = async ({ owner }: TestDatabase) =>
+    (await owner.query<{ status: string }>('select status from cairn.book where id = $1', [bookId])).rows[0]?.status;
+
+  /** What a server does that comes back without its last commits: the records after `seq` were never there. */
+  async function loseAfter({ owner }: TestDatabase, seq: bigint): Promise<void> {
+    await owner.query(
+      `delete from ${schema()}.journal where seq > ${seq}; delete from ${schema()}.account_history where seq > ${seq}; delete from ${schema()}.evidence where seq > ${seq};
+       update ${schema()}.head set seq = ${seq}, left_seq = ${seq} where left_seq is not null; update ${schema()}.head set seq = ${seq}`,
+    );
+  }
+
+  it('opens no copy on which the book has gone on from elsewhere', async () => {
+    const first = await open(here);
+    await fill(first);
+    await first.close();
+    await move();
+    await moveBook({ bookId, fromUrl: there.url, toUrl: elsewhere.url });
+    const book = await open(elsewhere);
+    await book.submit([{ ...TRANSFER, id: idOf<'transfer'>('later') }]);
+    await moveUpTo('copy', elsewhere, there);
+    await assert.rejects(move(), isProblem('books/newer-there'));
+    assert.deepEqual([await statusIn(there), await statusIn(elsewhere)], ['arriving', 'open']);
+    await book.submit([{ ...TRANSFER, id: idOf<'transfer'>('latest') }]);
+    await moveBook({ bookId, fromUrl: elsewhere.url, toUrl: there.url });
+    await book.close();
+    const back = await open(there);
+    assert.equal((await back.transfer(idOf('latest')))?.kind, 'transfer');
+    await back.close();
+  });
+
+  it('copies again what the other server lost after the book was left for good', async () => {
+    const book = await open(here);
+    await fill(book);
+    const { seq } = await book.head();
+    const hold = await book.hold(idOf('H2'));
+    await book.close();
+    await moveUpTo('open');
+    await loseAfter(there, seq - 2n);
+    const steps: MoveStep[] = [];
+    await move((step) => void steps.push(step));
+    assert.deepEqual(steps, ['arrive', 'copy the rest', 'verify', 'open']);
+    const moved = await open(there);
+    const found = [(await moved.head()).seq, await moved.hold(idOf('H2'))];
+    await moved.close();
+    assert.deepEqual(found, [seq, hold]);
+  });
+
+  it('copies a book anew of which the other database has what the source has lost since', async () => {
+    const book = await open(here);
+    await fill(book);
+    await book.submit([{ ...TRANSFER, id: idOf<'transfer'>('lost') }]);
+    const { seq } = await book.head();
+    await book.close();
+    await moveUpTo('depart');
+    await loseAfter(here, seq - 1n);
+    for (const more of [[], [idOf<'transfer'>('another'), idOf<'transfer'>('lost')]]) {
+      const again = await open(here);
+      await again.submit(more.map((id) => ({ ...TRANSFER, id })));
+      await again.close();
+      await moveUpTo('depart');
+    }
+    await move();
+    const moved = await open(there);
+    const records = await moved.records({ fromSeq: seq, limit: 9 });
+    assert.deepEqual(
+      records.map((record) => record.kind === 'transfer' && record.id),
+      [idOf('another'), idOf('lost')],
+    );
+    await moved.close();
+  });
+
+  it('changes nothing of a copy that was opened while it was made', async () => {
+    for (const last of ['copy', 'copy the rest', 'verify'] as const) {
+      bookId = newBookId();
       const book = await open(here);
       await fill(book);
       await book.close();
-      const damaging = move(async (now) => {
-        if (now !== step) return;
-        await there.owner.query(damage(schema()));
-        if (step === 'depart') throw new Problem('store/unreachable', 'The mover ends here.');
+      const tables = async () =>
+        (await there.owner.query(`select h.*, j.id from ${schema()}.head h left join ${schema()}.journal j on true order by j.seq`)).rows;
+      let before: unknown;
+      const opened = move(async (step) => {
+        if (step !== last) return;
+        // As another mover would that came to its end, or an operator by hand.
+        await there.owner.query("update cairn.book set status = 'open' where id = $1", [bookId]);
+        before = await tables();
       });
-      await assert.rejects(step === 'depart' ? damaging.catch(() => move()) : damaging, isProblem('books/copies-differ'));
+      await assert.rejects(opened, isProblem('books/already-there'), last);
+      assert.deepEqual(await tables(), before);
+      assert.notEqual(await statusIn(here), 'moved');
+    }
+  });
+
+  it('takes no copy for its own that was opened as it arrived', async () => {
+    const book = await open(here);
+    await book.close();
+    const opened = move(async (step) => {
+      if (step === 'arrive') await (await open(there)).close();
+    });
+    await assert.rejects(opened, isProblem('books/already-there'));
+    assert.deepEqual([await statusIn(here), await statusIn(there)], ['open', 'open']);
+  });
+
+  it('does not end as if it had left a source that somebody else sent on', async () => {
+    const book = await open(here);
+    await fill(book);
+    await book.close();
+    const disturbed = move(async (step) => {
+      if (step === 'leave') await here.owner.query("update cairn.book set status = 'open', moved_to = null where id = $1", [bookId]);
+    });
+    await assert.rejects(disturbed, isProblem('books/not-moving'));
+    assert.equal(await statusIn(there), 'arriving');
+  });
+
+  for (const [what, damage] of [
+    ['a record', (s: string) => `update ${s}.journal set amount = amount + 1 where id = '${idOf('P2')}'`],
+    ['a balance', (s: string) => `update ${s}.account_history set credits_posted = credits_posted + 1 where account = 2`],
+  ] as const) {
+    it(`throws away what an earlier run left in which ${what} is not what the source has`, async () => {
+      const book = await open(here);
+      await fill(book);
+      const records = await book.records({ fromSeq: 1n, limit: 1_000 });
+      await book.close();
+      await moveUpTo('depart');
+      await there.owner.query(damage(schema()));
+      await move();
+      const moved = await open(there);
+      assert.deepEqual(await moved.records({ fromSeq: 1n, limit: 1_000 }), records);
+      await moved.close();
+    });
+  }
+
+  for (const [what, damage] of [
+    ['an account', (s: string) => `update ${s}.account set code = code + 1 where no = 1`],
+    ['evidence', (s: string) => `update ${s}.evidence set fields = '{"metadata": "{}"}'`],
+    ['a hold', (s: string) => `update ${s}.pending set amount = amount + 1 where status = 'open'`],
+  ] as const) {
+    it(`refuses a copy in which ${what} is not what the source has, also when it was copied anew`, async () => {
+      const book = await open(here);
+      await fill(book);
+      await book.close();
+      let looks = 0;
+      const damaging = move(async (now) => {
+        if (now !== 'verify') return;
+        looks += 1;
+        await there.owner.query(damage(schema()));
+      });
+      await assert.rejects(damaging, isProblem('books/copies-differ'));
+      assert.equal(looks, 2);
       await assert.rejects(open(there), isProblem('ledger/book-arriving'));
     });
   }
+
+  describe('stays where it has what does not move', () => {
+    let own: TestDatabase;
+    beforeEach(async () => (own = await testDatabase()));
+    afterEach(() => own.close());
+
+    const HASH = "decode(repeat('00', 32), 'hex')";
+    const ADDRESS = "decode(repeat('01', 20), 'hex')";
+    const DEPLOYMENT = `insert into cairn.deployment (chain_id, parameters, timelock, anchor, vault, tokens, deployer, block_number, block_hash, deployed_ms)
+      values (1, ${HASH}, ${ADDRESS}, ${ADDRESS}, ${ADDRESS}, '[]', ${ADDRESS}, 1, ${HASH}, 1)`;
+    const batch =
+      () => `insert into cairn.batch (book, batch_no, first_seq, last_seq, previous_head, batch_root, book_record, leaves, fields_roots, oldest_ms, sealed_ms)
+      values ('${bookId}', 1, 1, 1, ${HASH}, ${HASH}, ${HASH}, ${HASH}, ${HASH}, 1, 1)`;
+    const moveOwn = (onStep: (step: MoveStep) => Promise<void> = async () => undefined) => moveBook({ bookId, fromUrl: own.url, toUrl: there.url, onStep });
+    const begun = async () => (await open(own)).close();
+
+    it('as the first book of a deployment, which its contracts are bound to', async () => {
+      await begun();
+      await own.owner.query(DEPLOYMENT);
+      await assert.rejects(moveOwn(), isProblem('books/stays-with-the-platform'));
+      const platform = bookId;
+      bookId = newBookId();
+      await begun();
+      const [first] = [platform, bookId].sort();
+      // Sealed into the deployment's database, it goes on being sealed there; only the first one stays.
+      bookId = [platform, bookId].find((id) => id !== first)!;
+      await own.owner.query(batch());
+      await moveOwn();
+    });
+
+    it('with merchants, also where the first of them comes while it is copied', async () => {
+      await begun();
+      const merchant = `insert into cairn.merchant (merchant, book, name, signing_key, digest, registered_ms)
+        values ('${idOf('M')}', '${bookId}', 'M', ${ADDRESS}, ${HASH}, 1)`;
+      const late = moveOwn(async (step) => {
+        if (step === 'depart') await own.owner.query(merchant);
+      });
+      await assert.rejects(late, isProblem('books/stays-with-the-platform'));
+      await assert.rejects(moveOwn(), isProblem('books/stays-with-the-platform'));
+      await begun();
+    });
+
+    it('with batches that were sealed in its own database', async () => {
+      await begun();
+      await own.owner.query(batch());
+      await assert.rejects(moveOwn(), isProblem('books/sealed-there'));
+      await begun();
+    });
+  });
 
   it('is refused where the other database has a book of this id, and where there is none to move', async () => {
     await assert.rejects(move(), isProblem('ledger/no-such-book'));

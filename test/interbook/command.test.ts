@@ -66,7 +66,7 @@ describe('cairn book reconcile', () => {
     await isNow('moved', 'elsewhere:5432/books');
     await refuses('ledger/book-moved', {});
     await isNow('arriving', null);
-    await refuses('ledger/no-such-book', {});
+    await refuses('ledger/book-arriving', {});
     await isNow('open', null);
   });
 });

@@ -122,6 +122,20 @@ export const BOOKS_PROBLEMS = {
     retry: 'later',
     howToSolve: 'Wait for it to end.',
   },
+  'books/newer-there': {
+    status: 409,
+    title: 'The other database had this book after the one it is to be moved from',
+    retry: 'never',
+    howToSolve:
+      'Find the database that has the book now (cairn book list shows the epoch of each) and move it from there: this one was restored from before a move, or lost its last commits, or is where the book was long ago.',
+  },
+  'books/sealed-there': {
+    status: 409,
+    title: 'The book is sealed in the database that it would leave',
+    retry: 'never',
+    howToSolve:
+      'Its batches, the keys of its subjects and how far its readers have come are in tables beside it, and do not move: leave the book where it is, or move the whole database, with PostgreSQL’s own means.',
+  },
   'books/stays-with-the-platform': {
     status: 409,
     title: 'The platform’s own book stays in its database',
@@ -133,7 +147,7 @@ export const BOOKS_PROBLEMS = {
     title: 'The copy of the book is not the book',
     retry: 'never',
     howToSolve:
-      'Nothing is lost: call the move off with --cancel and the source goes on. Drop the book’s schema and its row of cairn.book in the other database, and look for what changed the copy.',
+      'Nothing is lost, and it was copied anew once before this was said. Call the move off with --cancel and the source goes on; look for what changes the copy, or whether the records of the source add up (cairn replay).',
   },
   'books/not-moving': {
     status: 409,

@@ -1,7 +1,8 @@
 -- The move of a book to another database. `book.` is replaced by the book's schema. Runs with the owner's rights: the application may neither leave a book nor bring one.
 
 -- name: lock
--- One move of a book at a time, for as long as the mover's connection lives: that of one that was killed ends with the statement it is in, which is waited for.
+-- One move of a book at a time, for as long as the mover's connection lives: that of one that was killed ends with the statement it is in, which is waited for. Held at both ends, the
+-- source's first, by the very session that writes there: a mover that lost either of them changes nothing any more.
 select pg_advisory_lock(hashtextextended('cairn.move ' || $1::uuid, 0));
 
 -- name: settings
@@ -11,15 +12,26 @@ select set_config('synchronous_commit', 'on', false);
 -- name: find
 select b.status, b.moved_to from cairn.book b where b.id = $1::uuid;
 
--- name: isOfThePlatform
-select exists (select from cairn.merchant m where m.book = $1::uuid) as is_so;
+-- name: ties
+-- What a book has in tables beside it that do not move. The deployment's own book is the first of its database, and bound to its contracts before it has a merchant. A book that is sealed
+-- into the deployment's database goes on being sealed there, wherever it is.
+select exists (select from cairn.merchant m where m.book = $1::uuid)
+       or exists (select from cairn.deployment) and $1::uuid = (select b.id from cairn.book b order by b.id limit 1) as is_of_the_platform,
+       exists (select from cairn.batch s where s.book = $1::uuid) and not exists (select from cairn.deployment) as is_sealed;
 
 -- name: make
 select cairn.create_book($1::uuid);
 
 -- name: arrive
--- In the transaction that makes the book, so that no writer ever finds it open here before all of it is.
-update cairn.book set status = 'arriving', moved_to = null where id = $1::uuid;
+-- A copy that was begun, one that is old, or a book that this very transaction made, so that no writer ever finds it open here before all of it is.
+update cairn.book
+   set status = 'arriving', moved_to = null
+ where id = $1::uuid and (status in ('arriving', 'moved') or xmin = pg_current_xact_id()::xid)
+returning id;
+
+-- name: arriving
+-- Before each change to the copy, in its transaction: nobody opens the copy until that has ended.
+select b.id from cairn.book b where b.id = $1::uuid and b.status = 'arriving' for no key update;
 
 -- name: stand
 -- No writer gets past here: head_stands_where_it_was_left.
@@ -45,7 +57,12 @@ update cairn.book set status = 'moved' where id = $1::uuid and status = 'moving'
 update cairn.book set status = 'open', moved_to = null where id = $1::uuid and status = 'moving' returning id;
 
 -- name: open
-update cairn.book set status = 'open' where id = $1::uuid and status = 'arriving' returning id;
+-- Only the copy that stands where the source was left: of a record and an epoch that no other copy has.
+update cairn.book b
+   set status = 'open'
+  from book.head h
+ where b.id = $1::uuid and b.status = 'arriving' and h.left_seq = $2::int8 and h.left_epoch = $3::int8
+returning b.id;
 
 -- name: goOn
 -- The epochs go on from those of the source: whoever wrote there is fenced here as well.
@@ -62,6 +79,9 @@ truncate book.pending;
 
 -- name: emptyEvidence
 truncate book.evidence;
+
+-- name: emptyAll
+truncate book.journal, book.evidence, book.account, book.account_history, book.pending;
 
 -- name: countEvidence
 select count(*) as rows from book.evidence;

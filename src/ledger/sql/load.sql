@@ -7,6 +7,14 @@ select cairn.create_book($1::uuid);
 -- Whether the book may be written here at all, and who took it last.
 select b.status, b.moved_to, h.holder from cairn.book b cross join book.head h where b.id = $1::uuid;
 
+-- name: place
+-- Where the book is, also where this database has nothing of it but that.
+select b.status, b.moved_to from cairn.book b where b.id = $1::uuid;
+
+-- name: standing
+-- How far the book has come, for its readers, and whether it still comes any further here.
+select h.seq, h.now_ms, b.status, b.moved_to from book.head h join cairn.book b on b.id = $1::uuid;
+
 -- name: take
 -- Whoever took the book before is fenced from here on. The lock is free at the moment its holder's connection ends, however that ends; a holder that only stands still has a lease that
 -- runs out. Both come in one statement, so that nobody who stands still between them keeps the lock without a lease.

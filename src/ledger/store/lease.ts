@@ -79,9 +79,13 @@ export function isConnectionLoss(error: unknown): error is Problem {
   return error instanceof Problem && (error.code === 'store/unreachable' || error.code === 'store/outcome-unknown');
 }
 
-interface Whereabouts {
+/** Whether a book is in this database, and where it is where it is not. */
+export interface Place {
   readonly status: 'open' | 'arriving' | 'moving' | 'moved';
   readonly moved_to: string | null;
+}
+
+interface Whereabouts extends Place {
   readonly holder: HolderId | null;
 }
 
@@ -97,7 +101,7 @@ function fencedProblem(book: BookId): Problem {
 }
 
 /** Null where the book may be written in this database. */
-function awayProblem(book: BookId, { status, moved_to: to }: Whereabouts): Problem | null {
+export function awayProblem(book: BookId, { status, moved_to: to }: Place): Problem | null {
   if (status === 'open') return null;
   if (status === 'arriving') return new Problem('ledger/book-arriving', `Book ${book} is still being copied to this database.`, { book });
   return new Problem('ledger/book-moved', `Book ${book} ${status === 'moved' ? 'moved' : 'is moving'} to ${to}.`, { book, to });
@@ -110,7 +114,10 @@ async function tryToTake(taker: Taker, from: 'anybody' | 'ourselves'): Promise<L
     throw toProblem(error);
   });
   try {
-    await query(client, sql.create, [book]);
+    if (from === 'anybody') await query(client, sql.create, [book]);
+    // What was ours is there, or this is another database than it was: there it is not made a second time.
+    else if ((await query(client, sql.place, [book])).length === 0)
+      throw new Problem('ledger/no-such-book', `Book ${book} is gone from its database.`, { book });
     const [at] = await query<Whereabouts>(client, sql.whereabouts, [book]);
     assert(at, `book ${book} has no head`);
     const refusal = awayProblem(book, at) ?? (from === 'ourselves' && at.holder !== holder ? fencedProblem(book) : null);

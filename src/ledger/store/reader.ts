@@ -2,6 +2,7 @@ import { assert, NIL_UUID, Problem, type AccountId, type BookId, type TimeMs, ty
 import { query, type Database } from '#db';
 import type { Account, Hold, LedgerRecord, RefusalRecord, Seq, TransferRecord, WindowRecord } from '#ledger/core';
 import { effectOf } from './effects.ts';
+import { awayProblem, type Place } from './lease.ts';
 import { accountOf, holdOf, recordOf, type AccountRow, type HoldRow, type RecordRow } from './rows.ts';
 import { statementsOf } from './statements.ts';
 
@@ -17,7 +18,7 @@ export interface BalanceAt {
 /** Looks into a book, on any connection, beside its writer: sees what is durable. */
 export interface BookReader {
   readonly bookId: BookId;
-  /** The last record; seq 0 while the book is empty. */
+  /** The last record; seq 0 while the book is empty. Throws `ledger/book-moved` once the book is in another database: whoever follows it would wait here for ever. */
   head(): Promise<{ readonly seq: Seq; readonly nowMs: TimeMs }>;
   account(id: AccountId): Promise<Account | null>;
   /** Those of the given accounts that exist, in no order. */
@@ -45,11 +46,29 @@ export interface BookReader {
   interbookHolds(page: { readonly afterSeq: Seq; readonly limit: number }): Promise<Hold[]>;
 }
 
-/** A book that somebody opened before. */
+/** A book that somebody opened before. Refuses a copy of it that was left behind, or that has not arrived. */
 export async function readBook(database: Database, bookId: BookId): Promise<BookReader> {
-  const [found] = await query(database.pool, statementsOf(bookId).schema, [bookId]);
-  if (!found) throw new Problem('ledger/no-such-book', `There is no book ${bookId} in this database.`, { book: bookId });
+  const [place] = await query<Place>(database.pool, statementsOf(bookId).place, [bookId]);
+  if (!place) throw noSuchBook(bookId);
+  requireRead(bookId, place);
   return readerOf(database, bookId);
+}
+
+/** What a database has of a book, also where that is not the book: for whoever makes a copy or checks one. */
+export async function readCopy(database: Database, bookId: BookId): Promise<BookReader> {
+  const [found] = await query(database.pool, statementsOf(bookId).schema, [bookId]);
+  if (!found) throw noSuchBook(bookId);
+  return readerOf(database, bookId);
+}
+
+function noSuchBook(bookId: BookId): Problem {
+  return new Problem('ledger/no-such-book', `There is no book ${bookId} in this database.`, { book: bookId });
+}
+
+/** A book that is about to leave is all there until it has left: until then it may still be called back. */
+function requireRead(bookId: BookId, place: Place): void {
+  const away = place.status === 'moving' ? null : awayProblem(bookId, place);
+  if (away) throw away;
 }
 
 export function readerOf({ pool }: Database, bookId: BookId): BookReader {
@@ -76,8 +95,9 @@ export function readerOf({ pool }: Database, bookId: BookId): BookReader {
   }
 
   async function head(): Promise<{ seq: Seq; nowMs: TimeMs }> {
-    const [row] = await query<{ seq: bigint; now_ms: bigint }>(pool, sql.head);
+    const [row] = await query<Place & { seq: bigint; now_ms: bigint }>(pool, sql.standing, [bookId]);
     assert(row, `book ${bookId} has no head`);
+    requireRead(bookId, row);
     return { seq: row.seq, nowMs: Number(row.now_ms) };
   }
 

@@ -6,6 +6,8 @@ const files = {
   load: loadSql(new URL('../sql/load.sql', import.meta.url), [
     'create',
     'whereabouts',
+    'place',
+    'standing',
     'take',
     'evict',
     'renew',

@@ -5,8 +5,8 @@ import { statementsOf } from '../../../src/ledger/store/statements.ts';
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
 import { newBookId } from '../support/backends.ts';
 
-/** Statements that open a book or look after its lease; every other one stays in the schema of its book. */
-const LEASE = new Set(['create', 'whereabouts', 'take', 'evict', 'unlock', 'settings', 'schema']);
+/** Statements that open a book, look after its lease or ask where it is; every other one stays in the schema of its book. */
+const LEASE = new Set(['create', 'whereabouts', 'place', 'standing', 'take', 'evict', 'unlock', 'settings', 'schema']);
 
 interface Plan {
   readonly 'Node Type': string;

@@ -69,6 +69,8 @@ function placesOf(row: Written): bigint[] {
 export const HANDLERS: Readonly<Record<string, Handler>> = {
   'load.create': () => [{ create_book: 'book' }],
   'load.whereabouts': ({ tables: { head } }) => [{ status: 'open', moved_to: null, holder: head.holder }],
+  'load.place': () => [{ status: 'open', moved_to: null }],
+  'load.standing': ({ tables: { head } }) => [{ seq: head.seq, now_ms: head.now_ms, status: 'open', moved_to: null }],
   'load.unlock': ({ unlock }, [book]) => [{ pg_advisory_unlock: unlock(String(book)) }],
   'load.settings': () => [{ set_config: 'on' }],
   'load.take': ({ tables: { head }, text, lock, pid, nowMs }, [book, holder, leaseMs]) => {
