@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { Problem, type BookId } from '#base';
-import { databaseName, isDatabaseUrl, openDatabase, type Database } from '#db';
+import { databaseName, isDatabaseUrl, openDatabase, query, type Database } from '#db';
 import { openBook, type Book, type BookOptions } from '#ledger';
+import type { Standing } from './plan.ts';
+import { listing as sql } from './statements.ts';
 
 /** Which database each book is in. What it does not name is in the database of DATABASE_URL. */
 export interface BookDatabases {
@@ -54,12 +56,19 @@ function bad(what: string, cause?: unknown): Problem {
 
 /** The books of several databases, each opened where it is. */
 export interface Books {
-  /** The database that the configuration gives for a book, connected when it is first asked for. */
+  /** The database that a book is in: where the configuration is older than its move, the one that it moved to. Refuses a book that is not there. */
   databaseOf(book: BookId): Promise<Database>;
-  /** Takes a book where it is: where the configuration is older than its move, in the database that it moved to. */
+  /** Makes a book in the database that the configuration gives for it, and takes it. Refuses one that any of the databases has, or had: they all have to answer. */
+  create(options: Omit<BookOptions, 'database'>): Promise<Book>;
+  /** Takes a book where it is, as `databaseOf` says. Makes none: a book in the wrong database would be another one of the same id. */
   open(options: Omit<BookOptions, 'database'>): Promise<Book>;
   /** Ends every connection; the books have to be closed before. */
   close(): Promise<void>;
+}
+
+interface Place {
+  readonly status: Standing['status'];
+  readonly moved_to: string | null;
 }
 
 /** `mainUrl`: of DATABASE_URL, where the books are that the configuration does not name. */
@@ -77,17 +86,42 @@ export function openBooks({ urls, books }: BookDatabases, mainUrl: string): Book
 
   const urlFor = (book: BookId): string => urls.get(books.get(book) ?? '') ?? mainUrl;
 
-  async function open(options: Omit<BookOptions, 'database'>): Promise<Book> {
+  async function placeAt(url: string, book: BookId): Promise<Place | undefined> {
+    return (await query<Place>((await at(url)).pool, sql.place, [book]))[0];
+  }
+
+  /** The URL of the database that a book is in. */
+  async function follow(book: BookId): Promise<string> {
     const seen = new Set<string>();
-    for (let url = urlFor(options.bookId); ;) {
+    for (let url = urlFor(book); ;) {
       seen.add(url);
+      const place = await placeAt(url, book);
+      if (!place) throw new Problem('ledger/no-such-book', `There is no book ${book} in ${databaseName(url)}.`, { book });
+      if (place.status !== 'moved') return url;
+      const next = known.get(String(place.moved_to));
+      // A book that went round in a circle is told where it was last seen.
+      if (next === undefined || seen.has(next))
+        throw new Problem('ledger/book-moved', `Book ${book} moved to ${place.moved_to}.`, { book, to: place.moved_to });
+      url = next;
+    }
+  }
+
+  async function create(options: Omit<BookOptions, 'database'>): Promise<Book> {
+    const { bookId } = options;
+    for (const [name, url] of known)
+      if (await placeAt(url, bookId)) throw new Problem('books/already-there', `${name} has a book ${bookId}.`, { book: bookId, to: name });
+    return openBook({ ...options, database: await at(urlFor(bookId)) });
+  }
+
+  async function open(options: Omit<BookOptions, 'database'>): Promise<Book> {
+    for (;;) {
+      const url = await follow(options.bookId);
       try {
         return await openBook({ ...options, database: await at(url) });
       } catch (error) {
-        const next = error instanceof Problem && error.code === 'ledger/book-moved' ? known.get(String(error.facts['to'])) : undefined;
-        // A book that went round in a circle is told where it was last seen.
-        if (next === undefined || seen.has(next)) throw error;
-        url = next;
+        // It left between our two looks.
+        const isLate = error instanceof Problem && error.code === 'ledger/book-moved' && (await follow(options.bookId)) !== url;
+        if (!isLate) throw error;
       }
     }
   }
@@ -96,5 +130,5 @@ export function openBooks({ urls, books }: BookDatabases, mainUrl: string): Book
     for (const database of opened.values()) await database.then((open) => open.close());
   }
 
-  return { databaseOf: (book) => at(urlFor(book)), open, close };
+  return { databaseOf: async (book) => at(await follow(book)), create, open, close };
 }

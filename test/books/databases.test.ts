@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { Problem, systemClock, type BookId } from '#base';
-import { moveBook, openBooks, parseBookDatabases } from '#books';
-import type { Book } from '#ledger';
+import { Problem, systemClock, type BookId, type ProblemCode } from '#base';
+import { moveBook, openBooks, parseBookDatabases, type Books } from '#books';
+import { openBook, type Book } from '#ledger';
 import { newBookId } from '../ledger/support/backends.ts';
 import { OPENING } from '../ledger/support/commands.ts';
 import { testDatabase, type TestDatabase } from '../support/postgres.ts';
@@ -35,30 +35,66 @@ describe('the databases of the books', () => {
     });
   }
 
-  it('are opened for the books they have, and a book that moved is followed where the file is older than that', async () => {
-    const [main, other]: TestDatabase[] = [await testDatabase(), await testDatabase()];
-    const [stays, moves] = [newBookId(), newBookId()];
-    const file = JSON.stringify({ databases: { other: other!.url }, books: { [stays]: 'other' } });
-    const books = openBooks(parseBookDatabases(file, {}), main!.url);
-    const names = async (db: TestDatabase) =>
-      (await db.owner.query<{ id: BookId }>("select id from cairn.book where status = 'open'")).rows.map(({ id }) => id);
-    const withBook = async (bookId: BookId, work: (book: Book) => Promise<unknown>): Promise<void> => {
-      const book = await books.open({ bookId, clock: systemClock });
+  describe('that are open', () => {
+    let [main, other]: TestDatabase[] = [];
+    let stays: BookId;
+    let moves: BookId;
+    let books: Books;
+    beforeEach(async () => {
+      [main, other] = [await testDatabase(), await testDatabase()];
+      [stays, moves] = [newBookId(), newBookId()];
+      books = openBooks(parseBookDatabases(JSON.stringify({ databases: { other: other.url }, books: { [stays]: 'other' } }), {}), main.url);
+    });
+    afterEach(async () => {
+      await books.close();
+      await Promise.all([main!.close(), other!.close()]);
+    });
+
+    const booksIn = async (db: TestDatabase) =>
+      (await db.owner.query<{ id: BookId }>("select id from cairn.book where status = 'open' order by id")).rows.map(({ id }) => id);
+    const using = async (opening: Promise<Book>, work: (book: Book) => Promise<unknown> = async () => undefined): Promise<void> => {
+      const book = await opening;
       try {
         await work(book);
       } finally {
         await book.close();
       }
     };
-    try {
-      for (const bookId of [stays, moves]) await withBook(bookId, (book) => book.submit(OPENING));
-      assert.deepEqual([await names(main!), await names(other!)], [[moves], [stays]]);
+    const options = (bookId: BookId) => ({ bookId, clock: systemClock });
+    const isProblem = (code: ProblemCode) => (error: unknown) => error instanceof Problem && error.code === code;
+
+    it('give each book where it is, and follow one that moved where the file is older than that', async () => {
+      for (const bookId of [stays, moves]) await using(books.create(options(bookId)), (book) => book.submit(OPENING));
+      assert.deepEqual([await booksIn(main!), await booksIn(other!)], [[moves], [stays]]);
       await moveBook({ bookId: moves, fromUrl: main!.url, toUrl: other!.url });
-      await withBook(moves, async (book) => assert.equal((await book.head()).seq, BigInt(OPENING.length)));
-      assert.deepEqual([(await names(main!)).sort(), (await names(other!)).sort()], [[], [stays, moves].sort()]);
-    } finally {
-      await books.close();
-      await Promise.all([main!.close(), other!.close()]);
-    }
+      await using(books.open(options(moves)), async (book) => assert.equal((await book.head()).seq, BigInt(OPENING.length)));
+      assert.deepEqual([await booksIn(main!), await booksIn(other!)], [[], [stays, moves].sort()]);
+      assert.equal(await books.databaseOf(moves), await books.databaseOf(stays));
+    });
+
+    it('make no book that is only asked for', async () => {
+      await assert.rejects(books.open(options(moves)), isProblem('ledger/no-such-book'));
+      await assert.rejects(books.databaseOf(stays), isProblem('ledger/no-such-book'));
+      // The file says another database than the book is in.
+      await using(openBook({ ...options(stays), database: main!.database }));
+      await assert.rejects(books.open(options(stays)), isProblem('ledger/no-such-book'));
+      assert.deepEqual([await booksIn(main!), await booksIn(other!)], [[stays], []]);
+    });
+
+    it('make no second book of an id that any of them has', async () => {
+      await using(openBook({ ...options(stays), database: main!.database }));
+      await assert.rejects(books.create(options(stays)), isProblem('books/already-there'));
+      await using(books.create(options(moves)));
+      await moveBook({ bookId: moves, fromUrl: main!.url, toUrl: other!.url });
+      await assert.rejects(books.create(options(moves)), isProblem('books/already-there'));
+      assert.deepEqual([await booksIn(main!), await booksIn(other!)], [[stays], [moves]]);
+    });
+
+    it('say where a book went that none of them has', async () => {
+      await using(books.create(options(moves)));
+      await main!.owner.query("update cairn.book set status = 'moved', moved_to = 'far:5432/cairn' where id = $1", [moves]);
+      for (const asked of [books.open(options(moves)), books.databaseOf(moves)])
+        await assert.rejects(asked, (error) => isProblem('ledger/book-moved')(error) && (error as Problem).facts['to'] === 'far:5432/cairn');
+    });
   });
 });

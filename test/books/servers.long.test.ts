@@ -39,7 +39,7 @@ describe('books on three servers', () => {
     );
     books = configure();
     for (const bookId of bookIds.keys()) {
-      const book = await books.open({ bookId, clock: systemClock });
+      const book = await books.create({ bookId, clock: systemClock });
       await book.submit(OPENING);
       await book.close();
     }

@@ -213,6 +213,17 @@ describe('the lease of a book', () => {
     await database.close();
     await network.close();
   });
+
+  it('is not taken again by making the book a second time, where its database has it no more', async () => {
+    const book = await open(0);
+    await book.submit(OPENING);
+    await db.owner.query(`delete from cairn.book where id = '${bookId}'`);
+    await db.owner.query(`select pg_terminate_backend(holder_pid) from ${schema}.head`);
+    assert.equal((await book.lost).code, 'ledger/no-such-book');
+    const { rowCount } = await db.owner.query('select from cairn.book where id = $1', [bookId]);
+    assert.equal(rowCount, 0);
+    await book.close();
+  });
 });
 
 /** The way to a server, which can be cut: what is connected hangs without a word from either side, what comes new is refused. */
