@@ -1,4 +1,4 @@
-import { MAX_AMOUNT, Problem, type AccountId, type AssetNo, type BookId, type TransferId } from '#base';
+import { assert, MAX_AMOUNT, Problem, type AccountId, type AssetNo, type BookId, type TransferId } from '#base';
 import type { Hold, Seq } from '#ledger/core';
 import { Pair, placeOf, type Desk } from './pair.ts';
 import { Run, type Outcome } from './run.ts';
@@ -22,14 +22,14 @@ interface Left {
 export interface Recovered {
   /** Transfers that were under way and have ended now. */
   readonly ended: number;
-  /** What could not be finished now, each with the reason: a book that is away (`transfer` null where not even its holds can be listed), or one that contradicts the other. */
+  /** What could not be finished now, each with the reason: a book that is away (`transfer` null where its holds cannot be listed, or whose they are), or one that contradicts the other. */
   readonly left: readonly Left[];
 }
 
 export interface CoordinatorOptions {
   /** The books that are open here. May change while the coordinator is in use. */
   readonly books: ReadonlyMap<BookId, Desk>;
-  /** How long the debtor's money waits for the receiving book at most; after that his own book gives it back. 300 seconds unless told. */
+  /** How long the debtor's money waits for the receiving book at most, in whole seconds from 1 on; after that his own book gives it back. 300 unless told. */
   readonly holdTimeoutS?: number;
 }
 
@@ -44,10 +44,13 @@ export interface Coordinator {
   recover(): Promise<Recovered>;
 }
 
+/** The longest time that a hold can have: the ledger counts it in 32 bits, and takes 0 for no time at all. */
+const MAX_TIMEOUT_S = 2 ** 32 - 1;
 /** How many open holds are read, and finished together, at a time. */
 const PAGE = 256;
 
 export function coordinator({ books, holdTimeoutS = 300 }: CoordinatorOptions): Coordinator {
+  assert(Number.isInteger(holdTimeoutS) && holdTimeoutS >= 1 && holdTimeoutS <= MAX_TIMEOUT_S, `no hold lasts ${holdTimeoutS} seconds`);
   const pairs = new Map<string, Pair>();
 
   function deskOf(book: BookId): Desk {
@@ -71,54 +74,61 @@ export function coordinator({ books, holdTimeoutS = 300 }: CoordinatorOptions): 
     if (amount <= 0n || amount > MAX_AMOUNT)
       throw new Problem('interbook/bad-amount', `${amount} minor units cannot pass between books.`, { amount: `${amount}` });
     const pair = pairOf(from.book, to.book);
+    await pair.requireDebtor(from.account);
     const creditor = await pair.creditorEnd(asset, to.account);
     await pair.openAccounts(asset, creditor.asset);
     return new Run(pair, id, holdTimeoutS).begin({ id, from: { ...from, asset }, to: creditor, amount });
   }
 
   async function recover(): Promise<Recovered> {
-    const left: Left[] = [];
-    let ended = 0;
+    const found: Found = { left: [], bugs: [], ended: 0 };
     for (const desk of books.values()) {
       try {
-        ended += await recoverFrom(desk, left);
+        await recoverFrom(desk, found);
       } catch (error) {
-        left.push({ book: desk.bookId, transfer: null, why: problem(error) });
+        note(found, { book: desk.bookId, transfer: null }, error);
       }
     }
-    return { ended, left };
+    // Last, so that what a bug stands in the way of is no other's transfer.
+    if (found.bugs.length > 0) throw found.bugs[0];
+    return { ended: found.ended, left: found.left };
   }
 
-  async function recoverFrom(desk: Desk, left: Left[]): Promise<number> {
-    let ended = 0;
+  async function recoverFrom(desk: Desk, found: Found): Promise<void> {
     for (let afterSeq: Seq = 0n; ;) {
       const holds = await desk.interbookHolds({ afterSeq, limit: PAGE });
-      const reasons = await Promise.all(holds.map((hold) => finish(desk, hold)));
-      for (const reason of reasons) {
-        if (reason) left.push(reason);
-        else ended += 1;
-      }
+      await Promise.all(holds.map((hold) => finish(desk, hold, found)));
       const last = holds.at(-1);
-      if (!last || holds.length < PAGE) return ended;
+      if (!last || holds.length < PAGE) return;
       afterSeq = last.seq;
     }
   }
 
-  /** Null where the transfer that an open hold belongs to has ended. */
-  async function finish(desk: Desk, hold: Hold): Promise<Left | null> {
-    const { id, sender, receiver } = await placeOf(desk, hold);
+  /** Takes the transfer that an open hold belongs to to its end, or notes what keeps it from there. Never throws. */
+  async function finish(desk: Desk, hold: Hold, found: Found): Promise<void> {
+    let transfer: TransferId | null = null;
     try {
+      const { id, sender, receiver } = await placeOf(desk, hold);
+      transfer = id;
       await new Run(pairOf(sender, receiver), id, holdTimeoutS).resume();
-      return null;
+      found.ended += 1;
     } catch (error) {
-      return { book: desk.bookId, transfer: id, why: problem(error) };
+      note(found, { book: desk.bookId, transfer }, error);
     }
   }
 
   return { transfer, recover };
 }
 
-function problem(error: unknown): Problem {
-  if (error instanceof Problem) return error;
-  throw error;
+/** What a recovery has come to so far. */
+interface Found {
+  readonly left: Left[];
+  /** What no book and no network says: ours to mend. */
+  readonly bugs: unknown[];
+  ended: number;
+}
+
+function note({ left, bugs }: Found, where: Omit<Left, 'why'>, error: unknown): void {
+  if (error instanceof Problem) left.push({ ...where, why: error });
+  else bugs.push(error);
 }

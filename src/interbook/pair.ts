@@ -1,6 +1,16 @@
-import { assert, Problem, type AccountId, type AssetNo, type BookId, type TransferId } from '#base';
+import { assert, Problem, type AccountId, type AssetNo, type BookId, type ProblemCode, type TransferId } from '#base';
 import type { Book, BookReader } from '#ledger';
-import { PENDING, TRANSFER_CODES, type Command, type Hold, type LedgerRecord, type RefusalRecord, type TransferRecord } from '#ledger/core';
+import {
+  ACCOUNT_CODES,
+  PENDING,
+  TRANSFER_CODES,
+  type Account,
+  type Command,
+  type Hold,
+  type LedgerRecord,
+  type RefusalRecord,
+  type TransferRecord,
+} from '#ledger/core';
 import {
   clearingAccount,
   holdIdOf,
@@ -30,7 +40,7 @@ export interface Observed {
   readonly code: string | null;
 }
 
-/** Past these many creditors everything known of them is forgotten: it is read again when it is needed. */
+/** Past these many debtors or creditors everything known of them is forgotten: it is read again when it is needed. */
 const MOST_KNOWN = 100_000;
 
 type AssetRecord = Extract<LedgerRecord, { kind: 'asset' }>;
@@ -41,6 +51,8 @@ export class Pair<Side extends Journal = Desk> {
   readonly receiver: Side;
   /** The asset of an account in the receiving book that equals an asset of the sending one. */
   readonly #fits = new Map<string, AssetNo>();
+  /** Accounts of the sending book that may pay. */
+  readonly #debtors = new Set<AccountId>();
   /** Assets (by the sender's number, then the receiver's) whose clearing accounts are there. */
   readonly #open = new Map<string, Promise<void>>();
 
@@ -49,7 +61,17 @@ export class Pair<Side extends Journal = Desk> {
     this.receiver = receiver;
   }
 
-  /** The receiving end for money in `asset` of the sending book. Throws `interbook/no-creditor` and `interbook/asset-differs`. */
+  /** Throws `interbook/not-a-party` where the debtor is there and is none; one that is not there the book refuses in its own words. */
+  async requireDebtor(account: AccountId): Promise<void> {
+    if (this.#debtors.has(account)) return;
+    const debtor = await this.sender.account(account);
+    if (!debtor) return;
+    requireParty(this.sender, debtor);
+    if (this.#debtors.size >= MOST_KNOWN) this.#debtors.clear();
+    this.#debtors.add(account);
+  }
+
+  /** The receiving end for money in `asset` of the sending book. Throws `interbook/no-creditor`, `interbook/not-a-party` and `interbook/asset-differs`. */
   async creditorEnd(asset: AssetNo, account: AccountId): Promise<End> {
     const key = `${asset} ${account}`;
     const known = this.#fits.get(key) ?? (await this.#compare(asset, account));
@@ -62,6 +84,7 @@ export class Pair<Side extends Journal = Desk> {
     const { sender, receiver } = this;
     const creditor = await receiver.account(account);
     if (!creditor) throw new Problem('interbook/no-creditor', `Book ${receiver.bookId} has no account ${account}.`, { book: receiver.bookId, account });
+    requireParty(receiver, creditor);
     const [ours, theirs] = await Promise.all([assetOf(sender, asset), assetOf(receiver, creditor.asset)]);
     if (ours && theirs && isSameAsset(ours, theirs)) return creditor.asset;
     const what = `Asset ${asset} of book ${sender.bookId} (${nameOf(ours)}) is not asset ${creditor.asset} of book ${receiver.bookId} (${nameOf(theirs)}).`;
@@ -101,11 +124,12 @@ export class Pair<Side extends Journal = Desk> {
     const own = await senderState(sender, record);
     const account = record.reference as string as AccountId;
     const creditor = await this.creditorEnd(record.asset, account).catch(orNull);
+    const isPayable = await this.requireDebtor(record.debit).then(() => true, orNull);
     const from = { book: sender.bookId, account: record.debit, asset: record.asset };
     const to = creditor ?? { book: receiver.bookId, account, asset: record.asset };
     const transfer = { id, from, to, amount: record.amount };
     const other = await receiverState(receiver, transfer);
-    const isUnfit = other.state === 'absent' && !creditor;
+    const isUnfit = other.state === 'absent' && !(creditor && isPayable);
     return { sender: own.state, receiver: isUnfit ? 'unfit' : other.state, transfer, code: own.code ?? other.code };
   }
 
@@ -146,9 +170,20 @@ function nameOf(asset: AssetRecord | null): string {
   return asset ? `${asset.caip19 ?? asset.symbol}, ${asset.decimals} decimals, ${asset.peg}` : 'not there';
 }
 
+const UNFIT: ReadonlySet<string> = new Set<ProblemCode>(['interbook/no-creditor', 'interbook/not-a-party', 'interbook/asset-differs']);
+
 function orNull(error: unknown): null {
-  if (error instanceof Problem && (error.code === 'interbook/no-creditor' || error.code === 'interbook/asset-differs')) return null;
+  if (error instanceof Problem && UNFIT.has(error.code)) return null;
   throw error;
+}
+
+/** What two books owe each other, and what nobody could take, moves by steps of transfers only: as an end of one it would be told from those by nobody. */
+function requireParty({ bookId }: Journal, { id, code }: Account): void {
+  if (code !== ACCOUNT_CODES.clearing && code !== ACCOUNT_CODES.suspense) return;
+  throw new Problem('interbook/not-a-party', `Account ${id} of book ${bookId} is ${code === ACCOUNT_CODES.clearing ? 'a clearing account' : 'suspense'}.`, {
+    book: bookId,
+    account: id,
+  });
 }
 
 function isHold({ code, flags }: TransferRecord): boolean {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Problem, type TransferId } from '#base';
 import { chartAccount } from '#ledger/core';
-import { commandsOf, holdIdOf, partIdOf, type Step } from '#interbook/core';
+import { clearingAccount, commandsOf, holdIdOf, openClearing, openSuspense, partIdOf, type Step } from '#interbook/core';
 import { coordinator, type Coordinator, type Desk, type Outcome } from '#interbook';
 import { idOf } from '../ledger/support/table.ts';
 import { ASSETS, BOOKS, MemoryBook, memoryBooks, openingOf, OTHER_ASSET, position, request, whole, type Name } from './support/books.ts';
@@ -71,6 +71,30 @@ describe('a transfer between books', () => {
     await refuses('interbook/no-creditor', between.transfer({ ...request(T, 'A', 'B', 1n), to: { book: BOOKS.B, account: idOf('nobody') } }));
     await refuses('interbook/asset-differs', between.transfer({ ...request(T, 'A', 'B', 1n), to: { book: BOOKS.B, account: idOf('B other') } }));
     await refuses('interbook/asset-differs', between.transfer({ ...request(T, 'A', 'B', 1n), asset: OTHER_ASSET }));
+  });
+
+  it('is refused before anything is booked where one of its ends is a clearing account or suspense', async () => {
+    const third = idOf<'book'>('book C');
+    for (const name of ['A', 'B'] as const) books[name].now([openClearing(BOOKS[name], ASSETS[name], third), openSuspense(BOOKS[name], ASSETS[name])]);
+    for (const account of [clearingAccount(BOOKS.B, ASSETS.B, third), chartAccount(BOOKS.B, 'suspense', ASSETS.B)])
+      await refuses('interbook/not-a-party', between.transfer({ ...request(T, 'A', 'B', 1n), to: { book: BOOKS.B, account } }));
+    for (const account of [clearingAccount(BOOKS.A, ASSETS.A, third), chartAccount(BOOKS.A, 'suspense', ASSETS.A)])
+      await refuses('interbook/not-a-party', between.transfer({ ...request(T, 'A', 'B', 1n), from: { book: BOOKS.A, account } }));
+  });
+
+  it('is given back where somebody began it by hand from, or to, such an account', async () => {
+    await between.transfer(request(idOf('U'), 'A', 'B', 1n));
+    const third = idOf<'book'>('book C');
+    for (const name of ['A', 'B'] as const) books[name].now([openClearing(BOOKS[name], ASSETS[name], third)]);
+    const whole5 = whole(request(T, 'A', 'B', 5n), 'B');
+    take(['holdSender'], { ...whole5, from: { ...whole5.from, account: clearingAccount(BOOKS.A, ASSETS.A, third) } });
+    take(['holdSender'], { ...whole5, id: idOf('V'), to: { ...whole5.to, account: clearingAccount(BOOKS.B, ASSETS.B, third) } });
+    assert.deepEqual(await between.recover(), { ended: 2, left: [] });
+    assert.deepEqual([books.A.state.holds.get(T)?.status, books.A.state.holds.get(idOf('V'))?.status], ['voided', 'voided']);
+  });
+
+  it('has a hold that ends by itself', () => {
+    for (const holdTimeoutS of [0, -1, 1.5, Number.NaN, 2 ** 32]) assert.throws(() => coordinator({ books: new Map(), holdTimeoutS }), /no hold lasts/);
   });
 
   it('is refused by the debtor’s book in its own words, and remembered where the ledger remembers', async () => {
@@ -214,5 +238,26 @@ describe('a transfer between books', () => {
       ['interbook/unknown-book'],
     );
     assert.equal(books.A.state.transfers.has(partIdOf(BOOKS.A, T, 'sender-void')), false);
+  });
+
+  it('is finished though another one cannot be placed, or meets a bug of ours', async () => {
+    await between.transfer(request(idOf('U'), 'A', 'B', 1n));
+    const asked = (id: TransferId) => whole(request(id, 'A', 'B', 5n), 'B');
+    for (const id of [T, idOf<'transfer'>('V')]) take(['holdSender'], asked(id));
+    const bug = new TypeError('a bug of ours');
+    let asks = 0;
+    const failing = (why: Error): Desk => ({
+      ...books.A.desk,
+      account: (id) => (id === idOf('A customer') && asks++ === 0 ? Promise.reject(why) : books.A.desk.account(id)),
+    });
+    const recover = (desk: Desk) => coordinator({ books: new Map([desk, books.B.desk].map((one) => [one.bookId, one])) }).recover();
+    const { ended, left } = await recover(failing(new Problem('store/unreachable', 'It is away.')));
+    assert.deepEqual([ended, left.map(({ book, transfer, why }) => [book, transfer, why.code])], [1, [[BOOKS.A, null, 'store/unreachable']]]);
+
+    asks = 0;
+    take(['holdSender'], asked(idOf('W')));
+    await assert.rejects(recover(failing(bug)), (error) => error === bug);
+    const statuses = [T, idOf<'transfer'>('V'), idOf<'transfer'>('W')].map((id) => books.A.state.holds.get(id)?.status);
+    assert.deepEqual(statuses, ['open', 'posted', 'posted'], 'the others are at their end when the bug is told');
   });
 });

@@ -76,6 +76,13 @@ export const INTERBOOK_PROBLEMS = {
     retry: 'never',
     howToSolve: 'Open the account in the receiving book first, or name one that is there. Nothing was booked.',
   },
+  'interbook/not-a-party': {
+    status: 409,
+    title: 'The account is no party to a transfer between books',
+    retry: 'never',
+    howToSolve:
+      'Clearing accounts and suspense move by the steps of such transfers alone: name the account of whoever pays or is paid. Money in suspense goes to its owner by a transfer within the book. Nothing was booked.',
+  },
   'interbook/asset-differs': {
     status: 409,
     title: 'The two accounts do not have the same asset',
