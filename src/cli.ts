@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
-import { Problem, type ProblemCode } from '#base';
+import { Problem, systemClock, type ProblemCode } from '#base';
 import { GOVERN_COMMANDS } from '#governance/commands';
 
 /** One command of `cairn`: what it is called with, and what runs. Modules are loaded when the command is chosen, so that --help answers at once. */
@@ -114,6 +114,20 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     options: { book: { type: 'string' }, other: { type: 'string' }, at: { type: 'string' }, 'other-at': { type: 'string' } },
     words: 0,
     run: async (values) => (await import('#interbook')).reconcileCommand(values, tellLine),
+  },
+  'book recover': {
+    summary: 'finish the transfers between books that an outage left half-way',
+    help: `cairn book recover
+
+  Looks into every book of DATABASE_URL and of the databases that the file of BOOK_DATABASES names, takes those that hold money for a transfer
+  between books, and takes each such transfer to its end: paid or given back, as the sending book's journal decides. It may be run at any
+  time and again. A book that another process writes is left to that one, and named. Ends 0 when nothing is left half-way, 1 when something is.
+
+  BOOK_DATABASES     a file that says which database each book is in; docs/scale.md shows one
+`,
+    options: {},
+    words: 0,
+    run: async () => (await import('#interbook')).recoverCommand(systemClock, tellLine),
   },
   replay: {
     summary: 'build all balances and roots again from the journal, and compare',

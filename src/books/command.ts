@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { isUuid, Problem, type BookId } from '#base';
-import { databaseName, openForReading, query } from '#db';
+import { databaseName, openForReading, query, type Database } from '#db';
 import { ofBook } from '#ledger';
 import { NO_BOOK_DATABASES, parseBookDatabases, type BookDatabases } from './databases.ts';
 import { cancelMove, moveBook, type MoveStep } from './move.ts';
+import type { Standing } from './plan.ts';
 import { listing as sql } from './statements.ts';
 
 type Values = Readonly<Record<string, string | boolean | undefined>>;
@@ -41,12 +42,8 @@ export async function moveCommand(values: Values, tell: (line: string) => void):
 
 /** cairn book list: the books of every database that is configured, where each stands and who has it. Exit code 1 where one of the databases does not answer. */
 export async function listCommand(tell: (line: string) => void): Promise<number> {
-  const { urls } = configured();
-  const main = process.env['DATABASE_URL'];
-  const all = new Map([...(main === undefined ? [] : [['main', urlOf(NO_BOOK_DATABASES, main, 'DATABASE_URL')] as const]), ...urls]);
-  if (all.size === 0) throw new Problem('cli/bad-environment', 'Neither DATABASE_URL nor BOOK_DATABASES says where books are.');
   let code = 0;
-  for (const [name, url] of all) {
+  for (const [name, url] of bookUrls()) {
     tell(`${name}: ${databaseName(url)}`);
     await listOne(url, tell).catch((error: unknown) => {
       if (!(error instanceof Problem)) throw error;
@@ -60,7 +57,7 @@ export async function listCommand(tell: (line: string) => void): Promise<number>
 async function listOne(url: string, tell: (line: string) => void): Promise<void> {
   const database = await openForReading({ url });
   try {
-    for (const { id, status, moved_to } of await query<{ id: BookId; status: string; moved_to: string | null }>(database.pool, sql.books)) {
+    for (const { id, status, moved_to } of await booksIn(database)) {
       const [head] = await query<{ seq: bigint; epoch: bigint; held_ms: bigint | null }>(database.pool, ofBook(sql.standing, id));
       const held = head?.held_ms !== undefined && head.held_ms !== null && head.held_ms > 0n ? `, held for ${head.held_ms} ms more` : '';
       tell(`  ${id}  ${status}${moved_to === null ? '' : ` to ${moved_to}`}, ${head?.seq} records, epoch ${head?.epoch}${held}`);
@@ -68,6 +65,22 @@ async function listOne(url: string, tell: (line: string) => void): Promise<void>
   } finally {
     await database.close();
   }
+}
+
+/** What a database has of books, also those that are not there any more, or not yet. */
+export async function booksIn({
+  pool,
+}: Database): Promise<readonly { readonly id: BookId; readonly status: Standing['status']; readonly moved_to: string | null }[]> {
+  return query<{ id: BookId; status: Standing['status']; moved_to: string | null }>(pool, sql.books);
+}
+
+/** The owner's URL of every database that is configured, by its name; that of DATABASE_URL is `main`. */
+export function bookUrls(): ReadonlyMap<string, string> {
+  const { urls } = configured();
+  const main = process.env['DATABASE_URL'];
+  const all = new Map([...(main === undefined ? [] : [['main', urlOf(NO_BOOK_DATABASES, main, 'DATABASE_URL')] as const]), ...urls]);
+  if (all.size === 0) throw new Problem('cli/bad-environment', 'Neither DATABASE_URL nor BOOK_DATABASES says where books are.');
+  return all;
 }
 
 function configured(): BookDatabases {

@@ -1,7 +1,10 @@
-import { formatDecimal, isUuid, Problem, type BookId } from '#base';
-import { bookUrl } from '#books';
-import { openForReading, type Database } from '#db';
-import { readBook } from '#ledger';
+import { formatDecimal, isUuid, Problem, type BookId, type Clock } from '#base';
+import { booksIn, bookUrl, bookUrls } from '#books';
+import { databaseName, openDatabase, openForReading, type Database } from '#db';
+import { openBook, readBook, type Book } from '#ledger';
+import type { Seq } from '#ledger/core';
+import { coordinator } from './coordinator.ts';
+import { placeOf, type Journal } from './pair.ts';
 import { reconcileBooks, type ClearingReport, type NamedTransfer } from './reconcile.ts';
 
 type Values = Readonly<Record<string, string | boolean | undefined>>;
@@ -20,6 +23,79 @@ export async function reconcileCommand(values: Values, tell: (line: string) => v
     return reports.every(({ wrong, unexplained }) => wrong.length === 0 && unexplained === 0n) ? 0 : 1;
   } finally {
     for (const database of databases) await database.close();
+  }
+}
+
+/** How many open holds are read at a time. */
+const PAGE = 256;
+
+/** cairn book recover: takes every transfer that stands half-way between the books of all configured databases to its end. Exit code 0 when none is left, 1 when one is. */
+export async function recoverCommand(clock: Clock, tell: (line: string) => void): Promise<number> {
+  const all: Surroundings = { places: new Map(), busy: new Set() };
+  let isWhole = true;
+  const failed = (what: string) => (error: unknown) => {
+    if (!(error instanceof Problem)) throw error;
+    tell(`${what}: ${error.detail} ${error.definition.howToSolve}`);
+    isWhole = false;
+  };
+  for (const [name, url] of bookUrls()) await lookAround(url, all).catch(failed(`${name} (${databaseName(url)})`));
+
+  const databases = new Map<string, Database>();
+  const books = new Map<BookId, Book>();
+  try {
+    // Only those that have something to finish: whoever writes another one is not to wait for this.
+    for (const bookId of all.busy) {
+      const url = all.places.get(bookId);
+      if (url !== undefined) await take(bookId, url).catch(failed(`Book ${bookId}`));
+    }
+    const { ended, left } = await coordinator({ books }).recover();
+    tell(ended === 1 ? '1 transfer between books was under way and has ended.' : `${ended} transfers between books were under way and have ended.`);
+    for (const { book, transfer, why } of left) tell(`  left  ${transfer ?? 'what is held'} in book ${book}: ${why.detail} ${why.definition.howToSolve}`);
+    return isWhole && left.length === 0 ? 0 : 1;
+  } finally {
+    for (const book of books.values()) await book.close();
+    for (const database of databases.values()) await database.close();
+  }
+
+  async function take(bookId: BookId, url: string): Promise<void> {
+    const database = databases.get(url) ?? (await openDatabase({ url }));
+    databases.set(url, database);
+    books.set(bookId, await openBook({ database, bookId, clock }));
+  }
+}
+
+interface Surroundings {
+  /** The URL of the database that a book may be written in. */
+  readonly places: Map<BookId, string>;
+  /** Books that hold something for a transfer between books, and those that it goes to or comes from. */
+  readonly busy: Set<BookId>;
+}
+
+async function lookAround(url: string, { places, busy }: Surroundings): Promise<void> {
+  const database = await openForReading({ url });
+  try {
+    for (const { id, status } of await booksIn(database)) {
+      if (status !== 'open') continue;
+      places.set(id, url);
+      for (const other of await partners(await readBook(database, id))) busy.add(other);
+    }
+  } finally {
+    await database.close();
+  }
+}
+
+/** Between which books the transfers pass that a book holds something open for. */
+async function partners(book: Journal): Promise<ReadonlySet<BookId>> {
+  const found = new Set<BookId>();
+  for (let afterSeq: Seq = 0n; ;) {
+    const holds = await book.interbookHolds({ afterSeq, limit: PAGE });
+    for (const hold of holds) {
+      const { sender, receiver } = await placeOf(book, hold);
+      found.add(sender).add(receiver);
+    }
+    const last = holds.at(-1);
+    if (!last || holds.length < PAGE) return found;
+    afterSeq = last.seq;
   }
 }
 
