@@ -1,7 +1,8 @@
-import { Problem } from '#base';
+import { Problem, type TransferId } from '#base';
 import { execute, query, violatedConstraint, type NamedStatement, type Queryable } from '#db';
 import type { Seq } from '#ledger/core';
-import { changeCopy, type Ends } from './ends.ts';
+import { changeCopy, type End, type Ends } from './ends.ts';
+import type { MoveStatements } from './statements.ts';
 
 interface Table {
   readonly read: NamedStatement;
@@ -18,7 +19,6 @@ interface Page {
 
 const PAGE_ROWS = 5_000;
 const NONE = '[]';
-const NIL = '00000000-0000-0000-0000-000000000000';
 
 /** Copies what only grows, of the records in (fromSeq, toSeq]: the records themselves, their evidence, the accounts and their history. Goes on where it was interrupted. */
 export async function copyGrown(ends: Ends, fromSeq: Seq, toSeq: Seq): Promise<void> {
@@ -33,16 +33,21 @@ export async function copyGrown(ends: Ends, fromSeq: Seq, toSeq: Seq): Promise<v
   for (const table of tables) await copy(ends, table, toSeq);
 }
 
-/** Copies what changes, once nobody changes it any more: holds, and evidence of which some was erased meanwhile. */
-export async function copyChanged(ends: Ends, toSeq: Seq): Promise<void> {
+/** Copies holds that nobody changes any more. */
+export async function copyHolds(ends: Ends, ids: readonly TransferId[]): Promise<void> {
+  await write(ends, ends.sql.writePending, await holdsIn(ends.source, ends.sql, ids));
+}
+
+/** Of evidence that was erased in the source while it was copied, the copy has none either: then all of it is copied once more, which is seldom. */
+export async function copyErased(ends: Ends, toSeq: Seq): Promise<void> {
   const { source, target, sql } = ends;
-  await changeCopy(ends, () => execute(target.session, sql.emptyPending));
-  await copy(ends, { read: sql.readPending, write: sql.writePending, after: [NIL] }, toSeq);
   const [there] = await query<{ rows: bigint }>(source.session, sql.countEvidence);
   const [here] = await query<{ rows: bigint }>(target.session, sql.countEvidence);
   if (there?.rows === here?.rows) return;
   await changeCopy(ends, () => execute(target.session, sql.emptyEvidence));
   await copy(ends, { read: sql.readEvidence, write: sql.writeEvidence, after: ['0'] }, toSeq);
+  if (!(await isSame(ends, sql.readEvidence, ['0'], toSeq)))
+    throw new Problem('books/copies-differ', 'The copy differs in evidence.', { difference: 'evidence' });
 }
 
 /** Throws away all that was copied. */
@@ -64,15 +69,20 @@ async function copiedIn({ target, sql }: Ends): Promise<Copied> {
   return (await query<{ journal: bigint; account: number; evidence: bigint }>(target.session, sql.copied))[0]!;
 }
 
-async function copy(ends: Ends, { read, write, after }: Table, toSeq: Seq): Promise<void> {
-  const { source, target } = ends;
-  for await (const { rows } of pages(source.session, read, after, toSeq)) {
-    await changeCopy(ends, () => execute(target.session, write, [rows])).catch((error: unknown) => {
-      const constraint = violatedConstraint(error);
-      // What an earlier run copied is in the way.
-      throw constraint === undefined ? error : new Problem('books/copies-differ', `The copy differs in ${constraint}.`, { difference: constraint }, error);
-    });
-  }
+async function copy(ends: Ends, { read, write: into, after }: Table, toSeq: Seq): Promise<void> {
+  for await (const { rows } of pages(ends.source.session, read, after, toSeq)) await write(ends, into, rows);
+}
+
+async function write(ends: Ends, into: NamedStatement, rows: string): Promise<void> {
+  await changeCopy(ends, () => execute(ends.target.session, into, [rows])).catch((error: unknown) => {
+    const constraint = violatedConstraint(error);
+    // What an earlier run copied is in the way.
+    throw constraint === undefined ? error : new Problem('books/copies-differ', `The copy differs in ${constraint}.`, { difference: constraint }, error);
+  });
+}
+
+async function holdsIn({ session }: End, sql: MoveStatements, ids: readonly TransferId[]): Promise<string> {
+  return (await query<{ rows: string }>(session, sql.readHolds, [ids]))[0]!.rows;
 }
 
 /** The first table whose rows of the records in (fromSeq, toSeq] are not the same at both ends; null where all are. */
@@ -86,13 +96,9 @@ export async function differenceGrown(ends: Ends, fromSeq: Seq, toSeq: Seq): Pro
   return null;
 }
 
-/** Likewise of the tables that are compared whole, once nobody changes them any more. */
-export async function differenceWhole(ends: Ends, toSeq: Seq): Promise<string | null> {
-  const { sql } = ends;
-  if (!(await isSame(ends, sql.readAccounts, ['0'], toSeq))) return 'account';
-  if (!(await isSame(ends, sql.readPending, [NIL], toSeq))) return 'pending';
-  if (!(await isSame(ends, sql.readEvidence, ['0'], toSeq))) return 'evidence';
-  return null;
+/** Likewise of holds that nobody changes any more. */
+export async function differenceHolds({ source, target, sql }: Ends, ids: readonly TransferId[]): Promise<string | null> {
+  return (await holdsIn(source, sql, ids)) === (await holdsIn(target, sql, ids)) ? null : 'pending';
 }
 
 async function isSame({ source, target }: Ends, read: NamedStatement, after: readonly string[], toSeq: Seq): Promise<boolean> {

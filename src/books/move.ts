@@ -1,8 +1,8 @@
-import { Problem, type BookId } from '#base';
+import { Problem, type BookId, type TransferId } from '#base';
 import { databaseName, execute, query } from '#db';
 import { readCopy } from '#ledger';
 import type { Seq } from '#ledger/core';
-import { copyChanged, copyGrown, differenceGrown, differenceWhole, emptyCopy } from './copy.ts';
+import { copyErased, copyGrown, copyHolds, differenceGrown, differenceHolds, emptyCopy } from './copy.ts';
 import { changeCopy, inOne, withEnd, type End, type Ends } from './ends.ts';
 import { planOf, type Standing } from './plan.ts';
 import { moveStatements, type MoveStatements } from './statements.ts';
@@ -138,8 +138,7 @@ async function arrive(ends: Ends, onStep: OnStep): Promise<Verifier> {
       throw new Problem('books/already-there', `Book ${bookId} was opened in the other database meanwhile.`, { book: bookId });
     const { seq, now_ms, epoch } = await headOf(target, sql);
     await execute(target.session, sql.stand, [seq, now_ms, epoch]);
-    // Evidence may have been erased since an earlier run copied it.
-    await execute(target.session, sql.emptyEvidence);
+    await execute(target.session, sql.emptyChanging);
   });
   return createVerifier(bookId, await readCopy(source.database, bookId), await readCopy(target.database, bookId));
 }
@@ -152,6 +151,7 @@ async function copyWhileOpen(ends: Ends, verifier: Verifier, onStep: OnStep): Pr
     await onStep('copy', seq);
     await copyGrown(ends, copied, seq);
     await follow(ends, verifier, copied, seq);
+    await takeHolds(ends, verifier, verifier.endedHolds());
     const grown = seq - copied;
     copied = seq;
     if (grown <= FEW_RECORDS) break;
@@ -164,16 +164,24 @@ async function copyRest(ends: Ends, verifier: Verifier, copied: Seq, head: Head,
   const { target, sql } = ends;
   await onStep('copy the rest', head.seq);
   await copyGrown(ends, copied, head.seq);
-  await copyChanged(ends, head.seq);
+  await copyErased(ends, head.seq);
   await onStep('verify', head.seq);
   await follow(ends, verifier, copied, head.seq);
-  refuse((await differenceWhole(ends, head.seq)) ?? (await verifier.balances()));
+  await takeHolds(ends, verifier, [...verifier.endedHolds(), ...verifier.openHolds()]);
   // Last of all: a copy that stands where the source was left is opened without another look.
   await changeCopy(ends, () => execute(target.session, sql.stand, [head.seq, head.now_ms, head.epoch]));
 }
 
 async function follow(ends: Ends, verifier: Verifier, fromSeq: Seq, toSeq: Seq): Promise<void> {
-  refuse((await differenceGrown(ends, fromSeq, toSeq)) ?? (await verifier.follow(toSeq)));
+  refuse((await differenceGrown(ends, fromSeq, toSeq)) ?? (await verifier.follow(toSeq)) ?? (await verifier.balances()));
+}
+
+/** Copies and verifies holds; those that stand open once nobody writes any more. */
+async function takeHolds(ends: Ends, verifier: Verifier, pages: readonly (readonly TransferId[])[]): Promise<void> {
+  for (const ids of pages) {
+    await copyHolds(ends, ids);
+    refuse((await differenceHolds(ends, ids)) ?? (await verifier.holds(ids)));
+  }
 }
 
 function refuse(difference: string | null): void {

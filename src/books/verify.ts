@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { BookId } from '#base';
+import type { BookId, TransferId } from '#base';
 import { encodeRecord, merkleTree, messageHashes, recordFieldsRoot, sameHash, type Hash } from '#anchor/core';
 import type { BookReader } from '#ledger';
 import { emptyState, replay, type LedgerRecord, type Seq, type WholeState } from '#ledger/core';
@@ -11,16 +11,27 @@ const MOST_IDS = 200_000;
 const NO_CHAIN = 0n;
 const NO_SALT = new Uint8Array(32);
 
-/** Follows a copy: replays its records with the pure ledger, and compares their roots with the source's. */
+/**
+ * Follows a copy: replays its records with the pure ledger, and compares their roots with the source's, which bind their evidence as well. What was looked at is not looked at again, so
+ * that what is left when nobody writes any more is little.
+ */
 export interface Verifier {
   /** What is wrong with the records up to `toSeq` that were not looked at before; null where nothing is. */
   follow(toSeq: Seq): Promise<string | null>;
-  /** What the copy's balances or holds are that its records do not add up to; null where nothing is. */
+  /** What the copy's balances are that its records do not add up to, of the accounts that changed since this was last asked; null where nothing is. */
   balances(): Promise<string | null>;
+  /** The holds that ended since this was last asked, page by page: from here on nobody changes them. */
+  endedHolds(): readonly (readonly TransferId[])[];
+  /** The holds that stand open, page by page. */
+  openHolds(): readonly (readonly TransferId[])[];
+  /** What these holds of the copy are that its records do not add up to; null where nothing is. */
+  holds(ids: readonly TransferId[]): Promise<string | null>;
 }
 
 export function createVerifier(book: BookId, source: BookReader, target: BookReader): Verifier {
   const state = emptyState();
+  const ended = new Set<TransferId>();
+  let balancedSeq: Seq = 0n;
 
   async function follow(toSeq: Seq): Promise<string | null> {
     while (state.seq < toSeq) {
@@ -35,20 +46,32 @@ export function createVerifier(book: BookId, source: BookReader, target: BookRea
   }
 
   async function balances(): Promise<string | null> {
-    for (const ids of chunks([...state.accounts.keys()])) {
+    for (const ids of chunks([...state.accounts.values()].filter(({ seq }) => seq > balancedSeq).map(({ id }) => id))) {
       const accounts = await target.accounts(ids);
       const wrong = accounts.find((account) => !isDeepStrictEqual(account, state.accounts.get(account.id)));
       if (wrong || accounts.length !== ids.length) return `the balances of account ${wrong?.id ?? 'that is missing'}`;
     }
-    for (const ids of chunks([...state.holds.keys()])) {
-      const holds = await target.holds(ids);
-      const wrong = holds.find((hold) => !isDeepStrictEqual(hold, state.holds.get(hold.id)));
-      if (wrong || holds.length !== ids.length) return `the hold ${wrong?.id ?? 'that is missing'}`;
-    }
+    balancedSeq = state.seq;
     return null;
   }
 
-  return { follow, balances };
+  function endedHolds(): TransferId[][] {
+    const ids = [...state.holds.values()].filter(({ id, status }) => status !== 'open' && !ended.has(id)).map(({ id }) => id);
+    for (const id of ids) ended.add(id);
+    return [...chunks(ids)];
+  }
+
+  function openHolds(): TransferId[][] {
+    return [...chunks([...state.holds.values()].filter(({ status }) => status === 'open').map(({ id }) => id))];
+  }
+
+  async function holds(ids: readonly TransferId[]): Promise<string | null> {
+    const found = await target.holds(ids);
+    const wrong = found.find((hold) => !isDeepStrictEqual(hold, state.holds.get(hold.id)));
+    return wrong || found.length !== ids.length ? `the hold ${wrong?.id ?? 'that is missing'}` : null;
+  }
+
+  return { follow, balances, endedHolds, openHolds, holds };
 }
 
 function rootOf(book: BookId, records: readonly LedgerRecord[]): Hash {

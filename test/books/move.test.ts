@@ -3,7 +3,7 @@ import { Problem, systemClock, type AssetNo, type BookId, type ProblemCode } fro
 import { cancelMove, moveBook, type MoveStep } from '#books';
 import { databaseName } from '#db';
 import { openBook, readBook, type Book } from '#ledger';
-import { PENDING, POST_PENDING, SETTLES } from '#ledger/core';
+import { FINAL_POST, PENDING, POST_PENDING, SETTLES } from '#ledger/core';
 import { newBookId } from '../ledger/support/backends.ts';
 import { OPENING } from '../ledger/support/commands.ts';
 import { idOf } from '../ledger/support/table.ts';
@@ -275,74 +275,80 @@ describe('the move of a book', () => {
     });
   }
 
-  for (const [what, damage] of [
-    ['an account', (s: string) => `update ${s}.account set code = code + 1 where no = 1`],
-    ['evidence', (s: string) => `update ${s}.evidence set fields = '{"metadata": "{}"}'`],
-    ['a hold', (s: string) => `update ${s}.pending set amount = amount + 1 where status = 'open'`],
+  for (const [what, table, damage] of [
+    ['a record', 'journal', 'new.amount := new.amount + 1'],
+    ['a balance', 'account_history', 'new.credits_posted := new.credits_posted + 1'],
+    ['an account', 'account', 'new.code := new.code + 1'],
+    ['evidence', 'evidence', `new.fields := '{"metadata": "{}"}'`],
+    ['a hold that stands open', 'pending', "new.amount := new.amount + (new.status = 'open')::int4"],
+    ['a hold that has ended', 'pending', "new.captured := new.captured - (new.status <> 'open')::int4"],
   ] as const) {
     it(`refuses a copy in which ${what} is not what the source has, also when it was copied anew`, async () => {
       const book = await open(here);
       await fill(book);
+      await book.submit([{ ...TRANSFER, id: idOf<'transfer'>('P3'), pendingId: idOf<'transfer'>('H2'), flags: POST_PENDING | FINAL_POST, amount: 1n }]);
       await book.close();
       let looks = 0;
       const damaging = move(async (now) => {
-        if (now !== 'verify') return;
+        if (now !== 'copy') return;
         looks += 1;
-        await there.owner.query(damage(schema()));
+        // The other server writes something else than it is given.
+        await there.owner.query(
+          `create or replace function ${schema()}.damage() returns trigger language plpgsql as $$ begin ${damage}; return new; end $$;
+           create or replace trigger damage before insert on ${schema()}.${table} for each row execute function ${schema()}.damage()`,
+        );
       });
       await assert.rejects(damaging, isProblem('books/copies-differ'));
       assert.equal(looks, 2);
       await assert.rejects(open(there), isProblem('ledger/book-arriving'));
+      assert.notEqual(await statusIn(here), 'moved');
     });
   }
 
-  describe('stays where it has what does not move', () => {
-    let own: TestDatabase;
-    beforeEach(async () => (own = await testDatabase()));
-    afterEach(() => own.close());
-
-    const HASH = "decode(repeat('00', 32), 'hex')";
-    const ADDRESS = "decode(repeat('01', 20), 'hex')";
-    const DEPLOYMENT = `insert into cairn.deployment (chain_id, parameters, timelock, anchor, vault, tokens, deployer, block_number, block_hash, deployed_ms)
-      values (1, ${HASH}, ${ADDRESS}, ${ADDRESS}, ${ADDRESS}, '[]', ${ADDRESS}, 1, ${HASH}, 1)`;
-    const batch =
-      () => `insert into cairn.batch (book, batch_no, first_seq, last_seq, previous_head, batch_root, book_record, leaves, fields_roots, oldest_ms, sealed_ms)
-      values ('${bookId}', 1, 1, 1, ${HASH}, ${HASH}, ${HASH}, ${HASH}, ${HASH}, 1, 1)`;
-    const moveOwn = (onStep: (step: MoveStep) => Promise<void> = async () => undefined) => moveBook({ bookId, fromUrl: own.url, toUrl: there.url, onStep });
-    const begun = async () => (await open(own)).close();
-
-    it('as the first book of a deployment, which its contracts are bound to', async () => {
-      await begun();
-      await own.owner.query(DEPLOYMENT);
-      await assert.rejects(moveOwn(), isProblem('books/stays-with-the-platform'));
-      const platform = bookId;
-      bookId = newBookId();
-      await begun();
-      const [first] = [platform, bookId].sort();
-      // Sealed into the deployment's database, it goes on being sealed there; only the first one stays.
-      bookId = [platform, bookId].find((id) => id !== first)!;
-      await own.owner.query(batch());
-      await moveOwn();
+  it('has copied before the writing ends whatever nobody changes any more: holds that have ended too', async () => {
+    const book = await open(here);
+    await fill(book);
+    await book.submit([{ ...TRANSFER, id: idOf<'transfer'>('P3'), pendingId: idOf<'transfer'>('H2'), flags: POST_PENDING | FINAL_POST, amount: 1n }]);
+    await book.close();
+    const statuses: string[][] = [];
+    await move(async (step) => {
+      if (step !== 'depart' && step !== 'leave') return;
+      const { rows } = await there.owner.query<{ status: string }>(`select status from ${schema()}.pending order by status desc`);
+      statuses.push(rows.map(({ status }) => status));
     });
+    assert.deepEqual(statuses, [['posted'], ['posted', 'open']]);
+  });
 
-    it('with merchants, also where the first of them comes while it is copied', async () => {
-      await begun();
-      const merchant = `insert into cairn.merchant (merchant, book, name, signing_key, digest, registered_ms)
-        values ('${idOf('M')}', '${bookId}', 'M', ${ADDRESS}, ${HASH}, 1)`;
-      const late = moveOwn(async (step) => {
-        if (step === 'depart') await own.owner.query(merchant);
-      });
-      await assert.rejects(late, isProblem('books/stays-with-the-platform'));
-      await assert.rejects(moveOwn(), isProblem('books/stays-with-the-platform'));
-      await begun();
+  it('lets the source be written while it copies again, where an earlier run had ended that', async () => {
+    const book = await open(here);
+    await fill(book);
+    await book.close();
+    await moveUpTo('verify');
+    await assert.rejects(open(here), isProblem('ledger/book-moved'));
+    let written = 0;
+    await move(async (step) => {
+      if (step !== 'copy') return;
+      const again = await open(here);
+      await again.submit([{ ...TRANSFER, id: idOf<'transfer'>('meanwhile') }]);
+      await again.close();
+      written += 1;
     });
+    assert.equal(written, 1);
+    const moved = await open(there);
+    const found = await moved.transfer(idOf('meanwhile'));
+    await moved.close();
+    assert.equal(found?.kind, 'transfer');
+  });
 
-    it('with batches that were sealed in its own database', async () => {
-      await begun();
-      await own.owner.query(batch());
-      await assert.rejects(moveOwn(), isProblem('books/sealed-there'));
-      await begun();
+  it('brings no evidence that is erased while it is copied', async () => {
+    const book = await open(here);
+    await fill(book);
+    await book.close();
+    await move(async (step) => {
+      if (step === 'depart') await here.owner.query(`delete from ${schema()}.evidence`);
     });
+    const { rowCount } = await there.owner.query(`select from ${schema()}.evidence`);
+    assert.equal(rowCount, 0);
   });
 
   it('is refused where the other database has a book of this id, and where there is none to move', async () => {

@@ -6,8 +6,10 @@
 select pg_advisory_lock(hashtextextended('cairn.move ' || $1::uuid, 0));
 
 -- name: settings
--- Each step is durable before the next one, whatever the server's default is: what is left for good must stay left.
-select set_config('synchronous_commit', 'on', false);
+-- Each step is durable before the next one, whatever the server's default is: what is left for good must stay left. And every page is read by its key: a copy has no statistics yet, and
+-- without them the planner reads a whole table for each account.
+select set_config('synchronous_commit', 'on', false), set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),
+       set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false);
 
 -- name: find
 select b.status, b.moved_to from cairn.book b where b.id = $1::uuid;
@@ -73,9 +75,9 @@ update book.head set epoch = epoch + 1, left_seq = null, left_epoch = null;
 select (select coalesce(max(j.seq), 0) from book.journal j) as journal, (select coalesce(max(a.no), 0) from book.account a) as account,
        (select coalesce(max(e.seq), 0) from book.evidence e) as evidence;
 
--- name: emptyPending
--- Holds change: they are copied once nobody changes them any more.
-truncate book.pending;
+-- name: emptyChanging
+-- Holds that were open when an earlier run copied them, and evidence that may have been erased since.
+truncate book.pending, book.evidence;
 
 -- name: emptyEvidence
 truncate book.evidence;
@@ -84,6 +86,7 @@ truncate book.evidence;
 truncate book.journal, book.evidence, book.account, book.account_history, book.pending;
 
 -- name: countEvidence
+-- It is only ever erased, so that as many rows are the same rows. By its key: nothing of what it holds is read.
 select count(*) as rows from book.evidence;
 
 -- A page of a table, as JSON: exact in every type, the columns by name and in one order, so that the texts of two databases can be compared. `after` is the key
@@ -98,11 +101,20 @@ select coalesce(jsonb_agg(to_jsonb(e) order by e.seq), '[]')::text as rows, arra
   from (select * from book.evidence where seq > ($1::text[])[1]::int8 and seq <= $2::int8 order by seq limit $3::int4) as e;
 
 -- name: readHistory
+-- Account by account, each from its own place in the index on: what was copied before is not read again.
 with page as (
-  select *
-    from book.account_history
-   where (account, seq) > (($1::text[])[1]::int4, ($1::text[])[2]::int8) and seq > ($1::text[])[3]::int8 and seq <= $2::int8
-   order by account, seq
+  select l.*
+    from book.account a
+    cross join lateral (
+      select *
+        from book.account_history h
+       where h.account = a.no and h.seq <= $2::int8
+         and h.seq > greatest(($1::text[])[3]::int8, case when a.no = ($1::text[])[1]::int4 then ($1::text[])[2]::int8 else 0 end)
+       order by h.seq
+       limit $3::int4
+    ) as l
+   where a.no >= ($1::text[])[1]::int4
+   order by a.no, l.seq
    limit $3::int4
 )
 select coalesce(jsonb_agg(to_jsonb(h) order by h.account, h.seq), '[]')::text as rows,
@@ -113,12 +125,8 @@ select coalesce(jsonb_agg(to_jsonb(h) order by h.account, h.seq), '[]')::text as
 select coalesce(jsonb_agg(to_jsonb(a) order by a.no), '[]')::text as rows, array[max(a.no)::text] as after
   from (select * from book.account where no > ($1::text[])[1]::int4 and $2::int8 >= 0 order by no limit $3::int4) as a;
 
--- name: readPending
-with page as (
-  select * from book.pending where id > ($1::text[])[1]::uuid and $2::int8 >= 0 order by id limit $3::int4
-)
-select coalesce(jsonb_agg(to_jsonb(p) order by p.id), '[]')::text as rows, (select array[l.id::text] from page l order by l.id desc limit 1) as after
-  from page p;
+-- name: readHolds
+select coalesce(jsonb_agg(to_jsonb(p) order by p.id), '[]')::text as rows from book.pending p where p.id = any ($1::uuid[]);
 
 -- name: writeJournal
 insert into book.journal select * from jsonb_populate_recordset(null::book.journal, $1::jsonb);
