@@ -14,7 +14,7 @@ const WORDS: Readonly<Record<MoveStep, string>> = {
   copy: 'copying and verifying while it is written, up to record',
   depart: 'ending the writing here',
   'copy the rest': 'copying the rest, up to record',
-  verify: 'comparing every table, and replaying the copy up to record',
+  verify: 'comparing the rest and the open holds, and replaying the copy up to record',
   leave: 'giving up the book here for good',
   open: 'opening it there at record',
 };

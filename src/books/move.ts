@@ -46,7 +46,8 @@ export async function moveBook({ bookId, fromUrl, toUrl, onStep = () => undefine
     if (there.status !== 'open' && there.movedTo !== to)
       throw new Problem('books/moves-elsewhere', `Book ${bookId} moves or moved to ${there.movedTo}.`, { book: bookId, to: there.movedTo });
     if (databaseName(fromUrl) === to) throw new Problem('books/already-there', `Book ${bookId} is in ${to}.`, { to });
-    await requireUntied(source, sql, bookId);
+    // What was left for good has to be opened, whatever came beside it since.
+    if (there.status !== 'moved') await requireUntied(source, sql, bookId);
     return withEnd(toUrl, bookId, async (target) => {
       const plan = planOf(bookId, to, there, await standingIn(target, sql, bookId));
       const ends: Ends = { bookId, source, target, sql };

@@ -64,4 +64,16 @@ describe('a book stays where it has what does not move', () => {
     await assert.rejects(moveOwn(), isProblem('books/sealed-there'));
     await begun();
   });
+
+  it('but not once it was left for good: then it is opened, whatever came since', async () => {
+    await begun();
+    const died = new Error('The mover ends here.');
+    const interrupted = moveOwn(async (step) => {
+      if (step === 'open') throw died;
+    });
+    await assert.rejects(interrupted, (error) => error === died);
+    await own.owner.query(batch());
+    await moveOwn();
+    await (await openBook({ database: there.database, bookId, clock: systemClock })).close();
+  });
 });
