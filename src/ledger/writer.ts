@@ -300,7 +300,8 @@ function unknownIds(store: BookStore, commands: readonly Command[], results: rea
   const { transfers, refusals } = store.state;
   return commands.flatMap((command, i) => {
     const { code } = results[i]!;
-    if (command.kind !== 'transfer' || code === 'created' || code === 'field_malformed') return [];
+    // A malformed id is in no journal; in a chain that failed as a whole its command may bear another code than its own.
+    if (command.kind !== 'transfer' || code === 'created' || !isUuid<TransferId>(command.id)) return [];
     return transfers.has(command.id) || refusals.has(command.id) || absent.has(command.id) ? [] : [command.id];
   });
 }

@@ -79,6 +79,19 @@ describe('the writer of a book', () => {
     assert.equal(second[0]!.code, 'created');
   });
 
+  it('answers a chain with a malformed id, broken or open, and who asks beside it', async () => {
+    const malformed = { ...transfer('M'), id: 'no id' as TransferId };
+    const [broken, open, beside] = await Promise.all([
+      book.submit([transfer('M1', { flags: 1, credit: idOf('A') }), malformed]),
+      book.submit([{ ...malformed, flags: 1 }]),
+      book.submit([transfer('M2')]),
+    ]);
+    assert.deepEqual(
+      [...broken, ...open, ...beside].map(({ code }) => code),
+      ['accounts_must_be_different', 'linked_event_failed', 'linked_event_chain_open', 'created'],
+    );
+  });
+
   it('answers what was booked before, even if only the journal remembers it', async () => {
     await book.submit([transfer('H1', { flags: PENDING }), transfer('L1', { debit: idOf('L'), amount: 9n })]);
     await book.submit([transfer('P1', { pendingId: idOf('H1'), flags: POST_PENDING })]);
