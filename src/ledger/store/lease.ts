@@ -169,7 +169,8 @@ function leaseOn(connection: Connection, { bookId, leaseMs, pace }: Taker, head:
     } catch (error) {
       if (isConnectionLoss(error)) return error;
       if (error instanceof Problem) return null;
-      throw error;
+      // Nobody knows what the server cannot do there: on another connection it may, and callers are told if not.
+      return new Problem('store/unreachable', 'The database could not renew the lease of the book.', {}, error);
     } finally {
       alarm.abort();
     }

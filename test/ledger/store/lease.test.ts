@@ -193,6 +193,25 @@ describe('the lease of a book', () => {
     await book.close();
   });
 
+  it('is taken again on another connection where the server fails to renew it, in a way that nobody knows', async function () {
+    this.timeout(60_000);
+    const book = await open(0);
+    // Once only: a sequence goes on whatever becomes of its transaction.
+    await db.owner.query(`
+      create sequence ${schema}.renewal;
+      create function ${schema}.no_memory() returns trigger language plpgsql security definer as $$
+      begin
+        if nextval('${schema}.renewal') = 1 then raise exception 'out of memory' using errcode = 'out_of_memory'; end if;
+        return new;
+      end $$;
+      create trigger no_memory before update of lease_until on ${schema}.head for each row execute function ${schema}.no_memory()`);
+    const epoch = async () => (await db.owner.query<{ epoch: string }>(`select epoch from ${schema}.head`)).rows[0]!.epoch;
+    const before = await epoch();
+    await isNoted(async () => (await epoch()) !== before, 'nobody took the book again');
+    assert.ok((await book.submit(OPENING)).every(({ code }) => code === 'created'));
+    await book.close();
+  });
+
   it('runs out when its holder is cut off, who tells its callers and is fenced when the network is back', async function () {
     this.timeout(60_000);
     const network = await startNetwork(db.url);
