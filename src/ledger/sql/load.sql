@@ -9,15 +9,16 @@ select b.status, b.moved_to, h.holder from cairn.book b cross join book.head h w
 
 -- name: take
 -- Whoever took the book before is fenced from here on. The lock is free at the moment its holder's connection ends, however that ends; a holder that only stands still has a lease that
--- runs out. Both come in one statement, so that nobody who stands still between them keeps the lock without a lease.
+-- runs out. Both come in one statement, so that nobody who stands still between them keeps the lock without a lease. The epoch is durable before anything is decided in it, whatever the
+-- server's default is: one that a crash takes back would be given a second time, and no fence would tell the two holders apart.
 with lock as materialized (
-  select pg_try_advisory_lock(hashtextextended('cairn.book ' || $1::uuid, 0)) as is_ours
+  select pg_try_advisory_lock(hashtextextended('cairn.book ' || $1::uuid, 0)) as is_ours, set_config('synchronous_commit', 'on', true) as durability
 )
 update book.head h
    set epoch = h.epoch + 1, holder = $2::uuid, holder_pid = pg_backend_pid(), lease_until = clock_timestamp() + $3::int8 * interval '1 millisecond',
        holder_since = (select a.backend_start from pg_stat_activity a where a.pid = pg_backend_pid())
   from lock
- where lock.is_ours
+ where lock.is_ours and lock.durability = 'on'
 returning h.seq, h.now_ms, h.epoch;
 
 -- name: evict

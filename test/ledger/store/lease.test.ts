@@ -178,6 +178,36 @@ describe('the lease of a book', () => {
     await taker.close();
   });
 
+  it('is durable before anything is decided in it, on a server that is not by default', async () => {
+    const { rows } = await db.owner.query<{ name: string }>('select quote_ident(current_database()) as name');
+    await (await open(0)).close();
+    // What the setting is at the end of each transaction that moves the epoch.
+    await db.owner.query(`
+      create table ${schema}.commits (setting text);
+      create function ${schema}.note_commit() returns trigger language plpgsql security definer as $$
+      begin
+        insert into ${schema}.commits values (current_setting('synchronous_commit'));
+        return null;
+      end $$;
+      create constraint trigger note_commit after update on ${schema}.head deferrable initially deferred
+        for each row when (old.epoch <> new.epoch) execute function ${schema}.note_commit();
+      alter database ${rows[0]!.name} set synchronous_commit = off`);
+    const database = await openDatabase({ url: db.url });
+    try {
+      const book = await openBook({ database, bookId, clock: systemClock, leaseMs: LEASE_MS });
+      await assert.rejects(openBook({ database, bookId, clock: systemClock, waitMs: 0 }), { code: 'ledger/book-taken' });
+      // Nobody else is held to it who gets a connection that did not take the book.
+      const others = await database.pool.query('show synchronous_commit');
+      const commits = await db.owner.query(`select setting from ${schema}.commits`);
+      await book.close();
+      assert.deepEqual(commits.rows, [{ setting: 'on' }]);
+      assert.deepEqual(others.rows, [{ synchronous_commit: 'off' }]);
+    } finally {
+      await database.close();
+      await db.owner.query(`alter database ${rows[0]!.name} reset synchronous_commit`);
+    }
+  });
+
   it('is looked after while nobody asks for anything: a lost connection is replaced, and a lost book is told', async function () {
     this.timeout(60_000);
     const book = await open(0);
