@@ -1,4 +1,4 @@
-import { assert, isUuid, Problem, type Clock, type TransferId } from '#base';
+import { assert, isUuid, Problem, type Clock, type TimeMs, type TransferId } from '#base';
 import { decide, Draft, type Command, type LedgerRecord, type Result } from '#ledger/core';
 import { isConnectionLoss, lossOf, takeBook, type Taker } from './store/lease.ts';
 import type { Batch } from './store/batch.ts';
@@ -18,6 +18,8 @@ export interface WriterOptions extends Taker {
   /** How long to try to get the book back after its connection broke, in milliseconds. */
   readonly recoverMs: number;
   readonly memory: Memory;
+  /** By how much the clock may be ahead of the database's, in milliseconds; infinite where nobody looks. */
+  readonly maxAheadMs: number;
 }
 
 interface Request {
@@ -222,7 +224,9 @@ export class Writer {
     const absent = new Set<TransferId>();
     await store.load(commands);
     for (;;) {
-      const nowMs = Math.max(this.#options.clock.nowMs(), store.state.nowMs, below?.draft.nowMs ?? 0);
+      const clockMs = this.#options.clock.nowMs();
+      if (clockMs - store.lease.lastServerMs() > this.#options.maxAheadMs) await this.#compareClocks(store, clockMs);
+      const nowMs = Math.max(clockMs, store.state.nowMs, below?.draft.nowMs ?? 0);
       const draft = new Draft(store.state, nowMs, below?.draft ?? null);
       const results = requests.map((request) => decide(draft, request));
       // A refusal is believed once it is known that the id was not booked before: `exists` goes before nearly every other answer.
@@ -231,6 +235,13 @@ export class Writer {
       for (const id of doubtful) absent.add(id);
       return { results, batch: draft.records.length === 0 ? null : store.batch(draft, below) };
     }
+  }
+
+  /** Nothing is decided by a clock that is far ahead: the time of a book never goes back, so that one wrong reading would be its time for as long as it is wrong by. */
+  async #compareClocks({ lease }: BookStore, clockMs: TimeMs): Promise<void> {
+    const { bookId, maxAheadMs } = this.#options;
+    const aheadMs = clockMs - (await lease.serverMs());
+    if (aheadMs > maxAheadMs) throw new Problem('ledger/clock-ahead', `The clock here is ${aheadMs} ms ahead of the database's.`, { book: bookId, aheadMs });
   }
 
   /**

@@ -170,6 +170,33 @@ describe('the writer of a book', () => {
     await assertSound(book);
   });
 
+  it('expires what is due by the book’s time, which a clock that was put back is behind', async () => {
+    await book.close();
+    const clock = new ManualClock(Date.now());
+    book = await open(clock);
+    await book.submit([transfer('D1', { flags: PENDING, timeoutS: 3_600 })]);
+    clock.advance(86_400_000);
+    await book.submit([transfer('D2')]);
+    clock.advance(-86_400_000);
+    assert.equal(await book.expireDue(), 1);
+    assert.equal((await book.account(idOf('A')))?.debitsPending, 0n);
+    await assertSound(book);
+  });
+
+  it('books nothing by a clock that is far ahead of the database’s, where it is told to look', async () => {
+    await book.close();
+    const [server] = await onTables<{ ms: string }>('select ceil(extract(epoch from clock_timestamp()) * 1000) as ms');
+    const clock = new ManualClock(Number(server!.ms) + 365 * 86_400_000);
+    book = await openBook({ database: db.database, bookId, clock, maxAheadMs: 0, leaseMs: 60_000 });
+    await assert.rejects(book.submit([transfer('Y1')]), { code: 'ledger/clock-ahead' });
+    assert.equal(await book.transfer(idOf('Y1')), null);
+    // Later than what the server said when the book was taken, and not ahead of what it says now.
+    const [later] = await onTables<{ ms: string }>('select ceil(extract(epoch from clock_timestamp()) * 1000) as ms');
+    clock.advance(Number(later!.ms) - clock.nowMs());
+    assert.equal((await book.submit([transfer('Y1')]))[0]!.code, 'created');
+    assert.equal((await book.head()).nowMs, Number(later!.ms));
+  });
+
   it('keeps a second writer out for as long as it is open', async () => {
     await assert.rejects(open(systemClock, 0), (error) => error instanceof Problem && error.code === 'ledger/book-taken');
     await book.submit([transfer('S1')]);

@@ -19,7 +19,7 @@ update book.head h
        holder_since = (select a.backend_start from pg_stat_activity a where a.pid = pg_backend_pid())
   from lock
  where lock.is_ours and lock.durability = 'on'
-returning h.seq, h.now_ms, h.epoch;
+returning h.seq, h.now_ms, h.epoch, ceil(extract(epoch from clock_timestamp()) * 1000)::int8 as server_ms;
 
 -- name: evict
 -- Ends the session of a holder whose lease has run out, by the clock of the server, which all of them share; or one of our own that we lost. Its batches are not what this protects from:
@@ -30,7 +30,12 @@ select pg_terminate_backend(a.pid)
  where h.lease_until < clock_timestamp() or h.holder = $1::uuid;
 
 -- name: renew
-update book.head set lease_until = clock_timestamp() + $2::int8 * interval '1 millisecond' where epoch = $1::int8 returning epoch;
+update book.head set lease_until = clock_timestamp() + $2::int8 * interval '1 millisecond' where epoch = $1::int8
+returning ceil(extract(epoch from clock_timestamp()) * 1000)::int8 as server_ms;
+
+-- name: clock
+-- The server's, which all who write its books share.
+select ceil(extract(epoch from clock_timestamp()) * 1000)::int8 as server_ms;
 
 -- name: unlock
 select pg_advisory_unlock(hashtextextended('cairn.book ' || $1::uuid, 0));

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { assert, Problem, type BookId, type Uuid } from '#base';
+import { assert, Problem, type BookId, type TimeMs, type Uuid } from '#base';
 import { query, toProblem, violatedConstraint, type Connection, type Database, type Queryable } from '#db';
 import { statementsOf } from './statements.ts';
 
@@ -38,7 +38,11 @@ export interface Lease {
   readonly epoch: bigint;
   /** Where the journal stood when the book was taken. */
   readonly seq: bigint;
-  readonly nowMs: number;
+  readonly nowMs: TimeMs;
+  /** The database's clock when the book was taken, or at the last renewal. */
+  lastServerMs(): TimeMs;
+  /** The database's clock. */
+  serverMs(): Promise<TimeMs>;
   /** Why it is not ours any more, found by renewing it: the connection broke, or another has the book. Null once it was released. */
   readonly ended: Promise<Problem | null>;
   /** Gives the book back; once or more often. */
@@ -115,7 +119,7 @@ async function tryToTake(taker: Taker, from: 'anybody' | 'ourselves'): Promise<L
     assert(at, `book ${book} has no head`);
     const refusal = awayProblem(book, at) ?? (from === 'ourselves' && at.holder !== holder ? fencedProblem(book) : null);
     if (refusal) throw refusal;
-    const [head] = await query<{ seq: bigint; now_ms: bigint; epoch: bigint }>(client, sql.take, [book, holder, leaseMs]);
+    const [head] = await query<Taken>(client, sql.take, [book, holder, leaseMs]);
     if (!head) {
       await query(client, sql.evict, [holder]);
       client.release();
@@ -142,10 +146,18 @@ function inOrder(client: Connection): Queryable {
   return { query: inTurn } as unknown as Queryable;
 }
 
-function leaseOn(connection: Connection, { bookId, leaseMs, pace }: Taker, head: { seq: bigint; now_ms: bigint; epoch: bigint }): Lease {
+interface Taken {
+  readonly seq: bigint;
+  readonly now_ms: bigint;
+  readonly epoch: bigint;
+  readonly server_ms: bigint;
+}
+
+function leaseOn(connection: Connection, { bookId, leaseMs, pace }: Taker, head: Taken): Lease {
   const sql = statementsOf(bookId);
   const client = inOrder(connection);
   let released = false;
+  let lastServerMs = Number(head.server_ms);
   let alarm = new AbortController();
   const nap = (ms: number): Promise<unknown> => {
     alarm = new AbortController();
@@ -164,8 +176,10 @@ function leaseOn(connection: Connection, { bookId, leaseMs, pace }: Taker, head:
   /** By the connection that the batches use: a lease must not outlive it. */
   async function renew(): Promise<Problem | null> {
     try {
-      const renewed = await query(client, sql.renew, [head.epoch, leaseMs]);
-      return renewed.length === 1 ? null : await lossOf(client, bookId);
+      const [renewed] = await query<{ server_ms: bigint }>(client, sql.renew, [head.epoch, leaseMs]);
+      if (!renewed) return await lossOf(client, bookId);
+      lastServerMs = Number(renewed.server_ms);
+      return null;
     } catch (error) {
       if (isConnectionLoss(error)) return error;
       if (error instanceof Problem) return null;
@@ -191,5 +205,12 @@ function leaseOn(connection: Connection, { bookId, leaseMs, pace }: Taker, head:
     }
   }
 
-  return { client, epoch: head.epoch, seq: head.seq, nowMs: Number(head.now_ms), ended: keep(), release };
+  async function serverMs(): Promise<TimeMs> {
+    const [row] = await query<{ server_ms: bigint }>(client, sql.clock);
+    assert(row, 'the server has no clock');
+    return Number(row.server_ms);
+  }
+
+  const { epoch, seq, now_ms: nowMs } = head;
+  return { client, epoch, seq, nowMs: Number(nowMs), lastServerMs: () => lastServerMs, serverMs, ended: keep(), release };
 }

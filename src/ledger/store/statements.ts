@@ -9,6 +9,7 @@ const files = {
     'take',
     'evict',
     'renew',
+    'clock',
     'unlock',
     'settings',
     'head',

@@ -6,7 +6,7 @@ import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
 import { newBookId } from '../support/backends.ts';
 
 /** Statements that open a book or look after its lease; every other one stays in the schema of its book. */
-const LEASE = new Set(['create', 'whereabouts', 'take', 'evict', 'unlock', 'settings', 'schema']);
+const LEASE = new Set(['create', 'whereabouts', 'take', 'evict', 'atWork', 'clock', 'unlock', 'settings', 'schema']);
 
 interface Plan {
   readonly 'Node Type': string;
