@@ -5,6 +5,8 @@ import { statementsOf } from './statements.ts';
 
 /** How a writer lets time pass. A parameter, so that a simulation has all of it in its hands. */
 export interface Pace {
+  /** How long something takes is the difference of two of these: never goes back, says no time of day. */
+  elapsedMs(): number;
   /** Ends earlier where the signal says so. */
   sleep(ms: number, until?: AbortSignal): Promise<unknown>;
   /** Lets everything that is ready run first. */
@@ -12,6 +14,7 @@ export interface Pace {
 }
 
 export const realPace: Pace = {
+  elapsedMs: () => performance.now(),
   sleep: (ms, signal) => sleep(ms, undefined, signal ? { signal } : {}).catch(() => undefined),
   yield: () => new Promise((resolve) => setImmediate(resolve)),
 };
@@ -53,17 +56,18 @@ const PAUSE_MS = 50;
 
 /**
  * Takes a book, makes it if it is new, and gets it ready by `prepare`. Waits up to `waitMs` for the process that has it, and for the
- * database; what breaks in `prepare` with the connection is tried again from the beginning. `ourselves`: only if nobody has had it since this holder did.
+ * database, and no longer than a lease for the answers to one try; what breaks in `prepare` with the connection is tried again from the beginning. `ourselves`: only if nobody has had it since this holder did.
  */
 export async function takeBook<T>(taker: Taker, from: 'anybody' | 'ourselves', waitMs: number, prepare: (lease: Lease) => Promise<T>): Promise<T> {
   const { bookId, pace } = taker;
-  for (let waited = 0; ; waited += PAUSE_MS) {
+  const endMs = pace.elapsedMs() + waitMs;
+  for (;;) {
     try {
       const lease = await tryToTake(taker, from);
       if (lease) return await orRelease(lease, prepare);
-      if (waited >= waitMs) throw new Problem('ledger/book-taken', `Another process writes book ${bookId}.`, { book: bookId });
+      if (pace.elapsedMs() >= endMs) throw new Problem('ledger/book-taken', `Another process writes book ${bookId}.`, { book: bookId });
     } catch (error) {
-      if (!isConnectionLoss(error) || waited >= waitMs) throw error;
+      if (!isConnectionLoss(error) || pace.elapsedMs() >= endMs) throw error;
     }
     await pace.sleep(PAUSE_MS);
   }
@@ -107,13 +111,41 @@ function awayProblem(book: BookId, { status, moved_to: to }: Whereabouts): Probl
   return new Problem('ledger/book-moved', `Book ${book} ${status === 'moved' ? 'moved' : 'is moving'} to ${to}.`, { book, to });
 }
 
-async function tryToTake(taker: Taker, from: 'anybody' | 'ourselves'): Promise<Lease | null> {
-  const { database, bookId: book, holder, leaseMs } = taker;
-  const sql = statementsOf(book);
-  const client = await database.pool.connect().catch((error: unknown) => {
-    throw toProblem(error);
+/** Runs `work` on a connection, which is closed where that fails or is not done after `limitMs`; else it is the work's, to keep or to give back. */
+async function inTime<T>({ database, pace }: Taker, limitMs: number, work: (client: Connection, giveBack: () => void) => Promise<T>): Promise<T> {
+  const done = new AbortController();
+  const late = new Problem('store/unreachable', `The database did not answer within ${limitMs} ms.`);
+  let isLate = false;
+  let close = (): void => undefined;
+  const attempt = async (): Promise<T> => {
+    try {
+      const client = await database.pool.connect();
+      const release = (destroy: boolean) => () => {
+        close = () => undefined;
+        client.release(destroy);
+      };
+      close = release(true);
+      if (isLate) throw late;
+      const outcome = await work(client, release(false));
+      close = () => undefined;
+      return outcome;
+    } catch (error) {
+      close();
+      throw toProblem(error);
+    }
+  };
+  const lateness = pace.sleep(limitMs, done.signal).then((): never => {
+    isLate = !done.signal.aborted;
+    if (isLate) close();
+    throw late;
   });
-  try {
+  return await Promise.race([attempt(), lateness]).finally(() => done.abort());
+}
+
+async function tryToTake(taker: Taker, from: 'anybody' | 'ourselves'): Promise<Lease | null> {
+  const { bookId: book, holder, leaseMs } = taker;
+  const sql = statementsOf(book);
+  const take = async (client: Connection, giveBack: () => void): Promise<Lease | null> => {
     await query(client, sql.create, [book]);
     const [at] = await query<Whereabouts>(client, sql.whereabouts, [book]);
     assert(at, `book ${book} has no head`);
@@ -122,16 +154,18 @@ async function tryToTake(taker: Taker, from: 'anybody' | 'ourselves'): Promise<L
     const [head] = await query<Taken>(client, sql.take, [book, holder, leaseMs]);
     if (!head) {
       await query(client, sql.evict, [holder]);
-      client.release();
+      giveBack();
       return null;
     }
     await query(client, sql.settings);
     return leaseOn(client, taker, head);
+  };
+  try {
+    return await inTime(taker, leaseMs, take);
   } catch (error) {
-    client.release(true);
     // It was marked between our two looks: the next one says where it went.
     if (violatedConstraint(error) === 'head_stands_where_it_was_left') return null;
-    throw toProblem(error);
+    throw error;
   }
 }
 
@@ -168,8 +202,10 @@ function leaseOn(connection: Connection, { bookId, leaseMs, pace }: Taker, head:
     if (released) return;
     released = true;
     alarm.abort();
-    // Only a connection that is closed has surely given its lock back; giving it back first saves the next writer the wait for that.
-    await query(client, sql.unlock, [bookId]).catch(() => undefined);
+    // Only a connection that is closed has surely given its lock back; giving it back first saves the next writer the wait for that. A server that is cut off is not waited for.
+    const over = new AbortController();
+    const unlocked = query(client, sql.unlock, [bookId]).catch(() => undefined);
+    await Promise.race([unlocked.finally(() => over.abort()), pace.sleep(leaseMs, over.signal)]);
     connection.release(true);
   };
 

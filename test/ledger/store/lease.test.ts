@@ -262,6 +262,25 @@ describe('the lease of a book', () => {
     await database.close();
     await network.close();
   });
+
+  it('is given up after its time by who waits for a server that takes what is said and never answers', async function () {
+    this.timeout(60_000);
+    const network = await startNetwork(db.url);
+    const database = await openDatabase({ url: network.url });
+    const options = { database, bookId, clock: systemClock, leaseMs: LEASE_MS };
+    const [busy, idle] = [await openBook({ ...options, recoverMs: 100 }), await openBook({ ...options, bookId: newBookId(), recoverMs: 100 })];
+    // Connections that are there and idle: these hang as well, and longer than the setting up of new ones.
+    await Promise.all([1, 2, 3].map(() => database.pool.query('select pg_sleep(0.1)')));
+    network.silence();
+    const away = (error: unknown) => error instanceof Problem && ['store/unreachable', 'store/outcome-unknown'].includes(error.code);
+    const closed = idle.close();
+    await assert.rejects(busy.submit([transfer(idOf('T1'))]), away);
+    await assert.rejects(openBook({ ...options, waitMs: 100 }), away);
+    await closed;
+    await busy.close();
+    await network.close();
+    await database.close();
+  });
 });
 
 /** The way to a server, which can be cut: what is connected hangs without a word from either side, what comes new is refused. */
@@ -269,8 +288,10 @@ async function startNetwork(url: string) {
   const server = new URL(url);
   const pairs: [Socket, Socket][] = [];
   let isCut = false;
+  let isSilent = false;
   const proxy = createServer((near) => {
     if (isCut) return near.destroy();
+    if (isSilent) return void near.on('error', () => undefined).resume();
     const far = connect(Number(server.port || 5432), server.hostname);
     pairs.push([near, far]);
     near.on('error', () => far.destroy()).on('close', () => (isCut ? undefined : far.destroy()));
@@ -278,16 +299,24 @@ async function startNetwork(url: string) {
     near.pipe(far).pipe(near);
   });
   await once(proxy.listen(0, '127.0.0.1'), 'listening');
+  const unpipe = (): void => {
+    for (const [near, far] of pairs) {
+      near.unpipe(far);
+      far.unpipe(near);
+    }
+  };
   const through = new URL(url);
   through.host = `127.0.0.1:${(proxy.address() as AddressInfo).port}`;
   return {
     url: through.href,
     cut: () => {
       isCut = true;
-      for (const [near, far] of pairs) {
-        near.unpipe(far);
-        far.unpipe(near);
-      }
+      unpipe();
+    },
+    /** What comes new is let in, and hangs like the rest. */
+    silence: () => {
+      isSilent = true;
+      unpipe();
     },
     mend: () => (isCut = false),
     close: async () => {
