@@ -8,6 +8,8 @@ import { BookStore, type AppendOutcome, type Memory } from './store/store.ts';
 export const MAX_BATCH = 8_192;
 /** The most commands that may wait: past it requests are refused at once instead of answered too late. */
 const MAX_WAITING = 200_000;
+/** A batch that has cost so many connections, and is not written, is not sent again whole: it may be what they break by. */
+const MOST_LOSSES = 2;
 /** So many commands are worth a batch of their own, decided while the one before it is being written; fewer had better share one. */
 const WORTH_A_BATCH = 64;
 
@@ -159,12 +161,12 @@ export class Writer {
     if ('outcome' in landing && landing.outcome === 'appended') return true;
     const sent = { records: flight.batch.draft.records, results: flight.results };
     const broken = 'error' in landing && isConnectionLoss(landing.error) ? landing.error : null;
-    await this.#answer(flight.requests, broken ? { sent, broken } : undefined);
+    await this.#answer(flight.requests, broken ? { sent, broken, losses: 0 } : undefined);
     return false;
   }
 
   /** Resolves or rejects every request; never throws. */
-  async #answer(requests: readonly Request[], attempt: Attempt = { sent: null, broken: null }): Promise<void> {
+  async #answer(requests: readonly Request[], attempt: Attempt = { sent: null, broken: null, losses: 0 }): Promise<void> {
     try {
       const results = await this.#book(
         requests.map((request) => request.commands),
@@ -172,22 +174,26 @@ export class Writer {
       );
       resolveAll({ requests, results });
     } catch (error) {
-      if (this.#over || error instanceof Problem || requests.length === 1) {
+      const isForAll = error instanceof Problem && attempt.losses < MOST_LOSSES;
+      if (this.#over || isForAll || requests.length === 1) {
         for (const request of requests) request.reject(this.#over ?? error);
         return;
       }
-      // A bug that one request meets must not be the others' failure.
+      // A bug that one request meets, or what it does to its connection, must not be the others' failure.
       for (const request of requests) await this.#answer([request]);
     }
   }
 
-  /** Books a batch of requests, over lost connections if need be. */
+  /** Books a batch of requests, over a lost connection if need be; a batch that costs one after the other is given up. */
   async #book(requests: readonly (readonly Command[])[], attempt: Attempt): Promise<Result[][]> {
     if (this.#over && this.#over.code !== 'ledger/closed') throw this.#over;
     for (;;) {
       if (attempt.broken) {
         const done = await this.#recover(attempt.broken, attempt);
         if (done) return done;
+        attempt.losses += 1;
+        if (attempt.losses === MOST_LOSSES)
+          throw new Problem('store/outcome-unknown', 'The connection broke each time that this was sent.', {}, attempt.broken);
         attempt.sent = null;
         attempt.broken = null;
       }
@@ -293,6 +299,8 @@ interface Attempt {
   sent: { readonly records: readonly LedgerRecord[]; readonly results: Result[][] } | null;
   /** How the connection was lost that it went by. */
   broken: Problem | null;
+  /** How many connections were lost before that, and are replaced. */
+  losses: number;
 }
 
 function resolveAll({ requests, results }: Omit<Prepared, 'batch'>): void {

@@ -285,6 +285,30 @@ describe('the writer of a book', () => {
     assert.equal(await refused(), before);
   });
 
+  it('waits for a batch that takes the server longer than a lease, and answers who came after it', async () => {
+    await book.close();
+    book = await openBook({ database: db.database, bookId, clock: systemClock, leaseMs: 300 });
+    await onTables(`create function book.take_long() returns trigger language plpgsql as $$ begin perform pg_sleep(1); return new; end $$;
+                    create trigger take_long before insert on book.pending for each row execute function book.take_long()`);
+    const [before] = await onTables<{ epoch: string }>('select epoch from book.head');
+    const [[long], [next]] = await Promise.all([book.submit([transfer('L1', { flags: PENDING })]), book.submit([transfer('L2')])]);
+    assert.deepEqual([long!.code, next!.code], ['created', 'created']);
+    assert.deepEqual(await onTables('select epoch from book.head'), [before]);
+  });
+
+  it('gives up a request that costs each connection it is sent on, and answers who shares its batch', async () => {
+    await onTables(`create function book.break_off() returns trigger language plpgsql security definer as $$
+                    begin if new.code = 666 then perform pg_terminate_backend(pg_backend_pid()); end if; return new; end $$;
+                    create trigger break_off before insert on book.journal for each row execute function book.break_off()`);
+    const beside = ['S1', 'S2', 'S3'].map((name) => book.submit([transfer(name)]));
+    const costly = book.submit([transfer('X1', { code: 666 })]);
+    await assert.rejects(costly, { code: 'store/outcome-unknown' });
+    for (const answer of beside) assert.equal((await answer)[0]!.code, 'created');
+    assert.equal((await book.submit([transfer('S4')]))[0]!.code, 'created');
+    assert.equal(await book.transfer(idOf('X1')), null);
+    await assertSound(book);
+  });
+
   it('decides a batch on top of the one in flight, and anew where that one did not become what was decided', async function () {
     this.timeout(120_000);
     await fc.assert(

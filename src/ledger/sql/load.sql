@@ -33,6 +33,13 @@ select pg_terminate_backend(a.pid)
 update book.head set lease_until = clock_timestamp() + $2::int8 * interval '1 millisecond' where epoch = $1::int8
 returning ceil(extract(epoch from clock_timestamp()) * 1000)::int8 as server_ms;
 
+-- name: atWork
+-- Whether the session that took the book in this epoch runs a statement, or waits in one.
+select 1 as yes
+  from book.head h
+  join pg_stat_activity a on a.pid = h.holder_pid and a.backend_start = h.holder_since
+ where h.epoch = $1::int8 and a.state = 'active';
+
 -- name: clock
 -- The server's, which all who write its books share.
 select ceil(extract(epoch from clock_timestamp()) * 1000)::int8 as server_ms;

@@ -187,16 +187,13 @@ interface Taken {
   readonly server_ms: bigint;
 }
 
-function leaseOn(connection: Connection, { bookId, leaseMs, pace }: Taker, head: Taken): Lease {
+function leaseOn(connection: Connection, taker: Taker, head: Taken): Lease {
+  const { bookId, leaseMs, pace } = taker;
   const sql = statementsOf(bookId);
   const client = inOrder(connection);
   let released = false;
   let lastServerMs = Number(head.server_ms);
   let alarm = new AbortController();
-  const nap = (ms: number): Promise<unknown> => {
-    alarm = new AbortController();
-    return pace.sleep(ms, alarm.signal);
-  };
 
   const release = async (): Promise<void> => {
     if (released) return;
@@ -221,17 +218,39 @@ function leaseOn(connection: Connection, { bookId, leaseMs, pace }: Taker, head:
       if (error instanceof Problem) return null;
       // Nobody knows what the server cannot do there: on another connection it may, and callers are told if not.
       return new Problem('store/unreachable', 'The database could not renew the lease of the book.', {}, error);
-    } finally {
-      alarm.abort();
+    }
+  }
+
+  /** Whether the server is at work for us: asked by another connection, because ours says nothing before it is done. */
+  async function isAtWork(): Promise<boolean> {
+    const ask = async (other: Connection, giveBack: () => void): Promise<boolean> => {
+      const rows = await query(other, sql.atWork, [head.epoch]);
+      giveBack();
+      return rows.length > 0;
+    };
+    return await inTime(taker, leaseMs / 2, ask).catch(() => false);
+  }
+
+  /**
+   * Ends where the server has neither answered nor is at work for us after as long as the book was ours. A batch may take longer than a lease: whoever gave it
+   * up would only send it again. What the server is at ends in any case, by the time limit of a statement.
+   */
+  async function silence(until: AbortSignal): Promise<Problem> {
+    for (;;) {
+      await pace.sleep(leaseMs / 2, until);
+      const asked = until.aborted ? false : isAtWork();
+      await pace.sleep(leaseMs / 2, until);
+      if (!(await asked)) return new Problem('store/unreachable', 'The database did not answer for as long as the book was ours.');
     }
   }
 
   async function keep(): Promise<Problem | null> {
     for (;;) {
-      await nap(leaseMs / 3);
+      alarm = new AbortController();
+      await pace.sleep(leaseMs / 3, alarm.signal);
       if (released) return null;
-      const patience = nap(leaseMs).then(() => new Problem('store/unreachable', 'The database did not answer for as long as the book was ours.'));
-      const ended = await Promise.race([renew(), patience]);
+      const ended = await Promise.race([renew(), silence(alarm.signal)]);
+      alarm.abort();
       if (released) return null;
       if (ended === null) continue;
       // A server that is cut off never answers: only an end of the connection lets those who wait for it know.

@@ -9,6 +9,7 @@ const files = {
     'take',
     'evict',
     'renew',
+    'atWork',
     'clock',
     'unlock',
     'settings',

@@ -287,11 +287,12 @@ describe('the lease of a book', () => {
 async function startNetwork(url: string) {
   const server = new URL(url);
   const pairs: [Socket, Socket][] = [];
+  const held: Socket[] = [];
   let isCut = false;
   let isSilent = false;
   const proxy = createServer((near) => {
     if (isCut) return near.destroy();
-    if (isSilent) return void near.on('error', () => undefined).resume();
+    if (isSilent) return void held.push(near.on('error', () => undefined).resume());
     const far = connect(Number(server.port || 5432), server.hostname);
     pairs.push([near, far]);
     near.on('error', () => far.destroy()).on('close', () => (isCut ? undefined : far.destroy()));
@@ -320,7 +321,7 @@ async function startNetwork(url: string) {
     },
     mend: () => (isCut = false),
     close: async () => {
-      for (const socket of pairs.flat()) socket.destroy();
+      for (const socket of [...pairs.flat(), ...held]) socket.destroy();
       await new Promise((resolve) => proxy.close(resolve));
     },
   };

@@ -13,6 +13,8 @@ export interface Scope {
   readonly pid: number;
   /** Ends a session; false where it has ended already. */
   readonly terminate: (pid: number) => boolean;
+  /** Whether a session runs a statement. */
+  readonly isBusy: (pid: number) => boolean;
   /** By the server's clock. */
   readonly nowMs: number;
 }
@@ -88,6 +90,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
     head.leaseUntilMs = nowMs + Number(leaseMs);
     return [{ server_ms: BigInt(Math.ceil(nowMs)) }];
   },
+  'load.atWork': ({ tables: { head }, isBusy }, [epoch]) => (head.epoch === big(epoch) && isBusy(head.holderPid) ? [{ yes: 1 }] : []),
   'load.clock': ({ nowMs }) => [{ server_ms: BigInt(Math.ceil(nowMs)) }],
   'load.head': ({ tables: { head } }) => [{ seq: head.seq, now_ms: head.now_ms, epoch: head.epoch }],
   'load.lastAccountNo': ({ tables }) => [{ no: Math.max(0, ...tables.accounts.keys()) }],
