@@ -148,6 +148,8 @@ const HOLD_TIMEOUT_S = 86_400;
 /** What a new relayer, and the owner's key for its cancellations, get for gas on a chain that is not ours: with the deployment, and only with it. */
 const RELAYER_WEI = 10n ** 17n;
 const MAX_BATCH_RECORDS = 4_096;
+/** Machines whose clocks are set differ by far less; what a book would lose by so much is little. */
+const MAX_AHEAD_MS = 300_000;
 
 /** What the supervisors of our own servers tell of them. */
 const SUPERVISED = {
@@ -203,7 +205,8 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
   const keys = join(stateDir, 'keys');
   const bookId = await bookOf(database, clock, random);
   // Before the contracts, which are bound to it for ever: a start that dies while it deploys has to find the same book again.
-  const book = await openBook({ database, bookId, clock });
+  // A clock that somebody moves is meant to be ahead.
+  const book = await openBook({ database, bookId, clock, ...(clock === systemClock ? { maxAheadMs: MAX_AHEAD_MS } : {}) });
   stop.push(() => book.close());
   void book.lost.then(({ detail }) => onEvent({ kind: 'warning', text: `${detail} This process writes nothing to it any more: stop it, or start it again.` }));
   const heads = headsOf(databaseUrl, { clock, random, onEvent });

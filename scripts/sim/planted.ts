@@ -136,8 +136,8 @@ export const PLANTED: readonly Planted[] = [
   {
     name: 'a batch takes its time from the clock alone',
     file: 'src/ledger/writer.ts',
-    find: 'Math.max(this.#options.clock.nowMs(), store.state.nowMs, below?.draft.nowMs ?? 0)',
-    replace: 'this.#options.clock.nowMs()',
+    find: 'Math.max(clockMs, store.state.nowMs, below?.draft.nowMs ?? 0)',
+    replace: 'clockMs',
   },
   {
     name: 'the writer forgets between loading and deciding',

@@ -17,6 +17,11 @@ export interface BookOptions {
   readonly leaseMs?: number;
   /** How long callers wait while the database is away, in milliseconds, before they are told; 30,000 unless told otherwise. */
   readonly recoverMs?: number;
+  /**
+   * By how much the clock may be ahead of the database's before everything is refused with `ledger/clock-ahead`, in milliseconds. Any clock will do unless told:
+   * a sandbox moves its own.
+   */
+  readonly maxAheadMs?: number;
   /** Real time unless told. */
   readonly pace?: Pace;
   /** How much of the book is kept in memory; what is forgotten is loaded again. */
@@ -53,15 +58,17 @@ const systemRandom: RandomBytes = (length) => new Uint8Array(randomBytes(length)
 
 /** Makes the book if it is new, and takes it: from here until it is closed no other process can write it. */
 export async function openBook(options: BookOptions): Promise<Book> {
-  const { database, bookId, clock, waitMs = 8_000, leaseMs = 5_000, recoverMs = 30_000, pace = realPace, random = systemRandom, memory = MEMORY } = options;
+  const { database, bookId, clock, waitMs = 8_000, leaseMs = 5_000, recoverMs = 30_000, maxAheadMs = Infinity } = options;
+  const { pace = realPace, random = systemRandom, memory = MEMORY } = options;
   const holder = newId<HolderId>(clock.nowMs(), random);
-  const writer = await Writer.open({ database, bookId, clock, waitMs, leaseMs, recoverMs, pace, holder, memory });
+  const writer = await Writer.open({ database, bookId, clock, waitMs, leaseMs, recoverMs, maxAheadMs, pace, holder, memory });
   const reader = readerOf(database, bookId);
 
   async function expireDue(): Promise<number> {
     let expired = 0;
     for (;;) {
-      const due = await reader.due(clock.nowMs(), MAX_BATCH);
+      // What its writer goes by: the book's time is ahead of a clock that was put back.
+      const due = await reader.due(Math.max(clock.nowMs(), (await reader.head()).nowMs), MAX_BATCH);
       const results = await writer.submit(due.map((transfer) => ({ kind: 'expire', transfer })));
       const created = results.filter((result) => result.code === 'created').length;
       expired += created;

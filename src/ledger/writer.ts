@@ -1,4 +1,4 @@
-import { assert, isUuid, Problem, type Clock, type TransferId } from '#base';
+import { assert, isUuid, Problem, type Clock, type TimeMs, type TransferId } from '#base';
 import { decide, Draft, type Command, type LedgerRecord, type Result } from '#ledger/core';
 import { isConnectionLoss, lossOf, takeBook, type Taker } from './store/lease.ts';
 import type { Batch } from './store/batch.ts';
@@ -8,6 +8,8 @@ import { BookStore, type AppendOutcome, type Memory } from './store/store.ts';
 export const MAX_BATCH = 8_192;
 /** The most commands that may wait: past it requests are refused at once instead of answered too late. */
 const MAX_WAITING = 200_000;
+/** A batch that has cost so many connections, and is not written, is not sent again whole: it may be what they break by. */
+const MOST_LOSSES = 2;
 /** So many commands are worth a batch of their own, decided while the one before it is being written; fewer had better share one. */
 const WORTH_A_BATCH = 64;
 
@@ -18,6 +20,8 @@ export interface WriterOptions extends Taker {
   /** How long to try to get the book back after its connection broke, in milliseconds. */
   readonly recoverMs: number;
   readonly memory: Memory;
+  /** By how much the clock may be ahead of the database's, in milliseconds; infinite where nobody looks. */
+  readonly maxAheadMs: number;
 }
 
 interface Request {
@@ -157,12 +161,12 @@ export class Writer {
     if ('outcome' in landing && landing.outcome === 'appended') return true;
     const sent = { records: flight.batch.draft.records, results: flight.results };
     const broken = 'error' in landing && isConnectionLoss(landing.error) ? landing.error : null;
-    await this.#answer(flight.requests, broken ? { sent, broken } : undefined);
+    await this.#answer(flight.requests, broken ? { sent, broken, losses: 0 } : undefined);
     return false;
   }
 
   /** Resolves or rejects every request; never throws. */
-  async #answer(requests: readonly Request[], attempt: Attempt = { sent: null, broken: null }): Promise<void> {
+  async #answer(requests: readonly Request[], attempt: Attempt = { sent: null, broken: null, losses: 0 }): Promise<void> {
     try {
       const results = await this.#book(
         requests.map((request) => request.commands),
@@ -170,22 +174,26 @@ export class Writer {
       );
       resolveAll({ requests, results });
     } catch (error) {
-      if (this.#over || error instanceof Problem || requests.length === 1) {
+      const isForAll = error instanceof Problem && attempt.losses < MOST_LOSSES;
+      if (this.#over || isForAll || requests.length === 1) {
         for (const request of requests) request.reject(this.#over ?? error);
         return;
       }
-      // A bug that one request meets must not be the others' failure.
+      // A bug that one request meets, or what it does to its connection, must not be the others' failure.
       for (const request of requests) await this.#answer([request]);
     }
   }
 
-  /** Books a batch of requests, over lost connections if need be. */
+  /** Books a batch of requests, over a lost connection if need be; a batch that costs one after the other is given up. */
   async #book(requests: readonly (readonly Command[])[], attempt: Attempt): Promise<Result[][]> {
     if (this.#over && this.#over.code !== 'ledger/closed') throw this.#over;
     for (;;) {
       if (attempt.broken) {
         const done = await this.#recover(attempt.broken, attempt);
         if (done) return done;
+        attempt.losses += 1;
+        if (attempt.losses === MOST_LOSSES)
+          throw new Problem('store/outcome-unknown', 'The connection broke each time that this was sent.', {}, attempt.broken);
         attempt.sent = null;
         attempt.broken = null;
       }
@@ -222,7 +230,9 @@ export class Writer {
     const absent = new Set<TransferId>();
     await store.load(commands);
     for (;;) {
-      const nowMs = Math.max(this.#options.clock.nowMs(), store.state.nowMs, below?.draft.nowMs ?? 0);
+      const clockMs = this.#options.clock.nowMs();
+      if (clockMs - store.lease.lastServerMs() > this.#options.maxAheadMs) await this.#compareClocks(store, clockMs);
+      const nowMs = Math.max(clockMs, store.state.nowMs, below?.draft.nowMs ?? 0);
       const draft = new Draft(store.state, nowMs, below?.draft ?? null);
       const results = requests.map((request) => decide(draft, request));
       // A refusal is believed once it is known that the id was not booked before: `exists` goes before nearly every other answer.
@@ -231,6 +241,13 @@ export class Writer {
       for (const id of doubtful) absent.add(id);
       return { results, batch: draft.records.length === 0 ? null : store.batch(draft, below) };
     }
+  }
+
+  /** Nothing is decided by a clock that is far ahead: the time of a book never goes back, so that one wrong reading would be its time for as long as it is wrong by. */
+  async #compareClocks({ lease }: BookStore, clockMs: TimeMs): Promise<void> {
+    const { bookId, maxAheadMs } = this.#options;
+    const aheadMs = clockMs - (await lease.serverMs());
+    if (aheadMs > maxAheadMs) throw new Problem('ledger/clock-ahead', `The clock here is ${aheadMs} ms ahead of the database's.`, { book: bookId, aheadMs });
   }
 
   /**
@@ -282,6 +299,8 @@ interface Attempt {
   sent: { readonly records: readonly LedgerRecord[]; readonly results: Result[][] } | null;
   /** How the connection was lost that it went by. */
   broken: Problem | null;
+  /** How many connections were lost before that, and are replaced. */
+  losses: number;
 }
 
 function resolveAll({ requests, results }: Omit<Prepared, 'batch'>): void {
@@ -300,7 +319,8 @@ function unknownIds(store: BookStore, commands: readonly Command[], results: rea
   const { transfers, refusals } = store.state;
   return commands.flatMap((command, i) => {
     const { code } = results[i]!;
-    if (command.kind !== 'transfer' || code === 'created' || code === 'field_malformed') return [];
+    // A malformed id is in no journal; in a chain that failed as a whole its command may bear another code than its own.
+    if (command.kind !== 'transfer' || code === 'created' || !isUuid<TransferId>(command.id)) return [];
     return transfers.has(command.id) || refusals.has(command.id) || absent.has(command.id) ? [] : [command.id];
   });
 }

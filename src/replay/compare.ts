@@ -5,6 +5,7 @@ import type { Stored } from './statements.ts';
 
 interface FiledRow {
   readonly seq: bigint;
+  readonly kind: number;
   readonly id: TransferId | null;
   readonly key: string | null;
 }
@@ -17,7 +18,7 @@ export async function checkFiling(client: Queryable, stored: Stored, records: re
   for (const row of await query<FiledRow>(client, stored.filed, [first, last])) {
     if (row.key !== (keys.get(row.seq) ?? null))
       return `Record ${row.seq} is filed under the key ${row.key ?? 'of nobody'} instead of ${keys.get(row.seq) ?? 'none'}`;
-    if (row.id !== (refused.get(row.seq) ?? null))
+    if (row.kind !== 3 && row.id !== (refused.get(row.seq) ?? null))
       return `Record ${row.seq} is filed under the id ${row.id ?? 'of nobody'} instead of ${refused.get(row.seq) ?? 'none'}`;
   }
   const ids = records.flatMap((record) => (record.kind === 'transfer' ? [record.id] : record.kind === 'refusal' ? [record.transfer] : []));

@@ -107,7 +107,7 @@ async function replayBook(reader: BookReader, scratch: Connection, page: number,
   try {
     await scratch.query('begin');
     await execute(scratch, stored.snapshot);
-    const difference = (await replayTo(await headOf(tools), tools)) ?? history.missing() ?? roots.missing();
+    const difference = (await replayTo(await headOf(tools), tools)) ?? unfinished(tools) ?? history.missing() ?? roots.missing();
     if (difference !== null) return difference;
     for (const statement of [SCRATCH.comparing, SCRATCH.analyze]) await execute(scratch, statement);
     const found = (await compareState(scratch, stored, rebuild.state)) ?? (await compareViews(scratch, stored, reader.bookId, rebuild.state.seq));
@@ -130,6 +130,12 @@ interface Tools {
   readonly roots: RootCheck;
   readonly page: number;
   readonly report: ReplayOptions['report'];
+}
+
+/** What is committed ends with a batch, and no chain reaches from one into the next. */
+function unfinished({ rebuild }: Tools): string | null {
+  const { seq, inChain } = rebuild.state;
+  return inChain ? `Record ${seq} is linked to a next one, and the journal ends with it` : null;
 }
 
 /** As the scratch connection sees it: in its snapshot once it is in one. */

@@ -1,4 +1,5 @@
 import { rejects, strictEqual, deepStrictEqual } from 'node:assert/strict';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { openDatabase } from '#db';
 import { testDatabase, type TestDatabase } from '../support/postgres.ts';
 
@@ -52,6 +53,26 @@ describe('the application’s connections', () => {
 
   it('are refused where the given login is the owner itself', () =>
     rejects(openDatabase({ url: db.url, loginUrl: db.url }), { code: 'store/role-too-strong' }));
+
+  for (const [what, grant] of [
+    ['may write all tables by another membership', 'grant pg_write_all_data to $login'],
+    ['may delete from a journal by a grant of its own', 'grant delete on $journal to $login'],
+    ['may change a column of a journal by a grant of its own', 'grant update (amount) on $journal to $login'],
+  ] as const) {
+    it(`are refused where the given login ${what}`, async () => {
+      const login = `cairn_test_login_${randomBytes(6).toString('hex')}`;
+      const book = randomUUID();
+      await db.owner.query(`create role ${login} login password 'secret' in role cairn_app; select cairn.create_book('${book}')`);
+      const loginUrl = Object.assign(new URL(db.url), { username: login, password: 'secret' }).href;
+      try {
+        await (await openDatabase({ url: db.url, loginUrl })).close();
+        await db.owner.query(grant.replace('$login', login).replace('$journal', `book_${book.replaceAll('-', '')}.journal`));
+        await rejects(openDatabase({ url: db.url, loginUrl }), { code: 'store/role-too-strong' });
+      } finally {
+        await db.owner.query(`drop owned by ${login}; drop role ${login}`);
+      }
+    });
+  }
 
   it('survive being cut off while checked out, and say so', async () => {
     const lost: Error[] = [];

@@ -79,6 +79,19 @@ describe('the writer of a book', () => {
     assert.equal(second[0]!.code, 'created');
   });
 
+  it('answers a chain with a malformed id, broken or open, and who asks beside it', async () => {
+    const malformed = { ...transfer('M'), id: 'no id' as TransferId };
+    const [broken, open, beside] = await Promise.all([
+      book.submit([transfer('M1', { flags: 1, credit: idOf('A') }), malformed]),
+      book.submit([{ ...malformed, flags: 1 }]),
+      book.submit([transfer('M2')]),
+    ]);
+    assert.deepEqual(
+      [...broken, ...open, ...beside].map(({ code }) => code),
+      ['accounts_must_be_different', 'linked_event_failed', 'linked_event_chain_open', 'created'],
+    );
+  });
+
   it('answers what was booked before, even if only the journal remembers it', async () => {
     await book.submit([transfer('H1', { flags: PENDING }), transfer('L1', { debit: idOf('L'), amount: 9n })]);
     await book.submit([transfer('P1', { pendingId: idOf('H1'), flags: POST_PENDING })]);
@@ -155,6 +168,33 @@ describe('the writer of a book', () => {
     assert.equal(await book.expireDue(), 0);
     assert.equal((await book.account(idOf('A')))?.debitsPending, 2n);
     await assertSound(book);
+  });
+
+  it('expires what is due by the book’s time, which a clock that was put back is behind', async () => {
+    await book.close();
+    const clock = new ManualClock(Date.now());
+    book = await open(clock);
+    await book.submit([transfer('D1', { flags: PENDING, timeoutS: 3_600 })]);
+    clock.advance(86_400_000);
+    await book.submit([transfer('D2')]);
+    clock.advance(-86_400_000);
+    assert.equal(await book.expireDue(), 1);
+    assert.equal((await book.account(idOf('A')))?.debitsPending, 0n);
+    await assertSound(book);
+  });
+
+  it('books nothing by a clock that is far ahead of the database’s, where it is told to look', async () => {
+    await book.close();
+    const [server] = await onTables<{ ms: string }>('select ceil(extract(epoch from clock_timestamp()) * 1000) as ms');
+    const clock = new ManualClock(Number(server!.ms) + 365 * 86_400_000);
+    book = await openBook({ database: db.database, bookId, clock, maxAheadMs: 0, leaseMs: 60_000 });
+    await assert.rejects(book.submit([transfer('Y1')]), { code: 'ledger/clock-ahead' });
+    assert.equal(await book.transfer(idOf('Y1')), null);
+    // Later than what the server said when the book was taken, and not ahead of what it says now.
+    const [later] = await onTables<{ ms: string }>('select ceil(extract(epoch from clock_timestamp()) * 1000) as ms');
+    clock.advance(Number(later!.ms) - clock.nowMs());
+    assert.equal((await book.submit([transfer('Y1')]))[0]!.code, 'created');
+    assert.equal((await book.head()).nowMs, Number(later!.ms));
   });
 
   it('keeps a second writer out for as long as it is open', async () => {
@@ -243,6 +283,30 @@ describe('the writer of a book', () => {
     // A connection tells what it did when it ends.
     await book.close();
     assert.equal(await refused(), before);
+  });
+
+  it('waits for a batch that takes the server longer than a lease, and answers who came after it', async () => {
+    await book.close();
+    book = await openBook({ database: db.database, bookId, clock: systemClock, leaseMs: 300 });
+    await onTables(`create function book.take_long() returns trigger language plpgsql as $$ begin perform pg_sleep(1); return new; end $$;
+                    create trigger take_long before insert on book.pending for each row execute function book.take_long()`);
+    const [before] = await onTables<{ epoch: string }>('select epoch from book.head');
+    const [[long], [next]] = await Promise.all([book.submit([transfer('L1', { flags: PENDING })]), book.submit([transfer('L2')])]);
+    assert.deepEqual([long!.code, next!.code], ['created', 'created']);
+    assert.deepEqual(await onTables('select epoch from book.head'), [before]);
+  });
+
+  it('gives up a request that costs each connection it is sent on, and answers who shares its batch', async () => {
+    await onTables(`create function book.break_off() returns trigger language plpgsql security definer as $$
+                    begin if new.code = 666 then perform pg_terminate_backend(pg_backend_pid()); end if; return new; end $$;
+                    create trigger break_off before insert on book.journal for each row execute function book.break_off()`);
+    const beside = ['S1', 'S2', 'S3'].map((name) => book.submit([transfer(name)]));
+    const costly = book.submit([transfer('X1', { code: 666 })]);
+    await assert.rejects(costly, { code: 'store/outcome-unknown' });
+    for (const answer of beside) assert.equal((await answer)[0]!.code, 'created');
+    assert.equal((await book.submit([transfer('S4')]))[0]!.code, 'created');
+    assert.equal(await book.transfer(idOf('X1')), null);
+    await assertSound(book);
   });
 
   it('decides a batch on top of the one in flight, and anew where that one did not become what was decided', async function () {

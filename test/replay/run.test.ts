@@ -257,6 +257,14 @@ describe('a replay of a database', function () {
       "update book.journal set key = 'asset:7' where seq = 1",
       /filed under the key asset:7 instead of asset:1/,
     ],
+    ['a transfer’s key', 'book.journal', `update book.journal set key = 'x' where id = '${idOf('T9')}'`, /filed under the key x instead of none/],
+    [
+      'a chain that is not whole',
+      'book.journal',
+      `update book.journal set now_ms = now_ms + 1 where seq = (select seq + 1 from book.journal where id = '${idOf('T2')}')`,
+      /Record 12: record 11 is linked to one that is not there/,
+    ],
+    ['the end of a chain', 'book.journal', `update book.journal set flags = 1 where id = '${idOf('T9')}'`, /is linked to a next one, and the journal ends/],
     ['the id a refusal is filed under', 'book.journal', `update book.journal set id = '${idOf('nobody')}' where kind = 4`, /filed under the id/],
     ['the head', 'book.head', 'update book.head set now_ms = now_ms + 1', /The head says the time/],
     [

@@ -15,6 +15,7 @@ export function stepJournal(state: State, record: LedgerRecord, findings: Findin
   if (contradiction === null) return;
   findings.add('rules', record.seq, `Record ${record.seq}: ${contradiction.what}`);
   // The records behind it are judged by their own place and time.
+  state.inChain = false;
   if (record.seq > state.seq) state.seq = record.seq;
   if (record.nowMs > state.nowMs) state.nowMs = record.nowMs;
 }

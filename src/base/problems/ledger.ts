@@ -19,6 +19,12 @@ export const LEDGER_PROBLEMS = {
     retry: 'now',
     howToSolve: 'Send the same request, with the same ids, to the process that has the book now; what was booked before is answered "exists".',
   },
+  'ledger/clock-ahead': {
+    status: 503,
+    title: 'The clock of this process is far ahead of that of the database',
+    retry: 'later',
+    howToSolve: 'Set the clocks of both machines (NTP). The time of a book never goes back, so nothing is booked by a clock that is probably wrong.',
+  },
   'ledger/book-moved': {
     status: 421,
     title: 'The book is in another database now',

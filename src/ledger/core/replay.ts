@@ -1,6 +1,6 @@
-import type { TimeMs } from '#base';
 import { decideOne } from './apply.ts';
 import { NAMED_MEMBERS, sameEvidence } from './commands/keys.ts';
+import { LINKED } from './flags.ts';
 import { REMEMBERED_REFUSALS } from './results.ts';
 import { Draft, type State } from './state.ts';
 import { FIELD_NAMES, type Command, type LedgerRecord, type RecordBody, type RefusalRecord, type Seq } from './types.ts';
@@ -30,15 +30,25 @@ export const BODY_MEMBERS = {
  */
 export function replay(state: State, records: Iterable<LedgerRecord>): Contradiction | null {
   for (const record of records) {
-    const what = outOfPlace(state.seq, state.nowMs, record) ?? contradiction(state, record);
+    // Before it is booked: an account that is there by then is closed by the record, which keeps the flags it was opened with.
+    const linked = isLinked(state, record);
+    const what = outOfPlace(state, record) ?? contradiction(state, record);
     if (what !== null) return { seq: record.seq, what };
+    state.inChain = linked;
   }
   return null;
 }
 
-function outOfPlace(seq: Seq, nowMs: TimeMs, record: LedgerRecord): string | null {
+/** Records of other kinds do not say whether their commands were linked. */
+function isLinked(state: State, record: LedgerRecord): boolean {
+  if (record.kind === 'transfer') return (record.flags & LINKED) !== 0;
+  return record.kind === 'account' && (record.flags & LINKED) !== 0 && !state.accounts.has(record.id);
+}
+
+function outOfPlace({ seq, nowMs, inChain }: State, record: LedgerRecord): string | null {
   if (record.seq !== seq + 1n) return `record ${record.seq} follows record ${seq}: the sequence has no gaps and no repetitions`;
   if (record.nowMs < nowMs) return `time goes back from ${nowMs} to ${record.nowMs}`;
+  if (inChain && record.nowMs !== nowMs) return `record ${seq} is linked to one that is not there: what a chain books is booked at one time`;
   return null;
 }
 

@@ -16,6 +16,8 @@ export interface State {
   /** The last record, and its time. */
   seq: Seq;
   nowMs: TimeMs;
+  /** Where records are replayed: the last one is linked to the next one, which was decided with it. */
+  inChain: boolean;
   readonly assets: Set<AssetNo>;
   readonly accounts: Map<AccountId, Account>;
   readonly transfers: Filed<TransferId, TransferRecord>;
@@ -33,7 +35,8 @@ export interface WholeState extends State {
 }
 
 export function emptyState(): WholeState {
-  return { seq: 0n, nowMs: 0, assets: new Set(), accounts: new Map(), transfers: new Map(), refusals: new Map(), holds: new Map(), keyed: new Map() };
+  const filed = { transfers: new Map(), refusals: new Map(), keyed: new Map() };
+  return { seq: 0n, nowMs: 0, inChain: false, assets: new Set(), accounts: new Map(), holds: new Map(), ...filed };
 }
 
 /** What a batch did, beside its records: the values after it. */

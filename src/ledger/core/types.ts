@@ -219,7 +219,7 @@ export interface OpenAccount extends Evidence {
   readonly owner?: Uuid<string>;
 }
 
-/** Appends the account once more with the flag `closed`: from then on its holds can only be voided or expire. */
+/** Appends the account once more with the flag `closed`: from then on its holds can only be voided or expire; those that a window took are posted or released as ever. */
 export interface CloseAccount extends Evidence, Linkable {
   readonly kind: 'closeAccount';
   readonly id: AccountId;

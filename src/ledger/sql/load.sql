@@ -17,16 +17,17 @@ select h.seq, h.now_ms, b.status, b.moved_to from book.head h join cairn.book b 
 
 -- name: take
 -- Whoever took the book before is fenced from here on. The lock is free at the moment its holder's connection ends, however that ends; a holder that only stands still has a lease that
--- runs out. Both come in one statement, so that nobody who stands still between them keeps the lock without a lease.
+-- runs out. Both come in one statement, so that nobody who stands still between them keeps the lock without a lease. The epoch is durable before anything is decided in it, whatever the
+-- server's default is: one that a crash takes back would be given a second time, and no fence would tell the two holders apart.
 with lock as materialized (
-  select pg_try_advisory_lock(hashtextextended('cairn.book ' || $1::uuid, 0)) as is_ours
+  select pg_try_advisory_lock(hashtextextended('cairn.book ' || $1::uuid, 0)) as is_ours, set_config('synchronous_commit', 'on', true) as durability
 )
 update book.head h
    set epoch = h.epoch + 1, holder = $2::uuid, holder_pid = pg_backend_pid(), lease_until = clock_timestamp() + $3::int8 * interval '1 millisecond',
        holder_since = (select a.backend_start from pg_stat_activity a where a.pid = pg_backend_pid())
   from lock
- where lock.is_ours
-returning h.seq, h.now_ms, h.epoch;
+ where lock.is_ours and lock.durability = 'on'
+returning h.seq, h.now_ms, h.epoch, ceil(extract(epoch from clock_timestamp()) * 1000)::int8 as server_ms;
 
 -- name: evict
 -- Ends the session of a holder whose lease has run out, by the clock of the server, which all of them share; or one of our own that we lost. Its batches are not what this protects from:
@@ -37,7 +38,19 @@ select pg_terminate_backend(a.pid)
  where h.lease_until < clock_timestamp() or h.holder = $1::uuid;
 
 -- name: renew
-update book.head set lease_until = clock_timestamp() + $2::int8 * interval '1 millisecond' where epoch = $1::int8 returning epoch;
+update book.head set lease_until = clock_timestamp() + $2::int8 * interval '1 millisecond' where epoch = $1::int8
+returning ceil(extract(epoch from clock_timestamp()) * 1000)::int8 as server_ms;
+
+-- name: atWork
+-- Whether the session that took the book in this epoch runs a statement, or waits in one.
+select 1 as yes
+  from book.head h
+  join pg_stat_activity a on a.pid = h.holder_pid and a.backend_start = h.holder_since
+ where h.epoch = $1::int8 and a.state = 'active';
+
+-- name: clock
+-- The server's, which all who write its books share.
+select ceil(extract(epoch from clock_timestamp()) * 1000)::int8 as server_ms;
 
 -- name: unlock
 select pg_advisory_unlock(hashtextextended('cairn.book ' || $1::uuid, 0));

@@ -11,6 +11,8 @@ const files = {
     'take',
     'evict',
     'renew',
+    'atWork',
+    'clock',
     'unlock',
     'settings',
     'head',

@@ -13,8 +13,8 @@ select chain_id from cairn.deployment;
 select h.seq, h.now_ms, coalesce((select max(j.seq) from book.journal j), 0) as last from book.head h;
 
 -- name: filed
--- What a record is filed under beside its body: the id of a refusal, the key of what has one.
-select j.seq, j.id, j.key from book.journal j where j.seq between $1::int8 and $2::int8 and j.kind <> 3;
+-- What a record is filed under beside its body: the id of a refusal, the key of what has one. A transfer is filed under its id alone, which is part of what it says.
+select j.seq, j.kind, j.id, j.key from book.journal j where j.seq between $1::int8 and $2::int8 and (j.kind <> 3 or j.key is not null);
 
 -- name: bookedBefore
 -- Of these ids and keys, one that a record before this one has already. The unique indexes do not allow it; whoever changes tables drops indexes as well.

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { apply, emptyState, replay, type Contradiction, type LedgerRecord } from '#ledger/core';
+import { apply, emptyState, LINKED, replay, VOID_PENDING, type Contradiction, type LedgerRecord } from '#ledger/core';
 import { anyRequests, OPENING } from '../support/commands.ts';
 import { idOf, readCases } from '../support/table.ts';
 
@@ -72,6 +72,7 @@ describe('a replay of the records', () => {
     ['a record booked twice', [...honest, { ...honest[honest.length - 1]!, seq: BigInt(honest.length + 1) }], BigInt(honest.length + 1), /exists/],
     ['a gap in the sequence', honest.filter((r) => r.seq !== 12n), 13n, /gaps/],
     ['an account opened with both limits', change(honest, byKind('account'), { flags: 6 }), seqOf(byKind('account')), /mutually_exclusive/],
+    ['a chain that lost its end', change(honest, byId('V1'), { flags: VOID_PENDING | LINKED }), seqOf(byKind('expiry')), /linked to one that is not there/],
     ['an asset number used twice', change(honest, (r) => r.seq === 2n, { asset: 1 }), 2n, /exists/],
   ];
   for (const [what, records, seq, says] of tampered) {

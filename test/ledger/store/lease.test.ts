@@ -178,6 +178,36 @@ describe('the lease of a book', () => {
     await taker.close();
   });
 
+  it('is durable before anything is decided in it, on a server that is not by default', async () => {
+    const { rows } = await db.owner.query<{ name: string }>('select quote_ident(current_database()) as name');
+    await (await open(0)).close();
+    // What the setting is at the end of each transaction that moves the epoch.
+    await db.owner.query(`
+      create table ${schema}.commits (setting text);
+      create function ${schema}.note_commit() returns trigger language plpgsql security definer as $$
+      begin
+        insert into ${schema}.commits values (current_setting('synchronous_commit'));
+        return null;
+      end $$;
+      create constraint trigger note_commit after update on ${schema}.head deferrable initially deferred
+        for each row when (old.epoch <> new.epoch) execute function ${schema}.note_commit();
+      alter database ${rows[0]!.name} set synchronous_commit = off`);
+    const database = await openDatabase({ url: db.url });
+    try {
+      const book = await openBook({ database, bookId, clock: systemClock, leaseMs: LEASE_MS });
+      await assert.rejects(openBook({ database, bookId, clock: systemClock, waitMs: 0 }), { code: 'ledger/book-taken' });
+      // Nobody else is held to it who gets a connection that did not take the book.
+      const others = await database.pool.query('show synchronous_commit');
+      const commits = await db.owner.query(`select setting from ${schema}.commits`);
+      await book.close();
+      assert.deepEqual(commits.rows, [{ setting: 'on' }]);
+      assert.deepEqual(others.rows, [{ synchronous_commit: 'off' }]);
+    } finally {
+      await database.close();
+      await db.owner.query(`alter database ${rows[0]!.name} reset synchronous_commit`);
+    }
+  });
+
   it('is looked after while nobody asks for anything: a lost connection is replaced, and a lost book is told', async function () {
     this.timeout(60_000);
     const book = await open(0);
@@ -190,6 +220,25 @@ describe('the lease of a book', () => {
     await db.owner.query(`update ${schema}.head set epoch = epoch + 1`);
     assert.equal((await book.lost).code, 'ledger/fenced');
     await assert.rejects(book.submit(OPENING), (error) => error instanceof Problem && error.code === 'ledger/fenced');
+    await book.close();
+  });
+
+  it('is taken again on another connection where the server fails to renew it, in a way that nobody knows', async function () {
+    this.timeout(60_000);
+    const book = await open(0);
+    // Once only: a sequence goes on whatever becomes of its transaction.
+    await db.owner.query(`
+      create sequence ${schema}.renewal;
+      create function ${schema}.no_memory() returns trigger language plpgsql security definer as $$
+      begin
+        if nextval('${schema}.renewal') = 1 then raise exception 'out of memory' using errcode = 'out_of_memory'; end if;
+        return new;
+      end $$;
+      create trigger no_memory before update of lease_until on ${schema}.head for each row execute function ${schema}.no_memory()`);
+    const epoch = async () => (await db.owner.query<{ epoch: string }>(`select epoch from ${schema}.head`)).rows[0]!.epoch;
+    const before = await epoch();
+    await isNoted(async () => (await epoch()) !== before, 'nobody took the book again');
+    assert.ok((await book.submit(OPENING)).every(({ code }) => code === 'created'));
     await book.close();
   });
 
@@ -224,15 +273,37 @@ describe('the lease of a book', () => {
     assert.equal(rowCount, 0);
     await book.close();
   });
+
+  it('is given up after its time by who waits for a server that takes what is said and never answers', async function () {
+    this.timeout(60_000);
+    const network = await startNetwork(db.url);
+    const database = await openDatabase({ url: network.url });
+    const options = { database, bookId, clock: systemClock, leaseMs: LEASE_MS };
+    const [busy, idle] = [await openBook({ ...options, recoverMs: 100 }), await openBook({ ...options, bookId: newBookId(), recoverMs: 100 })];
+    // Connections that are there and idle: these hang as well, and longer than the setting up of new ones.
+    await Promise.all([1, 2, 3].map(() => database.pool.query('select pg_sleep(0.1)')));
+    network.silence();
+    const away = (error: unknown) => error instanceof Problem && ['store/unreachable', 'store/outcome-unknown'].includes(error.code);
+    const closed = idle.close();
+    await assert.rejects(busy.submit([transfer(idOf('T1'))]), away);
+    await assert.rejects(openBook({ ...options, waitMs: 100 }), away);
+    await closed;
+    await busy.close();
+    await network.close();
+    await database.close();
+  });
 });
 
 /** The way to a server, which can be cut: what is connected hangs without a word from either side, what comes new is refused. */
 async function startNetwork(url: string) {
   const server = new URL(url);
   const pairs: [Socket, Socket][] = [];
+  const held: Socket[] = [];
   let isCut = false;
+  let isSilent = false;
   const proxy = createServer((near) => {
     if (isCut) return near.destroy();
+    if (isSilent) return void held.push(near.on('error', () => undefined).resume());
     const far = connect(Number(server.port || 5432), server.hostname);
     pairs.push([near, far]);
     near.on('error', () => far.destroy()).on('close', () => (isCut ? undefined : far.destroy()));
@@ -240,20 +311,28 @@ async function startNetwork(url: string) {
     near.pipe(far).pipe(near);
   });
   await once(proxy.listen(0, '127.0.0.1'), 'listening');
+  const unpipe = (): void => {
+    for (const [near, far] of pairs) {
+      near.unpipe(far);
+      far.unpipe(near);
+    }
+  };
   const through = new URL(url);
   through.host = `127.0.0.1:${(proxy.address() as AddressInfo).port}`;
   return {
     url: through.href,
     cut: () => {
       isCut = true;
-      for (const [near, far] of pairs) {
-        near.unpipe(far);
-        far.unpipe(near);
-      }
+      unpipe();
+    },
+    /** What comes new is let in, and hangs like the rest. */
+    silence: () => {
+      isSilent = true;
+      unpipe();
     },
     mend: () => (isCut = false),
     close: async () => {
-      for (const socket of pairs.flat()) socket.destroy();
+      for (const socket of [...pairs.flat(), ...held]) socket.destroy();
       await new Promise((resolve) => proxy.close(resolve));
     },
   };

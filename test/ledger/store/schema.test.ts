@@ -6,7 +6,7 @@ import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
 import { newBookId } from '../support/backends.ts';
 
 /** Statements that open a book, look after its lease or ask where it is; every other one stays in the schema of its book. */
-const LEASE = new Set(['create', 'whereabouts', 'place', 'standing', 'take', 'evict', 'unlock', 'settings', 'schema']);
+const LEASE = new Set(['create', 'whereabouts', 'place', 'standing', 'take', 'evict', 'atWork', 'clock', 'unlock', 'settings', 'schema']);
 
 interface Plan {
   readonly 'Node Type': string;

@@ -76,8 +76,8 @@ const SETTLE: readonly Rule[] = [
     'pending_transfer_in_window',
     ({ asked, hold, isVoid, left }) => hold?.windowSeq !== null && hold?.releaseSeq === null && (isVoid || (asked.flags & 128 && asked.amount < left)),
   ],
-  ['debit_account_already_closed', ({ debit, isVoid }) => !isVoid && debit && debit.flags & 8],
-  ['credit_account_already_closed', ({ credit, isVoid }) => !isVoid && credit && credit.flags & 8],
+  ['debit_account_already_closed', ({ debit, hold, isVoid }) => !isVoid && hold?.windowSeq === null && debit && debit.flags & 8],
+  ['credit_account_already_closed', ({ credit, hold, isVoid }) => !isVoid && hold?.windowSeq === null && credit && credit.flags & 8],
 ];
 
 /** How much more may still go to the limited side: holds count as if they were posted. */

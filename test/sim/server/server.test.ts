@@ -20,7 +20,7 @@ interface Statement {
 
 const REQUESTS = 160;
 /** What both answer in their own way: a session's number, whether it is still there. */
-const ITS_OWN = new Set(['load.create', 'load.settings', 'load.unlock', 'load.evict', 'read.schema']);
+const ITS_OWN = new Set(['load.create', 'load.settings', 'load.unlock', 'load.evict', 'load.atWork', 'read.schema']);
 /** Lists that a statement gives in no order. */
 const UNORDERED = new Set(['load.accounts', 'load.holds', 'load.holdsToSettle', 'load.byId', 'load.byKey', 'load.assets']);
 
@@ -82,7 +82,8 @@ describe('the simulated server', () => {
         return UNORDERED.has(name) ? texts.sort() : texts;
       };
       if (!ITS_OWN.has(name)) {
-        const columns = Object.keys(real.result.rows[0] ?? {});
+        // Each server has a clock of its own.
+        const columns = Object.keys(real.result.rows[0] ?? {}).filter((column) => column !== 'server_ms');
         assert.deepEqual(rows(answer.rows, columns), rows(real.result.rows, columns), name);
       }
       return real.result;

@@ -124,6 +124,7 @@ export class Server {
         },
         pid: session.pid,
         nowMs: this.#timeline.nowUs / 1_000,
+        isBusy: (pid) => [...this.sessions].some((one) => one.pid === pid && one.isBusy),
         terminate: (pid) => this.#terminate(pid),
         unlock: (key) => this.#locks.get(key) === session && this.#locks.delete(key),
       },

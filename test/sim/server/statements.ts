@@ -13,6 +13,8 @@ export interface Scope {
   readonly pid: number;
   /** Ends a session; false where it has ended already. */
   readonly terminate: (pid: number) => boolean;
+  /** Whether a session runs a statement. */
+  readonly isBusy: (pid: number) => boolean;
   /** By the server's clock. */
   readonly nowMs: number;
 }
@@ -79,7 +81,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
     head.holder = String(holder);
     head.holderPid = pid;
     head.leaseUntilMs = nowMs + Number(leaseMs);
-    return [{ seq: head.seq, now_ms: head.now_ms, epoch: head.epoch }];
+    return [{ seq: head.seq, now_ms: head.now_ms, epoch: head.epoch, server_ms: BigInt(Math.ceil(nowMs)) }];
   },
   'load.evict': ({ tables: { head }, terminate, nowMs }, [holder]) => {
     const isOver = head.leaseUntilMs < nowMs || head.holder === holder;
@@ -88,8 +90,10 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   'load.renew': ({ tables: { head }, nowMs }, [epoch, leaseMs]) => {
     if (head.epoch !== big(epoch)) return [];
     head.leaseUntilMs = nowMs + Number(leaseMs);
-    return [{ epoch: head.epoch }];
+    return [{ server_ms: BigInt(Math.ceil(nowMs)) }];
   },
+  'load.atWork': ({ tables: { head }, isBusy }, [epoch]) => (head.epoch === big(epoch) && isBusy(head.holderPid) ? [{ yes: 1 }] : []),
+  'load.clock': ({ nowMs }) => [{ server_ms: BigInt(Math.ceil(nowMs)) }],
   'load.head': ({ tables: { head } }) => [{ seq: head.seq, now_ms: head.now_ms, epoch: head.epoch }],
   'load.lastAccountNo': ({ tables }) => [{ no: Math.max(0, ...tables.accounts.keys()) }],
   'load.accounts': ({ tables }, [ids]) => present((ids as string[]).map((id) => tables.accountsById.get(id))).flatMap((row) => accountRow(tables, row)),

@@ -145,6 +145,7 @@ export class WriterProcess {
   readonly #bytes = (length: number): Uint8Array => Uint8Array.from({ length }, () => this.#random.below(256));
 
   readonly #pace: Pace = {
+    elapsedMs: () => this.#ground.wires.timeline.nowUs / 1_000,
     sleep: (ms, until) =>
       new Promise<void>((resolve) => {
         const end = (): void => this.deliver(resolve);

@@ -50,7 +50,11 @@ export function settleHold(draft: Draft, asked: TransferBody, evidence: Evidence
   if (!hold) return refused(draft.transfer(pendingId) ? 'pending_transfer_not_pending' : 'pending_transfer_not_found');
   const balances: Balances = { debit: draft.account(hold.debit) ?? null, credit: draft.account(hold.credit) ?? null };
   const code =
-    mismatch(asked, hold) ?? wrongAmount(asked, hold, voids) ?? closedCode(hold) ?? lockedCode(draft, hold, asked, voids) ?? closedAccount(balances, voids);
+    mismatch(asked, hold) ??
+    wrongAmount(asked, hold, voids) ??
+    closedCode(hold) ??
+    lockedCode(draft, hold, asked, voids) ??
+    closedAccount(balances, hold, voids);
   if (code) return refused(code, null, balances);
 
   const rest = left(hold);
@@ -102,9 +106,9 @@ function lockedCode(draft: Draft, hold: Hold, { flags, amount }: TransferBody, v
   return null;
 }
 
-/** A closed account can still give back what it holds. */
-function closedAccount({ debit, credit }: Balances, voids: boolean): RefusalCode | null {
-  if (voids) return null;
+/** A closed account can still give back what it holds, and is moved by what a window took: the vault may have paid it, whatever becomes of the account. */
+function closedAccount({ debit, credit }: Balances, hold: Hold, voids: boolean): RefusalCode | null {
+  if (voids || hold.windowSeq !== null) return null;
   if (debit && (debit.flags & CLOSED) !== 0) return 'debit_account_already_closed';
   if (credit && (credit.flags & CLOSED) !== 0) return 'credit_account_already_closed';
   return null;
