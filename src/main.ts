@@ -34,6 +34,7 @@ import { openBook, type Book } from '#ledger';
 import type { CoordinatorDependencies, PaymentProgress } from '#payments';
 import {
   liquidityReference,
+  provePayout,
   rebuildPayout,
   createSweeper,
   openChart,
@@ -311,7 +312,8 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     },
     report: (progress) => onEvent({ kind: 'payout', progress }),
   };
-  // The log grew between asking and mining: the same payment, proven against the log as it stands.
+  // A payment is proven against the log as it stands when it is sent, and the log grows with every anchor.
+  outbox.buildWith('pay', 'anchor', ({ id }) => provePayout(settlement, id));
   outbox.rebuildWith('pay', async ({ id }, failure) => rebuildPayout(settlement, id, failure));
   const sweeper = createSweeper({
     chainId: client.chainId,

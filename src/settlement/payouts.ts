@@ -247,12 +247,24 @@ const WRONG_SIGNER = 'WrongSigner';
  */
 export async function rebuildPayout(deps: PayoutDependencies, id: OutboxId, failure: TransactionFailure): Promise<Rebuilt> {
   if ([...CAP_ERRORS, WRONG_SIGNER].includes(failure.error?.name ?? '')) return { kind: 'giveUp' };
+  const first = await firstPayout(deps, id);
+  if (!first || deps.clock.nowMs() / 1000 >= first.notAfterS) return { kind: 'giveUp' };
+  const data = await deps.log.payCall(first, first.signature);
+  return data ? { kind: 'replace', data } : { kind: 'retry', notBeforeMs: deps.clock.nowMs() + deps.retryAfterMs };
+}
+
+/** The call of a payout as it is to be sent now: a first payment is proven against the log as it stands, and a later one proves nothing of the log. */
+export async function provePayout(deps: PayoutDependencies, id: OutboxId): Promise<Hex | null> {
+  const first = await firstPayout(deps, id);
+  return first ? ((await deps.log.payCall(first, first.signature)) ?? null) : null;
+}
+
+/** The instruction whose first payment this transaction is to make, while that is still to come. */
+async function firstPayout(deps: PayoutDependencies, id: OutboxId): Promise<(StoredInstruction & { readonly signature: Hex }) | undefined> {
   for (const instruction of await openInstructions(deps.database.pool, deps.bookId)) {
-    const isFirst = instruction.attempts > 0 && payoutTransactionId(instruction.id, instruction.attempts - 1) === id;
-    if (!isFirst || !instruction.signature || (await deps.vault.stateOf(instruction.id)).done) continue;
-    if (deps.clock.nowMs() / 1000 >= instruction.notAfterS) return { kind: 'giveUp' };
-    const data = await deps.log.payCall(instruction, instruction.signature);
-    return data ? { kind: 'replace', data } : { kind: 'retry', notBeforeMs: deps.clock.nowMs() + deps.retryAfterMs };
+    const { signature, attempts } = instruction;
+    if (attempts === 0 || payoutTransactionId(instruction.id, attempts - 1) !== id) continue;
+    return !signature || (await deps.vault.stateOf(instruction.id)).done ? undefined : { ...instruction, signature };
   }
-  return { kind: 'giveUp' };
+  return undefined;
 }

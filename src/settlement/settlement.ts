@@ -7,7 +7,7 @@ import { bookInstructions, WINDOWS, type BookingDependencies } from './windows.t
 export { liquidityReference, openChart, publishTariff } from './chart.ts';
 export { creditDeposit, type CreditedDeposit, type DepositOwner, type DepositRules } from './deposits.ts';
 export { payoutTransactionId } from './budget.ts';
-export { rebuildPayout, type PayoutProgress } from './payouts.ts';
+export { provePayout, rebuildPayout, type PayoutProgress } from './payouts.ts';
 export { receiptOfPayment, type ReceiptDependencies } from './receipts.ts';
 export { allInstructions, openInstructions, payoutOfPayment, payoutsOf, payoutTotals, type Payout, type PayoutTotal, type StoredInstruction } from './store.ts';
 export { createSweeper, type Sweeper, type SweepProgress } from './sweeps.ts';
