@@ -4,6 +4,7 @@ import type { OutboxId, Rebuilt, TransactionFailure } from '#chain';
 import type { Custody } from '#custody';
 import type { Book } from '#ledger';
 import { closingIdOf, FINAL_POST, legIdOf, LINKED, POST_PENDING, VOID_PENDING, type Command, type Hold } from '#ledger/core';
+import type { Apart } from './apart.ts';
 import { Budget, payoutTransactionId, type BudgetDependencies } from './budget.ts';
 import { instructionIntent, type LogGate, type VaultChain, type VaultState } from './vault.ts';
 import { markClosed, markFailed, markPaid, moveInstruction, openInstructions, payoutsOf, type Payout, type StoredInstruction } from './store.ts';
@@ -28,18 +29,20 @@ export interface PayoutProgress {
 }
 
 /** Moves every open instruction as far as the chain, the signers and the vault's caps let it, the oldest first. Safe to call at any time and after any crash: each step is asked for by an id that follows from what it does. */
-export async function advancePayouts(deps: PayoutDependencies): Promise<number> {
+export async function advancePayouts(deps: PayoutDependencies, apart: Apart): Promise<number> {
   const open = await openInstructions(deps.database.pool, deps.bookId);
   const budget = new Budget(deps, open);
-  for (const instruction of open) {
-    const payouts = await payoutsOf(deps.database.pool, instruction.id);
-    const state = await deps.vault.stateOf(instruction.id);
-    // Never told to the vault and its time is finally over: nobody can pay it any more, and its holds go back like those of any other.
-    const isOver = state.timestampS > BigInt(instruction.notAfterS);
-    if (instruction.state === 'booked' && !isOver) await tell(deps, budget, instruction, state);
-    else await follow(deps, budget, instruction, payouts, state);
-  }
+  for (const instruction of open) await apart.each(() => advanceOne(deps, budget, instruction));
   return open.length;
+}
+
+async function advanceOne(deps: PayoutDependencies, budget: Budget, instruction: StoredInstruction): Promise<void> {
+  const payouts = await payoutsOf(deps.database.pool, instruction.id);
+  const state = await deps.vault.stateOf(instruction.id);
+  // Never told to the vault and its time is finally over: nobody can pay it any more, and its holds go back like those of any other.
+  const isOver = state.timestampS > BigInt(instruction.notAfterS);
+  if (instruction.state === 'booked' && !isOver) await tell(deps, budget, instruction, state);
+  else await follow(deps, budget, instruction, payouts, state);
 }
 
 /** booked -> paying: once the leaf is in a final anchor, the vault's signer agrees, and the vault's caps have room for it. */

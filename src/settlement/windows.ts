@@ -78,13 +78,26 @@ export async function bookInstructions(deps: BookingDependencies, window: Window
     if (taken) payable.push(taken);
   }
   await giveBackStrays(deps, closed.holds, payable);
-  const booked = await bookedInstructions(deps.book, window);
-  // What is booked stands, whatever the time to pay and the caps are today.
+  const planned = await planWindow(deps, window, payable);
+  for (let from = 0; from < planned.length; from += LISTS_A_SUBMIT) await bookPlanned(deps, planned.slice(from, from + LISTS_A_SUBMIT));
+  return planned;
+}
+
+/** Far below what one request to the book may have: a window has as many lists as its holds and the caps make. */
+const LISTS_A_SUBMIT = 1_000;
+
+/** What is booked stands, whatever the time to pay and the caps are today. A crash may have left a part of the lists to be booked: where those end, today's caps say. */
+async function planWindow(deps: BookingDependencies, window: WindowRecord, payable: readonly TakenHold[]): Promise<readonly PlannedInstruction[]> {
   const context = { book: deps.bookId, window: window.window, tokens: deps.tokens };
-  const planned = booked[0]
-    ? planInstructions({ ...context, notAfterS: booked[0].notAfterS, counts: booked.map(({ count }) => count) }, payable)
-    : await planByCaps(deps, context, window, payable);
-  if (planned.length === 0) return planned;
+  const booked = await bookedInstructions(deps.book, window);
+  if (!booked[0]) return planByCaps(deps, context, window, payable);
+  const counts = booked.map(({ count }) => count);
+  const isWhole = counts.reduce((sum, count) => sum + count, 0) === payable.length;
+  const caps = isWhole ? new Map<AssetNo, bigint>() : capsOf(await allowancesOf(deps, payable));
+  return planInstructions({ ...context, notAfterS: booked[0].notAfterS, counts, caps }, payable);
+}
+
+async function bookPlanned(deps: BookingDependencies, planned: readonly PlannedInstruction[]): Promise<void> {
   const results = await deps.book.submit(
     planned.map(({ window: id, index, token, listHash, count, total, notAfterS }) => ({
       kind: 'instruction' as const,
@@ -106,7 +119,16 @@ export async function bookInstructions(deps: BookingDependencies, window: Window
     return result.record.seq;
   });
   await insertInstructions(deps.database, planned, seqs, deps.clock.nowMs());
-  return planned;
+}
+
+async function allowancesOf({ tokens, allowanceOf }: BookingDependencies, payable: readonly TakenHold[]): Promise<ReadonlyMap<AssetNo, Allowance>> {
+  const allowances = new Map<AssetNo, Allowance>();
+  for (const asset of new Set(payable.map((hold) => hold.asset))) allowances.set(asset, await allowanceOf(tokens.get(asset)!));
+  return allowances;
+}
+
+function capsOf(allowances: ReadonlyMap<AssetNo, Allowance>): ReadonlyMap<AssetNo, bigint> {
+  return new Map([...allowances].map(([asset, allowance]) => [asset, largestPayout(allowance)]));
 }
 
 /** Instructions of this window that are in the book already, by index. */
@@ -126,9 +148,8 @@ async function planByCaps(
   window: WindowRecord,
   payable: readonly TakenHold[],
 ): Promise<readonly PlannedInstruction[]> {
-  const allowances = new Map<AssetNo, Allowance>();
-  for (const { asset } of payable) if (!allowances.has(asset)) allowances.set(asset, await deps.allowanceOf(deps.tokens.get(asset)!));
-  const caps = new Map([...allowances].map(([asset, allowance]) => [asset, largestPayout(allowance)]));
+  const allowances = await allowancesOf(deps, payable);
+  const caps = capsOf(allowances);
   const closedS = Math.floor(window.nowMs / 1000);
   const lists = planInstructions({ ...context, notAfterS: closedS, caps }, payable);
   const before = await unpaidByAsset(deps);

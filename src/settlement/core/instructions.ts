@@ -58,13 +58,16 @@ export function planInstructions(context: WindowContext, holds: readonly TakenHo
   return lists.map((list, index) => planInstruction(context, list, index));
 }
 
-/** Whether the list at `index` takes the next hold too. A hold above the cap is in a list of its own: the vault refuses that one list until the cap is raised or the hold is given back. */
+/**
+ * Whether the list at `index` takes the next hold too. A hold above the cap is in a list of its own: the vault refuses that one list until the cap is raised or the hold is given back. Where the cap is nothing at all, which
+ * stops the token, all lists come back or wait alike, and there is no use in one a hold.
+ */
 function goesOn({ caps, counts }: WindowContext, list: readonly TakenHold[], index: number, next: TakenHold, total: bigint): boolean {
   if (next.asset !== list[0]!.asset || list.length >= MAX_PAYMENTS) return false;
   const count = counts?.[index];
   if (count !== undefined) return list.length < count;
   const cap = caps?.get(next.asset);
-  return cap === undefined || total <= cap;
+  return cap === undefined || cap === 0n || total <= cap;
 }
 
 function planInstruction({ book, window, notAfterS, tokens }: WindowContext, holds: readonly TakenHold[], index: number): PlannedInstruction {
