@@ -192,6 +192,7 @@ table cairn.anchor
   constraint anchor_pk PRIMARY KEY (log_index)
   constraint anchor_sent_by_outbox CHECK (((state = ANY (ARRAY['intent'::text, 'signed'::text])) OR (outbox_id IS NOT NULL)))
   constraint anchor_signed_before_sent CHECK (((state = 'intent'::text) OR (octet_length(signature) = 65)))
+  CREATE INDEX anchor_open ON cairn.anchor USING btree (log_index) WHERE (state <> 'final'::text)
   grant insert, select to cairn_app
   grant select to cairn_read
   grant update (attempts) to cairn_app
@@ -404,6 +405,7 @@ table cairn.instruction
   constraint instruction_pk PRIMARY KEY (instruction)
   constraint instruction_state_is_known CHECK ((state = ANY (ARRAY['booked'::text, 'paying'::text, 'paid'::text, 'closed'::text])))
   constraint instruction_words_are_whole CHECK ((((octet_length(words) % 32) = 0) AND ((octet_length(words) >= 32) AND (octet_length(words) <= (255 * 32)))))
+  CREATE INDEX instruction_open ON cairn.instruction USING btree (book, seq) WHERE (state <> 'closed'::text)
   grant insert, select, update to cairn_app
   grant select to cairn_read
 
@@ -580,6 +582,7 @@ table cairn.payment
   constraint payment_refusal_has_a_reason CHECK (((state <> ALL (ARRAY['refused'::text, 'returned'::text, 'expired'::text])) OR ((reason_code IS NOT NULL) AND (reason IS NOT NULL))))
   constraint payment_state_is_known CHECK ((state = ANY (ARRAY['received'::text, 'screened'::text, 'quoted'::text, 'held'::text, 'instructed'::text, 'settled'::text, 'returned'::text, 'refused'::text, 'expired'::text])))
   CREATE INDEX payment_due ON cairn.payment USING btree (due_ms) WHERE (state = ANY (ARRAY['received'::text, 'screened'::text, 'quoted'::text]))
+  CREATE INDEX payment_held ON cairn.payment USING btree (hold_seq) WHERE (state = 'held'::text)
   CREATE UNIQUE INDEX payment_is_not_a_duplicate ON cairn.payment USING btree (merchant, fingerprint) WHERE (state <> ALL (ARRAY['refused'::text, 'expired'::text, 'returned'::text, 'received'::text]))
   CREATE INDEX payment_of_merchant ON cairn.payment USING btree (merchant, payment)
   CREATE TRIGGER payment_moves_along_the_table BEFORE UPDATE ON cairn.payment FOR EACH ROW EXECUTE FUNCTION cairn.payment_moves_along_the_table()
@@ -621,6 +624,7 @@ table cairn.payout
   constraint payout_pays_a_hold_once UNIQUE (hold)
   constraint payout_pk PRIMARY KEY (instruction, index)
   constraint payout_state_is_known CHECK ((state = ANY (ARRAY['open'::text, 'failed'::text, 'paid'::text, 'booked'::text, 'returned'::text])))
+  CREATE INDEX payout_of_payment ON cairn.payout USING btree (payment)
   grant insert, select, update to cairn_app
   grant select to cairn_read
 

@@ -303,7 +303,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
       retryCall: (stored, indexes) => encodeRetry(instructionOf(stored), stored.words, indexes),
     },
     log: {
-      isAnchored: (seq) => isFinallyAnchored(prover, bookId, seq),
+      isAnchored: (seq) => isFinallyAnchored(database, bookId, seq),
       payCall: async (stored, signature) => {
         const { record, fieldsRoot, proof } = await prover.proofNow(book, stored.seq);
         const header = { seq: record.seq, nowMs: BigInt(record.nowMs), fieldsRoot: toHex(fieldsRoot) };

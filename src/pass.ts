@@ -5,7 +5,7 @@ import { catchUp, openHeads, type Heads, type HeadsOptions } from '#cdc';
 import { bookAuthorisations } from '#identity';
 import { readCursor } from '#ledger';
 import type { Seq } from '#ledger/core';
-import { advancePayments, countByState, findPaymentByHold, PAYMENTS_READER, projectRecords, type CoordinatorDependencies } from '#payments';
+import { advancePayments, findPaymentByHold, isAnyHeld, PAYMENTS_READER, projectRecords, type CoordinatorDependencies } from '#payments';
 import { claimOf, disagreement } from '#reconciliation';
 import { closeWindow, creditDeposit, tickSettlement, type DepositRules, type SettlementDependencies, type Sweeper } from '#settlement';
 import type { Platform, PlatformEvent } from './main.ts';
@@ -188,9 +188,8 @@ async function advance(run: Run): Promise<number> {
 
 /** Windows close by themselves once a held payment has waited long enough. */
 async function closeDueWindow(run: Run): Promise<number> {
-  const { held = 0 } = await countByState(run.database.pool);
   const nowMs = run.clock.nowMs();
-  run.heldSinceMs = held === 0 ? null : (run.heldSinceMs ?? nowMs);
+  run.heldSinceMs = (await isAnyHeld(run.database.pool)) ? (run.heldSinceMs ?? nowMs) : null;
   if (run.heldSinceMs === null || nowMs - run.heldSinceMs < run.windowEveryMs) return 0;
   run.heldSinceMs = null;
   return (await closeWindowIfNeeded(run)) ? 1 : 0;
@@ -198,8 +197,7 @@ async function closeDueWindow(run: Run): Promise<number> {
 
 export async function closeWindowIfNeeded(run: Run): Promise<boolean> {
   await tickSettlement(run.settlement);
-  const { held = 0 } = await countByState(run.database.pool);
-  if (held === 0) return false;
+  if (!(await isAnyHeld(run.database.pool))) return false;
   await closeWindow({ ...run.settlement, vault: run.deployment.vault });
   return true;
 }
