@@ -294,6 +294,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     retryAfterMs: policy.retryAfterMs,
     payoutTtlS: policy.payoutTtlS,
     allowanceOf: (token) => vault.allowanceOf(token),
+    payeesATransaction: (token) => vault.payeesATransaction(token),
     vaultAddress: deployment.vault,
     tokens,
     vault: {

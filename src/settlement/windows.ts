@@ -62,6 +62,8 @@ export async function closeWindow(deps: WindowDependencies): Promise<WindowRecor
 
 export interface BookingDependencies extends WindowDependencies {
   readonly allowanceOf: (token: Hex) => Promise<Allowance>;
+  /** How many payees one transaction has gas for. */
+  readonly payeesATransaction: (token: Hex) => Promise<number>;
   readonly report: (progress: { readonly instruction: Hex; readonly step: 'leftOut'; readonly detail: string }) => void;
 }
 
@@ -92,9 +94,9 @@ async function planWindow(deps: BookingDependencies, window: WindowRecord, payab
   const booked = await bookedInstructions(deps.book, window);
   if (!booked[0]) return planByCaps(deps, context, window, payable);
   const counts = booked.map(({ count }) => count);
-  const isWhole = counts.reduce((sum, count) => sum + count, 0) === payable.length;
-  const caps = isWhole ? new Map<AssetNo, bigint>() : capsOf(await allowancesOf(deps, payable));
-  return planInstructions({ ...context, notAfterS: booked[0].notAfterS, counts, caps }, payable);
+  const rest = payable.length - counts.reduce((sum, count) => sum + count, 0);
+  const room = rest > 0 ? { caps: capsOf(await allowancesOf(deps, payable)), most: await mostOf(deps, payable) } : {};
+  return planInstructions({ ...context, notAfterS: booked[0].notAfterS, counts, ...room }, payable);
 }
 
 async function bookPlanned(deps: BookingDependencies, planned: readonly PlannedInstruction[]): Promise<void> {
@@ -127,6 +129,12 @@ async function allowancesOf({ tokens, allowanceOf }: BookingDependencies, payabl
   return allowances;
 }
 
+async function mostOf({ tokens, payeesATransaction }: BookingDependencies, payable: readonly TakenHold[]): Promise<ReadonlyMap<AssetNo, number>> {
+  const most = new Map<AssetNo, number>();
+  for (const asset of new Set(payable.map((hold) => hold.asset))) most.set(asset, await payeesATransaction(tokens.get(asset)!));
+  return most;
+}
+
 function capsOf(allowances: ReadonlyMap<AssetNo, Allowance>): ReadonlyMap<AssetNo, bigint> {
   return new Map([...allowances].map(([asset, allowance]) => [asset, largestPayout(allowance)]));
 }
@@ -141,7 +149,7 @@ async function bookedInstructions(book: Book, { window }: WindowRecord): Promise
   }
 }
 
-/** No list is more than the vault pays at once, and all have the time that its daily caps leave them: what has to wait for a later day can be paid on that day. */
+/** No list is more than the vault pays at once, or more payees than a transaction has gas for, and all have the time that its daily caps leave them: what has to wait for a later day can be paid on that day. */
 async function planByCaps(
   deps: BookingDependencies,
   context: Pick<WindowContext, 'book' | 'window' | 'tokens'>,
@@ -149,9 +157,9 @@ async function planByCaps(
   payable: readonly TakenHold[],
 ): Promise<readonly PlannedInstruction[]> {
   const allowances = await allowancesOf(deps, payable);
-  const caps = capsOf(allowances);
+  const room = { caps: capsOf(allowances), most: await mostOf(deps, payable) };
   const closedS = Math.floor(window.nowMs / 1000);
-  const lists = planInstructions({ ...context, notAfterS: closedS, caps }, payable);
+  const lists = planInstructions({ ...context, notAfterS: closedS, ...room }, payable);
   const before = await unpaidByAsset(deps);
   let startS = closedS;
   for (const [asset, allowance] of allowances) {
@@ -159,7 +167,7 @@ async function planByCaps(
     const days = daysToPay(allowance, [...(before.get(asset) ?? []), ...totals]);
     if (days > 0) startS = Math.max(startS, dayAfterS(allowance, days));
   }
-  return planInstructions({ ...context, notAfterS: startS + deps.payoutTtlS, caps }, payable);
+  return planInstructions({ ...context, notAfterS: startS + deps.payoutTtlS, ...room }, payable);
 }
 
 /** What each open instruction still has to pay, in the order in which they are paid. */

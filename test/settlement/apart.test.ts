@@ -67,6 +67,7 @@ describe('what a window or a list of payouts is in trouble with', () => {
       outbox: outbox as Outbox,
       retryAfterMs: 60_000,
       payoutTtlS: 3_600,
+      payeesATransaction: async () => 255,
       vaultAddress: VAULT,
       allowanceOf: async (token) => {
         const perTransaction = TOKENS.get(token) === USD ? cap : 10n ** 30n;

@@ -88,6 +88,7 @@ describe('a payout that a crash or a revert interrupted', () => {
       clock,
       retryAfterMs: RETRY_MS,
       payoutTtlS: TTL_S,
+      payeesATransaction: async () => 255,
       vaultAddress: VAULT,
       allowanceOf: async () => ({ blockNumber: edge.block, timestampS: edge.timestampS, perTransaction: 10n ** 30n, perDay: 10n ** 30n, spentToday: 0n }),
       tokens: new Map([...TOKENS].map(([token, asset]) => [asset, token])),

@@ -57,9 +57,10 @@ function asRequest(relayer: Hex, call: Call): { account: Hex; to?: Hex; data: He
 }
 
 /** Units of gas it would take on the newest block, or why it would fail. Not on what waits in the node: that may never be mined, and a first write costs more than a second. */
-export async function estimate(client: ChainClient, relayer: Hex, call: Call): Promise<{ gas: bigint } | { failure: TransactionFailure }> {
+export async function estimate(client: ChainClient, relayer: Hex, call: Call, maxGas: bigint): Promise<{ gas: bigint } | { failure: TransactionFailure }> {
   try {
-    return { gas: await client.read('an estimate of gas', (viem) => estimateGas(viem, { ...asRequest(relayer, call), blockTag: 'latest' })) };
+    const gas = await client.read('an estimate of gas', (viem) => estimateGas(viem, { ...asRequest(relayer, call), blockTag: 'latest' }));
+    return gas > maxGas ? { failure: OUT_OF_GAS } : { gas };
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     if (error.code === 'chain/reverted') return { failure: describeRevert(error.facts['revertData'] as Hex) };

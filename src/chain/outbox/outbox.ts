@@ -6,7 +6,7 @@ import type { ChainClient } from '../client/types.ts';
 import { RelayerLock } from './lock.ts';
 import { nonceAt } from './observe.ts';
 import { Pass, type Facts } from './pass.ts';
-import type { OutboxContext, OutboxPoint, OutboxPolicy } from './send.ts';
+import { MAX_TRANSACTION_GAS, type OutboxContext, type OutboxPoint, type OutboxPolicy } from './send.ts';
 import { isOnItsWay, isTerminal } from './states.ts';
 import { OutboxStore } from './store.ts';
 import type { Build, Outbox, OutboxId, OutboxProgress, OutboxTransaction, Rebuild, TickReport, TransactionRequest } from './types.ts';
@@ -24,7 +24,13 @@ export interface OutboxOptions {
   readonly checkpoint?: (point: OutboxPoint) => void;
 }
 
-const DEFAULT_POLICY: OutboxPolicy = { replaceAfterMs: 60_000, maxFeePerGas: 500_000_000_000n, maxInFlight: 16, gasMarginPercent: 25n };
+const DEFAULT_POLICY: OutboxPolicy = {
+  replaceAfterMs: 60_000,
+  maxFeePerGas: 500_000_000_000n,
+  maxInFlight: 16,
+  gasMarginPercent: 25n,
+  maxGas: MAX_TRANSACTION_GAS,
+};
 
 /** Takes nothing and sends nothing until the first tick; the relayer's lock is taken then. */
 export function createOutbox(options: OutboxOptions): Outbox {

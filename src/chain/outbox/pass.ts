@@ -243,12 +243,13 @@ export class Pass {
     }
     const data = (await this.#owners.builders.get(intent.purpose)?.build(intent)) ?? intent.data;
     const transaction = { ...intent, data };
-    const answer = await estimate(client, this.#relayer, transaction);
+    const answer = await estimate(client, this.#relayer, transaction, policy.maxGas);
     if ('failure' in answer) {
       if (quiet) await this.#refused(transaction, answer.failure);
       return false;
     }
-    const gas = transaction.gasLimit ?? (answer.gas * (100n + policy.gasMarginPercent)) / 100n;
+    const wished = (answer.gas * (100n + policy.gasMarginPercent)) / 100n;
+    const gas = transaction.gasLimit ?? (wished < policy.maxGas ? wished : policy.maxGas);
     const fee = firstFee(await feeMarket(client), policy.maxFeePerGas);
     await store.sign(transaction.id, data, await signAttempt(this.#context, transaction, 'call', nonce, gas, fee));
     checkpoint('signed-stored');

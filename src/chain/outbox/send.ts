@@ -14,6 +14,9 @@ const PLAIN_GAS = 21_000n;
 export type OutboxPoint =
   'signed-stored' | 'broadcast-unrecorded' | 'sent-stored' | 'mined-stored' | 'replacement-stored' | 'orphaned-stored' | 'settled-stored';
 
+/** EIP-7825: since Osaka no transaction has more gas. */
+export const MAX_TRANSACTION_GAS = 1n << 24n;
+
 export interface OutboxPolicy {
   /** A transaction that blocks have passed over for this long is sent again with a higher fee, and one that the node has refused for this long gives its nonce up. */
   readonly replaceAfterMs: number;
@@ -23,6 +26,8 @@ export interface OutboxPolicy {
   readonly maxInFlight: number;
   /** Added to an estimate, in percent: the state it was made on can change. */
   readonly gasMarginPercent: bigint;
+  /** Units of gas that no transaction has more of: chains refuse it. */
+  readonly maxGas: bigint;
 }
 
 export interface OutboxContext {

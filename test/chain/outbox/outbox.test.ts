@@ -224,6 +224,20 @@ describe('the outbox', () => {
     assert.equal(await state(sent), 'final');
   });
 
+  it('gives no transaction more gas than a chain takes, and gives up what needs more', async () => {
+    const limited = async (maxGas: bigint): Promise<OutboxId> => {
+      await outbox.close();
+      outbox = open({ policy: { maxGas } });
+      const sent = await send(mint(1n));
+      await outbox.tick();
+      return sent;
+    };
+    const sent = await limited(80_000n);
+    await finish(sent);
+    assert.deepEqual([await state(sent), (await outbox.transaction(sent)).attempts[0]!.gasLimit], ['final', 80_000n]);
+    assert.equal((await outbox.transaction(await limited(30_000n))).failure?.reason, 'outOfGas');
+  });
+
   it('sends again what the node dropped, so that no later nonce waits behind a gap', async () => {
     const before = await balance();
     const ids = [await send(mint(1n)), await send(mint(10n)), await send(mint(100n))];
