@@ -13,7 +13,7 @@ function find<T extends Error>(error: unknown, kind: new (...args: never[]) => T
 }
 
 /** Data of an `execution reverted`, at whatever depth the client library put it; undefined where nothing reverted. */
-export function revertDataOf(error: unknown): Hex | undefined {
+function revertDataOf(error: unknown): Hex | undefined {
   for (let at = error as { code?: unknown; data?: unknown; message?: string; cause?: unknown } | undefined; at; at = at.cause as typeof at) {
     const data = typeof at.data === 'object' && at.data !== null ? (at.data as { data?: unknown }).data : at.data;
     // EIP-1474 has no code for a revert; geth and those after it use 3, others -32000 with these words.
