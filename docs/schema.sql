@@ -341,6 +341,7 @@ table cairn.deposit
   constraint deposit_token_is_an_address CHECK ((octet_length(token) = 20))
   constraint deposit_transaction_is_a_hash CHECK ((octet_length(transaction_hash) = 32))
   CREATE INDEX deposit_not_final ON cairn.deposit USING btree (chain_id, vault, block_number) WHERE (state = 'seen'::text)
+  CREATE INDEX deposit_plain ON cairn.deposit USING btree (chain_id, vault, sender, block_number, log_index) WHERE ((state = 'final'::text) AND (reference IS NULL))
   CREATE TRIGGER deposit_moves BEFORE UPDATE ON cairn.deposit FOR EACH ROW EXECUTE FUNCTION cairn.deposit_moves()
   grant insert, select, update to cairn_app
   grant select to cairn_read
@@ -656,6 +657,21 @@ table cairn.wallet
   constraint wallet_pk PRIMARY KEY (wallet)
   grant insert, select to cairn_app
   grant select to cairn_read
+
+table cairn.wallet_search
+  wallet bytea not null
+  block bigint not null default '-1'::integer
+  log_index integer not null default '-1'::integer
+  is_whole boolean not null default false
+  constraint wallet_search_is_of_a_wallet FOREIGN KEY (wallet) REFERENCES cairn.wallet(wallet)
+  constraint wallet_search_pk PRIMARY KEY (wallet)
+  CREATE INDEX wallet_search_open ON cairn.wallet_search USING btree (block, wallet) WHERE (NOT is_whole)
+  CREATE TRIGGER wallet_search_moves BEFORE UPDATE ON cairn.wallet_search FOR EACH ROW EXECUTE FUNCTION cairn.wallet_search_moves()
+  grant insert, select to cairn_app
+  grant select to cairn_read
+  grant update (block) to cairn_app
+  grant update (is_whole) to cairn_app
+  grant update (log_index) to cairn_app
 
 table cairn.webhook
   id uuid not null
@@ -1010,5 +1026,19 @@ begin
     execute format('alter publication cairn_heads add table %I.head (only_row, seq)', new.schema_name);
   end if;
   return null;
+end
+$function$
+
+function cairn.wallet_search_moves()
+CREATE OR REPLACE FUNCTION cairn.wallet_search_moves()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if old.is_whole or (new.block, new.log_index) < (old.block, old.log_index) then
+    raise exception 'the search for the deposits of a wallet goes forward and ends once'
+      using errcode = 'check_violation', constraint = 'wallet_search_goes_forward';
+  end if;
+  return new;
 end
 $function$

@@ -40,6 +40,7 @@ import {
   openChart,
   publishTariff,
   instructionOf,
+  type ClaimedDeposit,
   type CreditedDeposit,
   type DepositRules,
   type PayoutProgress,
@@ -63,7 +64,8 @@ export type PlatformEvent =
   | { readonly kind: 'payout'; readonly progress: PayoutProgress }
   | { readonly kind: 'sweep'; readonly progress: SweepProgress }
   | { readonly kind: 'transaction'; readonly progress: OutboxProgress }
-  | { readonly kind: 'deposit'; readonly credited: CreditedDeposit };
+  | { readonly kind: 'deposit'; readonly credited: CreditedDeposit }
+  | { readonly kind: 'claim'; readonly claimed: ClaimedDeposit };
 
 export interface AssetWanted {
   readonly asset: AssetNo;
@@ -328,11 +330,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     report: (progress) => onEvent({ kind: 'sweep', progress }),
   });
   outbox.rebuildWith('sweep', async () => sweeper.rebuild());
-  const rules: DepositRules = {
-    book: bookId,
-    assetOf,
-    liquidityReference: liquidityReference(bookId),
-  };
+  const rules: DepositRules = { book: bookId, assetOf, liquidityReference: liquidityReference(bookId) };
   const platform = {
     clock,
     database,

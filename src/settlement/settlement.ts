@@ -6,6 +6,7 @@ import { bookInstructions, WINDOWS, type BookingDependencies } from './windows.t
 
 /** The door of settlement: deposits come in, windows close, the vault pays against the anchored log, holds are posted or given back. */
 export { liquidityReference, openChart, publishTariff } from './chart.ts';
+export { claimDeposit, claimOfWallets, type ClaimedDeposit } from './claims.ts';
 export { creditDeposit, type CreditedDeposit, type DepositOwner, type DepositRules } from './deposits.ts';
 export { payoutTransactionId } from './budget.ts';
 export { provePayout, rebuildPayout, type PayoutProgress } from './payouts.ts';

@@ -31,6 +31,12 @@ export interface DepositBook {
   /** By the id under which a deposit waits in suspense that its owner's account could not take: the id under which the book refused it. */
   readonly refusedAs: ReadonlyMap<TransferId, TransferId>;
   readonly credited: Map<TransferId, bigint>;
+  /** By the id of its way out of suspense, the id of its credit. */
+  readonly releaseOf: ReadonlyMap<TransferId, TransferId>;
+  /** The plain ones that wait in suspense, by the id of their credit: only these may leave it, each once. */
+  readonly suspended: Map<TransferId, TransferRecord>;
+  /** How many left it. */
+  claimed: number;
 }
 
 /**
@@ -40,14 +46,16 @@ export interface DepositBook {
 export function depositBook(header: Header, { deposits }: Pick<ChainFacts, 'deposits'>): DepositBook {
   const byId = new Map<TransferId, DepositFact>();
   const refusedAs = new Map<TransferId, TransferId>();
+  const releaseOf = new Map<TransferId, TransferId>();
   for (const deposit of deposits) {
     const { transaction, logIndex } = deposit;
     const digest = keccak_256(concat(utf8('cairn.deposit'), uintBytes(header.chainId, 8), fromHex(transaction), uintBytes(logIndex, 4)));
     const id = derivedId<TransferId>(digest);
     byId.set(id, deposit);
     refusedAs.set(derivedId<TransferId>(keccak_256(concat(utf8('cairn.deposit.suspense'), digest))), id);
+    releaseOf.set(derivedId<TransferId>(keccak_256(concat(utf8('cairn.deposit.claimed'), digest))), id);
   }
-  return { header, byId, refusedAs, credited: new Map() };
+  return { header, byId, refusedAs, credited: new Map(), releaseOf, suspended: new Map(), claimed: 0 };
 }
 
 /** True where the transfer claims that money came in from outside, which is then judged. */
@@ -56,6 +64,11 @@ export function stepDeposit(book: DepositBook, authority: Authority, state: Stat
   const id = refusedAs ?? record.id;
   const claims = record.fields?.deposit !== undefined || book.byId.has(id);
   if (!claims) return false;
+  if (record.debit === chartAccount(book.header.book, 'suspense', record.asset)) {
+    stepRelease(book, authority, record, findings);
+    return true;
+  }
+  const found = findings.all.length;
   const say = (what: string): void => findings.add('deposit', record.seq, `Record ${record.seq} credits ${record.amount} to account ${record.credit}, ${what}`);
   const fact = book.byId.get(id);
   if (!fact) {
@@ -80,7 +93,30 @@ export function stepDeposit(book: DepositBook, authority: Authority, state: Stat
     evidence.token === fact.token &&
     evidence.logIndex === fact.logIndex;
   if (!isSame) say(`with evidence that is not what the chain has in ${fact.transaction}`);
+  const isWaiting = refusedAs === undefined && owner.account === 'suspense' && fact.reference === null;
+  if (isWaiting && findings.all.length === found) book.suspended.set(record.id, record);
   return true;
+}
+
+/** A plain transfer that waited in suspense is the merchant's whose wallet turned out to have sent it, by that wallet's own signature: the whole of it, once. */
+function stepRelease(book: DepositBook, { keys, wallets }: Authority, record: TransferRecord, findings: Findings): void {
+  const { seq, amount, debit, credit, asset, code, flags, fields } = record;
+  const found = findings.all.length;
+  const say = (what: string): void => findings.add('deposit', seq, `Record ${seq} moves ${amount} from account ${debit} to account ${credit}, ${what}`);
+  const id = book.releaseOf.get(record.id);
+  const waiting = id === undefined ? undefined : book.suspended.get(id);
+  if (id === undefined || !waiting) return say('and that id follows from no plain deposit that waits in suspense');
+  const { from, transaction } = book.byId.get(id)!;
+  if (waiting.asset !== asset || waiting.amount !== amount)
+    say(`and ${waiting.amount} of asset ${waiting.asset} wait in suspense of the deposit in ${transaction}`);
+  if (waiting.fields?.deposit !== fields?.deposit) say(`with evidence that is not that of record ${waiting.seq}`);
+  const merchant = wallets.get(from)?.merchant;
+  if (merchant === undefined || !keys.has(merchant)) return say(`and the wallet ${from} is nobody’s that the records before it know`);
+  if (credit !== chartAccount(book.header.book, 'merchant', asset, merchant)) say(`and the wallet ${from} is of merchant ${merchant}`);
+  if (code !== TRANSFER_CODES.claimed || flags !== 0) say(`with the code ${code}, and is a deposit claimed by its wallet`);
+  if (findings.all.length !== found) return;
+  book.suspended.delete(id);
+  book.claimed++;
 }
 
 interface Owner {

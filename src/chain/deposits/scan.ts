@@ -83,7 +83,7 @@ export function createDepositScanner(options: DepositScannerOptions): DepositSca
     return store.view(shown, vanished, clock.nowMs());
   }
 
-  return { scan, pending: () => store.seen() };
+  return { scan, pending: () => store.seen(), plain: (from, after, limit) => store.plain(from, after, limit) };
 }
 
 function replaced(block: bigint): Problem {
