@@ -192,6 +192,7 @@ table cairn.anchor
   constraint anchor_pk PRIMARY KEY (log_index)
   constraint anchor_sent_by_outbox CHECK (((state = ANY (ARRAY['intent'::text, 'signed'::text])) OR (outbox_id IS NOT NULL)))
   constraint anchor_signed_before_sent CHECK (((state = 'intent'::text) OR (octet_length(signature) = 65)))
+  CREATE INDEX anchor_open ON cairn.anchor USING btree (log_index) WHERE (state <> 'final'::text)
   grant insert, select to cairn_app
   grant select to cairn_read
   grant update (attempts) to cairn_app
@@ -340,6 +341,7 @@ table cairn.deposit
   constraint deposit_token_is_an_address CHECK ((octet_length(token) = 20))
   constraint deposit_transaction_is_a_hash CHECK ((octet_length(transaction_hash) = 32))
   CREATE INDEX deposit_not_final ON cairn.deposit USING btree (chain_id, vault, block_number) WHERE (state = 'seen'::text)
+  CREATE INDEX deposit_plain ON cairn.deposit USING btree (chain_id, vault, sender, block_number, log_index) WHERE ((state = 'final'::text) AND (reference IS NULL))
   CREATE TRIGGER deposit_moves BEFORE UPDATE ON cairn.deposit FOR EACH ROW EXECUTE FUNCTION cairn.deposit_moves()
   grant insert, select, update to cairn_app
   grant select to cairn_read
@@ -404,6 +406,7 @@ table cairn.instruction
   constraint instruction_pk PRIMARY KEY (instruction)
   constraint instruction_state_is_known CHECK ((state = ANY (ARRAY['booked'::text, 'paying'::text, 'paid'::text, 'closed'::text])))
   constraint instruction_words_are_whole CHECK ((((octet_length(words) % 32) = 0) AND ((octet_length(words) >= 32) AND (octet_length(words) <= (255 * 32)))))
+  CREATE INDEX instruction_open ON cairn.instruction USING btree (book, seq) WHERE (state <> 'closed'::text)
   grant insert, select, update to cairn_app
   grant select to cairn_read
 
@@ -580,6 +583,7 @@ table cairn.payment
   constraint payment_refusal_has_a_reason CHECK (((state <> ALL (ARRAY['refused'::text, 'returned'::text, 'expired'::text])) OR ((reason_code IS NOT NULL) AND (reason IS NOT NULL))))
   constraint payment_state_is_known CHECK ((state = ANY (ARRAY['received'::text, 'screened'::text, 'quoted'::text, 'held'::text, 'instructed'::text, 'settled'::text, 'returned'::text, 'refused'::text, 'expired'::text])))
   CREATE INDEX payment_due ON cairn.payment USING btree (due_ms) WHERE (state = ANY (ARRAY['received'::text, 'screened'::text, 'quoted'::text]))
+  CREATE INDEX payment_held ON cairn.payment USING btree (hold_seq) WHERE (state = 'held'::text)
   CREATE UNIQUE INDEX payment_is_not_a_duplicate ON cairn.payment USING btree (merchant, fingerprint) WHERE (state <> ALL (ARRAY['refused'::text, 'expired'::text, 'returned'::text, 'received'::text]))
   CREATE INDEX payment_of_merchant ON cairn.payment USING btree (merchant, payment)
   CREATE TRIGGER payment_moves_along_the_table BEFORE UPDATE ON cairn.payment FOR EACH ROW EXECUTE FUNCTION cairn.payment_moves_along_the_table()
@@ -621,6 +625,7 @@ table cairn.payout
   constraint payout_pays_a_hold_once UNIQUE (hold)
   constraint payout_pk PRIMARY KEY (instruction, index)
   constraint payout_state_is_known CHECK ((state = ANY (ARRAY['open'::text, 'failed'::text, 'paid'::text, 'booked'::text, 'returned'::text])))
+  CREATE INDEX payout_of_payment ON cairn.payout USING btree (payment)
   grant insert, select, update to cairn_app
   grant select to cairn_read
 
@@ -652,6 +657,21 @@ table cairn.wallet
   constraint wallet_pk PRIMARY KEY (wallet)
   grant insert, select to cairn_app
   grant select to cairn_read
+
+table cairn.wallet_search
+  wallet bytea not null
+  block bigint not null default '-1'::integer
+  log_index integer not null default '-1'::integer
+  is_whole boolean not null default false
+  constraint wallet_search_is_of_a_wallet FOREIGN KEY (wallet) REFERENCES cairn.wallet(wallet)
+  constraint wallet_search_pk PRIMARY KEY (wallet)
+  CREATE INDEX wallet_search_open ON cairn.wallet_search USING btree (block, wallet) WHERE (NOT is_whole)
+  CREATE TRIGGER wallet_search_moves BEFORE UPDATE ON cairn.wallet_search FOR EACH ROW EXECUTE FUNCTION cairn.wallet_search_moves()
+  grant insert, select to cairn_app
+  grant select to cairn_read
+  grant update (block) to cairn_app
+  grant update (is_whole) to cairn_app
+  grant update (log_index) to cairn_app
 
 table cairn.webhook
   id uuid not null
@@ -1006,5 +1026,19 @@ begin
     execute format('alter publication cairn_heads add table %I.head (only_row, seq)', new.schema_name);
   end if;
   return null;
+end
+$function$
+
+function cairn.wallet_search_moves()
+CREATE OR REPLACE FUNCTION cairn.wallet_search_moves()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if old.is_whole or (new.block, new.log_index) < (old.block, old.log_index) then
+    raise exception 'the search for the deposits of a wallet goes forward and ends once'
+      using errcode = 'check_violation', constraint = 'wallet_search_goes_forward';
+  end if;
+  return new;
 end
 $function$

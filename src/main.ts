@@ -34,11 +34,13 @@ import { openBook, type Book } from '#ledger';
 import type { CoordinatorDependencies, PaymentProgress } from '#payments';
 import {
   liquidityReference,
+  provePayout,
   rebuildPayout,
   createSweeper,
   openChart,
   publishTariff,
   instructionOf,
+  type ClaimedDeposit,
   type CreditedDeposit,
   type DepositRules,
   type PayoutProgress,
@@ -62,7 +64,8 @@ export type PlatformEvent =
   | { readonly kind: 'payout'; readonly progress: PayoutProgress }
   | { readonly kind: 'sweep'; readonly progress: SweepProgress }
   | { readonly kind: 'transaction'; readonly progress: OutboxProgress }
-  | { readonly kind: 'deposit'; readonly credited: CreditedDeposit };
+  | { readonly kind: 'deposit'; readonly credited: CreditedDeposit }
+  | { readonly kind: 'claim'; readonly claimed: ClaimedDeposit };
 
 export interface AssetWanted {
   readonly asset: AssetNo;
@@ -296,6 +299,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     retryAfterMs: policy.retryAfterMs,
     payoutTtlS: policy.payoutTtlS,
     allowanceOf: (token) => vault.allowanceOf(token),
+    payeesATransaction: (token) => vault.payeesATransaction(token),
     vaultAddress: deployment.vault,
     tokens,
     vault: {
@@ -305,7 +309,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
       retryCall: (stored, indexes) => encodeRetry(instructionOf(stored), stored.words, indexes),
     },
     log: {
-      isAnchored: (seq) => isFinallyAnchored(prover, bookId, seq),
+      isAnchored: (seq) => isFinallyAnchored(database, bookId, seq),
       payCall: async (stored, signature) => {
         const { record, fieldsRoot, proof } = await prover.proofNow(book, stored.seq);
         const header = { seq: record.seq, nowMs: BigInt(record.nowMs), fieldsRoot: toHex(fieldsRoot) };
@@ -314,7 +318,8 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     },
     report: (progress) => onEvent({ kind: 'payout', progress }),
   };
-  // The log grew between asking and mining: the same payment, proven against the log as it stands.
+  // A payment is proven against the log as it stands when it is sent, and the log grows with every anchor.
+  outbox.buildWith('pay', 'anchor', ({ id }) => provePayout(settlement, id));
   outbox.rebuildWith('pay', async ({ id }, failure) => rebuildPayout(settlement, id, failure));
   const sweeper = createSweeper({
     chainId: client.chainId,
@@ -328,11 +333,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     report: (progress) => onEvent({ kind: 'sweep', progress }),
   });
   outbox.rebuildWith('sweep', async () => sweeper.rebuild());
-  const rules: DepositRules = {
-    book: bookId,
-    assetOf,
-    liquidityReference: liquidityReference(bookId),
-  };
+  const rules: DepositRules = { book: bookId, assetOf, liquidityReference: liquidityReference(bookId) };
   const platform = {
     clock,
     database,

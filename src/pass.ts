@@ -2,12 +2,21 @@ import { AssertionFailure, isOutage, Problem, type TimeMs } from '#base';
 import { GREATEST_UNANCHORED_AGE_MS, greatestUnanchoredAgeMs, type Anchorer, type Sealer } from '#anchor';
 import type { LocalChain } from '#chain';
 import { catchUp, openHeads, type Heads, type HeadsOptions } from '#cdc';
-import { bookAuthorisations } from '#identity';
+import { bookAuthorisations, moveSearch, openSearches, type WalletSearch } from '#identity';
 import { readCursor } from '#ledger';
 import type { Seq } from '#ledger/core';
-import { advancePayments, countByState, findPaymentByHold, PAYMENTS_READER, projectRecords, type CoordinatorDependencies } from '#payments';
+import { advancePayments, findPaymentByHold, isAnyHeld, PAYMENTS_READER, projectRecords, type CoordinatorDependencies } from '#payments';
 import { claimOf, disagreement } from '#reconciliation';
-import { closeWindow, creditDeposit, tickSettlement, type DepositRules, type SettlementDependencies, type Sweeper } from '#settlement';
+import {
+  claimDeposit,
+  claimOfWallets,
+  closeWindow,
+  creditDeposit,
+  tickSettlement,
+  type DepositRules,
+  type SettlementDependencies,
+  type Sweeper,
+} from '#settlement';
 import type { Platform, PlatformEvent } from './main.ts';
 
 /** What a pass moves: the parts that main wired. */
@@ -103,6 +112,7 @@ export async function passOver(run: Run): Promise<PassReport> {
   const openSweeps = await part(run, 'sweeps', 1, () => run.sweeper.tick());
   await part(run, 'authorisations', 0, () => bookAuthorisations(run.directory));
   await part(run, 'deposits', 0, () => credit(run));
+  await part(run, 'claims', 0, () => claim(run));
   await part(run, 'payments', 0, () => advance(run));
   await part(run, 'expiries', 0, () => run.book.expireDue());
   await part(run, 'projection', 0, () => projectRecords({ ...run.coordinator }));
@@ -173,8 +183,20 @@ async function credit(run: Run): Promise<number> {
   const { changes } = await run.scanner.scan(async (deposit) => {
     const credited = await creditDeposit(run.book, run.rules, deposit);
     if (credited) run.onEvent({ kind: 'deposit', credited });
+    if (credited?.owner.kind !== 'suspense') return;
+    // Handed over again after a crash: its wallet may have been registered, and searched, since it was booked.
+    const claimed = await claimDeposit(run.book, deposit.digest);
+    if (claimed) run.onEvent({ kind: 'claim', claimed });
   });
   return changes.length;
+}
+
+function claim({ database: { pool }, book, scanner, onEvent }: Run): Promise<number> {
+  const searches = {
+    openSearches: (limit: number) => openSearches(pool, limit),
+    moveSearch: (search: WalletSearch, isWhole: boolean) => moveSearch(pool, search, isWhole),
+  };
+  return claimOfWallets({ book, scanner, ...searches }, (claimed) => onEvent({ kind: 'claim', claimed }));
 }
 
 function ageMs(run: Run): Promise<number> {
@@ -188,9 +210,8 @@ async function advance(run: Run): Promise<number> {
 
 /** Windows close by themselves once a held payment has waited long enough. */
 async function closeDueWindow(run: Run): Promise<number> {
-  const { held = 0 } = await countByState(run.database.pool);
   const nowMs = run.clock.nowMs();
-  run.heldSinceMs = held === 0 ? null : (run.heldSinceMs ?? nowMs);
+  run.heldSinceMs = (await isAnyHeld(run.database.pool)) ? (run.heldSinceMs ?? nowMs) : null;
   if (run.heldSinceMs === null || nowMs - run.heldSinceMs < run.windowEveryMs) return 0;
   run.heldSinceMs = null;
   return (await closeWindowIfNeeded(run)) ? 1 : 0;
@@ -198,8 +219,7 @@ async function closeDueWindow(run: Run): Promise<number> {
 
 export async function closeWindowIfNeeded(run: Run): Promise<boolean> {
   await tickSettlement(run.settlement);
-  const { held = 0 } = await countByState(run.database.pool);
-  if (held === 0) return false;
+  if (!(await isAnyHeld(run.database.pool))) return false;
   await closeWindow({ ...run.settlement, vault: run.deployment.vault });
   return true;
 }

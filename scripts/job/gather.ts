@@ -145,13 +145,14 @@ interface DepositField {
 async function depositFacts(platform: Platform, example: Example): Promise<DepositFact[]> {
   const facts: DepositFact[] = [];
   for await (const record of recordsOf(platform)) {
-    if (record.kind !== 'transfer' || !record.fields?.deposit) continue;
+    // What leaves suspense came in before.
+    if (record.kind !== 'transfer' || !record.fields?.deposit || record.debit !== chartAccount(platform.bookId, 'vault', record.asset)) continue;
     const asset = platform.assets.get(record.asset)!;
     const owner = [...example.merchants].find(({ id }) => chartAccount(platform.bookId, 'merchant', record.asset, id) === record.credit);
     const deposit = JSON.parse(record.fields.deposit) as DepositField;
     const isLiquidity = record.credit === chartAccount(platform.bookId, 'fxPosition', record.asset);
     facts.push({
-      owner: owner?.name ?? (isLiquidity ? 'operator’s FX position' : 'another merchant, or suspense'),
+      owner: owner?.name ?? (isLiquidity ? 'operator’s FX position' : 'another merchant, or suspense until its wallet is registered'),
       asset: asset.symbol,
       amount: formatDecimal(record.amount, asset.decimals),
       method: deposit.kind === 'plain' ? 'transfer' : (owner?.deposit.method ?? 'authorization'),
@@ -247,7 +248,7 @@ async function bookTotals(platform: Platform, asset: AssetNo) {
   let deposited = 0n;
   const seen = new Set<string>();
   for await (const record of recordsOf(platform)) {
-    if (record.kind === 'transfer' && record.asset === asset && record.fields?.deposit) deposited += record.amount;
+    if (record.kind === 'transfer' && record.debit === vault && record.fields?.deposit) deposited += record.amount;
     if (record.kind !== 'account' || record.asset !== asset || record.id === vault || seen.has(record.id)) continue;
     seen.add(record.id);
     const account = (await platform.book.account(record.id))!;

@@ -61,6 +61,8 @@ export function createProgress(out: NodeJS.WriteStream): Progress {
           return count(event.progress.to);
         case 'deposit':
           return count('deposit credited');
+        case 'claim':
+          return count('deposit claimed out of suspense');
         case 'payout':
           if (event.progress.step === 'waiting') return line(event.progress.detail);
           return event.progress.step === 'refused' ? line(paint.red(`the signer refused: ${event.progress.detail}`)) : count(`payout ${event.progress.step}`);

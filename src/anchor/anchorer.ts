@@ -26,10 +26,7 @@ export interface AnchorerOptions {
   readonly clock: Clock;
   /** Milliseconds to wait for the poster's signature in one pass; the next pass asks for the same one again. */
   readonly signingPatienceMs: number;
-  /**
-   * Milliseconds that a sealed batch waits for those of other books before a leaf is opened: more books a leaf, and so much more of the greatest unanchored age. None where there is one book.
-   * With many, more than a block or two: a payout is proven against the newest leaf, and where every block brings another one it is rebuilt and never mined.
-   */
+  /** Milliseconds that a sealed batch waits for those of other books before a leaf is opened: more books a leaf, and so much more of the greatest unanchored age. None where there is one book. */
   readonly gatherMs?: number;
 }
 

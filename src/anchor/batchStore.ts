@@ -11,6 +11,7 @@ const SQL = loadSql(new URL('./sql/sealed.sql', import.meta.url), [
   'addSubjectKeys',
   'subjectKeys',
   'batchOf',
+  'anchorStateOf',
   'bookRecordsOf',
   'listBatches',
   'oldestUnanchored',
@@ -164,6 +165,12 @@ export async function batchOf(client: Queryable, book: BookId, seq: bigint): Pro
             transactionHash: row.transaction_hash && toHex(row.transaction_hash),
           },
   };
+}
+
+/** How far the anchor of this record's batch is; null while it has none. */
+export async function anchorStateOf(client: Queryable, book: BookId, seq: bigint): Promise<AnchorState | null> {
+  const [row] = await query<{ state: AnchorState }>(client, SQL.anchorStateOf, [book, seq]);
+  return row?.state ?? null;
 }
 
 /** The book records of one anchor, in the order of its tree. */

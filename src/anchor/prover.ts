@@ -1,7 +1,7 @@
 import { assert, Problem, toHex, type BookId, type Hex, type PaymentId } from '#base';
 import type { Database } from '#db';
 import type { FieldName, LedgerRecord } from '#ledger/core';
-import { batchOf, bookRecordsOf, listBatches, subjectKeys, type StoredBatch } from './batchStore.ts';
+import { anchorStateOf, batchOf, bookRecordsOf, listBatches, subjectKeys, type StoredBatch } from './batchStore.ts';
 import {
   consistencyProof,
   fieldProof,
@@ -194,11 +194,6 @@ async function shownFields(database: Database, source: RecordSource, record: Led
 }
 
 /** A record is final once the batch it is in is anchored in a final block. */
-export async function isFinallyAnchored(prover: Pick<Prover, 'batches'>, book: BookId, seq: bigint): Promise<boolean> {
-  for (let after = 0n; ;) {
-    const batches = await prover.batches(book, after, 1_000);
-    const found = batches.find(({ firstSeq, lastSeq }) => firstSeq <= seq && seq <= lastSeq);
-    if (found || batches.length === 0) return found?.anchor?.state === 'final';
-    after = batches.at(-1)!.batchNo;
-  }
+export async function isFinallyAnchored({ pool }: Database, book: BookId, seq: bigint): Promise<boolean> {
+  return (await anchorStateOf(pool, book, seq)) === 'final';
 }

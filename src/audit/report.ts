@@ -30,7 +30,7 @@ function table(header: Header, checked: AuditResult['checked']): string {
     ['records', `${checked.records}, of them ${checked.sealed} sealed and ${checked.anchored} in an anchor; ${checked.accounts} accounts`],
     ['anchors', `${checked.anchors} on the chain`],
     ['signatures', `${checked.signatures} of merchants`],
-    ['deposits', `${checked.deposits}`],
+    ['deposits', `${checked.deposits}, of them ${checked.claimed} claimed out of suspense by their wallets`],
     ['payments held', `${checked.payments}: ${checked.paid} paid, ${checked.returned} given back, ${checked.open} under way`],
     ['windows', `${checked.windows} with ${checked.instructions} instructions`],
   ];

@@ -28,6 +28,8 @@ export interface AuditResult {
     readonly accounts: number;
     readonly signatures: number;
     readonly deposits: number;
+    /** Of them: left suspense once their wallet was registered. */
+    readonly claimed: number;
     readonly payments: number;
     readonly windows: number;
     readonly instructions: number;
@@ -77,6 +79,7 @@ export function auditExport(exported: Exported, chain: ChainFacts, knownKeys?: K
     accounts: state.accounts.size,
     signatures: authority.signatures,
     deposits: deposits.credited.size,
+    claimed: deposits.claimed,
     payments: holds.payments.size,
     ...settled,
     finalBlock: chain.finalBlock,

@@ -6,7 +6,7 @@ export type { BlockRef, ChainClient, ChainLog, Finality, SendResult } from './cl
 export { depositDigest } from './deposits/match.ts';
 export { createDepositScanner, type DepositScannerOptions } from './deposits/scan.ts';
 export { DEPOSIT_TRANSITIONS, type DepositState } from './deposits/states.ts';
-export type { Deposit, DepositChange, DepositIdentity, DepositScanner, ScanReport } from './deposits/types.ts';
+export type { Deposit, DepositChange, DepositIdentity, DepositPlace, DepositScanner, ScanReport } from './deposits/types.ts';
 export { startLocalChain, type LocalChain, type LocalChainEvent, type LocalChainOptions } from './local/local.ts';
 export { checkDeployment } from './deploy/check.ts';
 export { deploy } from './deploy/deploy.ts';

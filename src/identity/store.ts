@@ -14,6 +14,9 @@ const sql = loadSql(new URL('./sql/identity.sql', import.meta.url), [
   'listMerchants',
   'insertWallet',
   'findWallet',
+  'insertSearch',
+  'openSearches',
+  'moveSearch',
   'insertPayee',
   'findPayee',
   'findPayeeById',
@@ -127,12 +130,31 @@ export async function listMerchants(client: Queryable): Promise<Merchant[]> {
   return (await query(client, sql.listMerchants)).map(toMerchant);
 }
 
+/** With the search for what came from it before. */
 export async function insertWallet(client: Queryable, wallet: Hex, merchant: MerchantId, digest: Hex): Promise<void> {
   await execute(client, sql.insertWallet, [fromHex(wallet), merchant, fromHex(digest)]);
+  await execute(client, sql.insertSearch, [fromHex(wallet)]);
 }
 
 export async function walletOwner(client: Queryable, wallet: Hex): Promise<MerchantId | undefined> {
   return (await query(client, sql.findWallet, [fromHex(wallet)]))[0]?.merchant;
+}
+
+/** How far the deposits are looked at that came from a wallet before it was registered: up to a log of a block of the chain. */
+export interface WalletSearch {
+  readonly wallet: Hex;
+  readonly block: bigint;
+  readonly logIndex: number;
+}
+
+/** Of wallets in the book whose earlier deposits are not all looked at, at most `limit`. */
+export async function openSearches(client: Queryable, limit: number): Promise<WalletSearch[]> {
+  const rows = await query(client, sql.openSearches, [limit]);
+  return rows.map((row) => ({ wallet: toHex(row.wallet), block: row.block, logIndex: row.log_index }));
+}
+
+export async function moveSearch(client: Queryable, { wallet, block, logIndex }: WalletSearch, isWhole: boolean): Promise<void> {
+  await execute(client, sql.moveSearch, [fromHex(wallet), block, logIndex, isWhole]);
 }
 
 export async function insertPayee(client: Queryable, payee: Payee, nowMs: TimeMs): Promise<void> {

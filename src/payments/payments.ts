@@ -10,11 +10,11 @@ export {
 export { PAYMENTS_READER, projectRecords, type ProjectionDependencies } from './projection.ts';
 export { FINAL_STATES, PAYMENT_TRANSITIONS, type PaymentState } from './state.ts';
 export {
-  countByState,
   eventsOf,
   findOrderFile,
   findPayment,
   findPaymentByHold,
+  isAnyHeld,
   listPayments,
   paymentsOfOrder,
   type OrderFile,

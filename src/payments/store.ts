@@ -27,7 +27,7 @@ const sql = loadSql(new URL('./sql/payments.sql', import.meta.url), [
   'heldPaymentsInRange',
   'listPayments',
   'paymentsOfOrder',
-  'countByState',
+  'isAnyHeld',
   'twinOf',
   'movePayment',
   'postponePayment',
@@ -211,8 +211,9 @@ export async function paymentsOfOrder(client: Queryable, order: OrderId): Promis
   return (await query(client, sql.paymentsOfOrder, [order])).map(toPayment);
 }
 
-export async function countByState(client: Queryable): Promise<Partial<Record<PaymentState, number>>> {
-  return Object.fromEntries((await query(client, sql.countByState)).map((row) => [row.state, Number(row.count)]));
+/** Whether any payment waits for a settlement window. */
+export async function isAnyHeld(client: Queryable): Promise<boolean> {
+  return (await query<{ held: boolean }>(client, sql.isAnyHeld))[0]!.held;
 }
 
 /** The living payment that this one repeats, if any. */

@@ -93,6 +93,11 @@ export async function creditDeposit(book: Book, rules: DepositRules, deposit: De
   const asset = rules.assetOf.get(deposit.token);
   // A token that the vault does not list is nobody's money here: the chain scanner only watches listed ones.
   if (asset === undefined) return undefined;
+  // No wallet or merchant comes into the book between the look at whose it is and its record: whoever reads the book in order finds the same.
+  return book.exclusively(() => creditOnce(book, rules, deposit, asset));
+}
+
+async function creditOnce(book: Book, rules: DepositRules, deposit: Deposit, asset: AssetNo): Promise<CreditedDeposit> {
   // Whose it is was decided when it was booked: a wallet or merchant registered since then changes nothing of it.
   const before = await book.transfer(derivedId<TransferId>(fromHex(deposit.digest)));
   if (before?.kind === 'transfer') return { deposit, owner: ownerIn(before), asset, seq: before.seq };

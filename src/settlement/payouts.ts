@@ -4,6 +4,7 @@ import type { OutboxId, Rebuilt, TransactionFailure } from '#chain';
 import type { Custody } from '#custody';
 import type { Book } from '#ledger';
 import { closingIdOf, FINAL_POST, legIdOf, LINKED, POST_PENDING, VOID_PENDING, type Command, type Hold } from '#ledger/core';
+import type { Apart } from './apart.ts';
 import { Budget, payoutTransactionId, type BudgetDependencies } from './budget.ts';
 import { instructionIntent, type LogGate, type VaultChain, type VaultState } from './vault.ts';
 import { markClosed, markFailed, markPaid, moveInstruction, openInstructions, payoutsOf, type Payout, type StoredInstruction } from './store.ts';
@@ -28,18 +29,20 @@ export interface PayoutProgress {
 }
 
 /** Moves every open instruction as far as the chain, the signers and the vault's caps let it, the oldest first. Safe to call at any time and after any crash: each step is asked for by an id that follows from what it does. */
-export async function advancePayouts(deps: PayoutDependencies): Promise<number> {
+export async function advancePayouts(deps: PayoutDependencies, apart: Apart): Promise<number> {
   const open = await openInstructions(deps.database.pool, deps.bookId);
   const budget = new Budget(deps, open);
-  for (const instruction of open) {
-    const payouts = await payoutsOf(deps.database.pool, instruction.id);
-    const state = await deps.vault.stateOf(instruction.id);
-    // Never told to the vault and its time is finally over: nobody can pay it any more, and its holds go back like those of any other.
-    const isOver = state.timestampS > BigInt(instruction.notAfterS);
-    if (instruction.state === 'booked' && !isOver) await tell(deps, budget, instruction, state);
-    else await follow(deps, budget, instruction, payouts, state);
-  }
+  for (const instruction of open) await apart.each(() => advanceOne(deps, budget, instruction));
   return open.length;
+}
+
+async function advanceOne(deps: PayoutDependencies, budget: Budget, instruction: StoredInstruction): Promise<void> {
+  const payouts = await payoutsOf(deps.database.pool, instruction.id);
+  const state = await deps.vault.stateOf(instruction.id);
+  // Never told to the vault and its time is finally over: nobody can pay it any more, and its holds go back like those of any other.
+  const isOver = state.timestampS > BigInt(instruction.notAfterS);
+  if (instruction.state === 'booked' && !isOver) await tell(deps, budget, instruction, state);
+  else await follow(deps, budget, instruction, payouts, state);
 }
 
 /** booked -> paying: once the leaf is in a final anchor, the vault's signer agrees, and the vault's caps have room for it. */
@@ -247,12 +250,24 @@ const WRONG_SIGNER = 'WrongSigner';
  */
 export async function rebuildPayout(deps: PayoutDependencies, id: OutboxId, failure: TransactionFailure): Promise<Rebuilt> {
   if ([...CAP_ERRORS, WRONG_SIGNER].includes(failure.error?.name ?? '')) return { kind: 'giveUp' };
+  const first = await firstPayout(deps, id);
+  if (!first || deps.clock.nowMs() / 1000 >= first.notAfterS) return { kind: 'giveUp' };
+  const data = await deps.log.payCall(first, first.signature);
+  return data ? { kind: 'replace', data } : { kind: 'retry', notBeforeMs: deps.clock.nowMs() + deps.retryAfterMs };
+}
+
+/** The call of a payout as it is to be sent now: a first payment is proven against the log as it stands, and a later one proves nothing of the log. */
+export async function provePayout(deps: PayoutDependencies, id: OutboxId): Promise<Hex | null> {
+  const first = await firstPayout(deps, id);
+  return first ? ((await deps.log.payCall(first, first.signature)) ?? null) : null;
+}
+
+/** The instruction whose first payment this transaction is to make, while that is still to come. */
+async function firstPayout(deps: PayoutDependencies, id: OutboxId): Promise<(StoredInstruction & { readonly signature: Hex }) | undefined> {
   for (const instruction of await openInstructions(deps.database.pool, deps.bookId)) {
-    const isFirst = instruction.attempts > 0 && payoutTransactionId(instruction.id, instruction.attempts - 1) === id;
-    if (!isFirst || !instruction.signature || (await deps.vault.stateOf(instruction.id)).done) continue;
-    if (deps.clock.nowMs() / 1000 >= instruction.notAfterS) return { kind: 'giveUp' };
-    const data = await deps.log.payCall(instruction, instruction.signature);
-    return data ? { kind: 'replace', data } : { kind: 'retry', notBeforeMs: deps.clock.nowMs() + deps.retryAfterMs };
+    const { signature, attempts } = instruction;
+    if (attempts === 0 || payoutTransactionId(instruction.id, attempts - 1) !== id) continue;
+    return !signature || (await deps.vault.stateOf(instruction.id)).done ? undefined : { ...instruction, signature };
   }
-  return { kind: 'giveUp' };
+  return undefined;
 }

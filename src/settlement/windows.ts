@@ -62,6 +62,8 @@ export async function closeWindow(deps: WindowDependencies): Promise<WindowRecor
 
 export interface BookingDependencies extends WindowDependencies {
   readonly allowanceOf: (token: Hex) => Promise<Allowance>;
+  /** How many payees one transaction has gas for. */
+  readonly payeesATransaction: (token: Hex) => Promise<number>;
   readonly report: (progress: { readonly instruction: Hex; readonly step: 'leftOut'; readonly detail: string }) => void;
 }
 
@@ -78,13 +80,26 @@ export async function bookInstructions(deps: BookingDependencies, window: Window
     if (taken) payable.push(taken);
   }
   await giveBackStrays(deps, closed.holds, payable);
-  const booked = await bookedInstructions(deps.book, window);
-  // What is booked stands, whatever the time to pay and the caps are today.
+  const planned = await planWindow(deps, window, payable);
+  for (let from = 0; from < planned.length; from += LISTS_A_SUBMIT) await bookPlanned(deps, planned.slice(from, from + LISTS_A_SUBMIT));
+  return planned;
+}
+
+/** Far below what one request to the book may have: a window has as many lists as its holds and the caps make. */
+const LISTS_A_SUBMIT = 1_000;
+
+/** What is booked stands, whatever the time to pay and the caps are today. A crash may have left a part of the lists to be booked: where those end, today's caps say. */
+async function planWindow(deps: BookingDependencies, window: WindowRecord, payable: readonly TakenHold[]): Promise<readonly PlannedInstruction[]> {
   const context = { book: deps.bookId, window: window.window, tokens: deps.tokens };
-  const planned = booked[0]
-    ? planInstructions({ ...context, notAfterS: booked[0].notAfterS, counts: booked.map(({ count }) => count) }, payable)
-    : await planByCaps(deps, context, window, payable);
-  if (planned.length === 0) return planned;
+  const booked = await bookedInstructions(deps.book, window);
+  if (!booked[0]) return planByCaps(deps, context, window, payable);
+  const counts = booked.map(({ count }) => count);
+  const rest = payable.length - counts.reduce((sum, count) => sum + count, 0);
+  const room = rest > 0 ? { caps: capsOf(await allowancesOf(deps, payable)), most: await mostOf(deps, payable) } : {};
+  return planInstructions({ ...context, notAfterS: booked[0].notAfterS, counts, ...room }, payable);
+}
+
+async function bookPlanned(deps: BookingDependencies, planned: readonly PlannedInstruction[]): Promise<void> {
   const results = await deps.book.submit(
     planned.map(({ window: id, index, token, listHash, count, total, notAfterS }) => ({
       kind: 'instruction' as const,
@@ -106,7 +121,22 @@ export async function bookInstructions(deps: BookingDependencies, window: Window
     return result.record.seq;
   });
   await insertInstructions(deps.database, planned, seqs, deps.clock.nowMs());
-  return planned;
+}
+
+async function allowancesOf({ tokens, allowanceOf }: BookingDependencies, payable: readonly TakenHold[]): Promise<ReadonlyMap<AssetNo, Allowance>> {
+  const allowances = new Map<AssetNo, Allowance>();
+  for (const asset of new Set(payable.map((hold) => hold.asset))) allowances.set(asset, await allowanceOf(tokens.get(asset)!));
+  return allowances;
+}
+
+async function mostOf({ tokens, payeesATransaction }: BookingDependencies, payable: readonly TakenHold[]): Promise<ReadonlyMap<AssetNo, number>> {
+  const most = new Map<AssetNo, number>();
+  for (const asset of new Set(payable.map((hold) => hold.asset))) most.set(asset, await payeesATransaction(tokens.get(asset)!));
+  return most;
+}
+
+function capsOf(allowances: ReadonlyMap<AssetNo, Allowance>): ReadonlyMap<AssetNo, bigint> {
+  return new Map([...allowances].map(([asset, allowance]) => [asset, largestPayout(allowance)]));
 }
 
 /** Instructions of this window that are in the book already, by index. */
@@ -119,18 +149,17 @@ async function bookedInstructions(book: Book, { window }: WindowRecord): Promise
   }
 }
 
-/** No list is more than the vault pays at once, and all have the time that its daily caps leave them: what has to wait for a later day can be paid on that day. */
+/** No list is more than the vault pays at once, or more payees than a transaction has gas for, and all have the time that its daily caps leave them: what has to wait for a later day can be paid on that day. */
 async function planByCaps(
   deps: BookingDependencies,
   context: Pick<WindowContext, 'book' | 'window' | 'tokens'>,
   window: WindowRecord,
   payable: readonly TakenHold[],
 ): Promise<readonly PlannedInstruction[]> {
-  const allowances = new Map<AssetNo, Allowance>();
-  for (const { asset } of payable) if (!allowances.has(asset)) allowances.set(asset, await deps.allowanceOf(deps.tokens.get(asset)!));
-  const caps = new Map([...allowances].map(([asset, allowance]) => [asset, largestPayout(allowance)]));
+  const allowances = await allowancesOf(deps, payable);
+  const room = { caps: capsOf(allowances), most: await mostOf(deps, payable) };
   const closedS = Math.floor(window.nowMs / 1000);
-  const lists = planInstructions({ ...context, notAfterS: closedS, caps }, payable);
+  const lists = planInstructions({ ...context, notAfterS: closedS, ...room }, payable);
   const before = await unpaidByAsset(deps);
   let startS = closedS;
   for (const [asset, allowance] of allowances) {
@@ -138,7 +167,7 @@ async function planByCaps(
     const days = daysToPay(allowance, [...(before.get(asset) ?? []), ...totals]);
     if (days > 0) startS = Math.max(startS, dayAfterS(allowance, days));
   }
-  return planInstructions({ ...context, notAfterS: startS + deps.payoutTtlS, caps }, payable);
+  return planInstructions({ ...context, notAfterS: startS + deps.payoutTtlS, ...room }, payable);
 }
 
 /** What each open instruction still has to pay, in the order in which they are paid. */

@@ -56,6 +56,8 @@ function nameOf(event: PlatformEvent): string {
       return `${event.progress.purpose}-${event.progress.to}`;
     case 'deposit':
       return 'deposit-credited';
+    case 'claim':
+      return 'deposit-claimed';
     case 'fault':
       return `fault-${event.part}`;
     case 'step':

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Hex, MerchantId } from '#base';
 import { registerWallet } from '#identity';
+import type { Book } from '#ledger';
 import { creditDeposit } from '#settlement';
 import { addressOfKey, EUR, freshId, referenceOf, sign, testTrade, TOKENS, USD, type Trade } from '../support/trade.ts';
 import { depositDigest, type Deposit } from '#chain';
@@ -67,6 +68,29 @@ describe('whose a deposit is', () => {
     await registerWallet(trade.directory, await sign(WALLET_KEY, 'Wallet', wallet));
     assert.deepEqual(await credit(deposit), before);
     assert.deepEqual(await posted(), { merchant: 0n, suspense: 1_000_000n, fxPosition: 0n, vault: -1_000_000n });
+  });
+
+  it('stays in suspense though its wallet is registered while it is being booked, and the book says so in this order', async () => {
+    const from = addressOfKey(WALLET_KEY);
+    const authorisation = await sign(WALLET_KEY, 'Wallet', { merchant: trade.merchant, wallet: from, nonce: 5n, expiry: 4_000_000_000n });
+    let registering: Promise<unknown> | undefined;
+    let isAlone = false;
+    const book: Book = {
+      ...trade.book,
+      exclusively: (work) => trade.book.exclusively(() => ((isAlone = true), work())),
+      byKey: async (key) => {
+        const found = await trade.book.byKey(key);
+        registering ??= registerWallet(trade.directory, authorisation);
+        // Whoever is not alone with the book is overtaken.
+        if (!isAlone) await registering;
+        return found;
+      },
+    };
+    const credited = await creditDeposit(book, trade.rules, trade.deposit({ kind: 'plain', reference: null, from }));
+    await registering;
+    const wallet = await trade.book.byKey(`wallet:${from}`);
+    assert.equal(credited?.owner.kind, 'suspense');
+    assert.ok(wallet && credited.seq < wallet.seq);
   });
 
   it('of its own asset, to the last of 18 decimals, and nothing where the token is not listed', async () => {

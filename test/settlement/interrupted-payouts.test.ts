@@ -8,6 +8,7 @@ import {
   closeWindow,
   payoutsOf,
   payoutTransactionId,
+  provePayout,
   rebuildPayout,
   tickSettlement,
   type SettlementDependencies,
@@ -87,6 +88,7 @@ describe('a payout that a crash or a revert interrupted', () => {
       clock,
       retryAfterMs: RETRY_MS,
       payoutTtlS: TTL_S,
+      payeesATransaction: async () => 255,
       vaultAddress: VAULT,
       allowanceOf: async () => ({ blockNumber: edge.block, timestampS: edge.timestampS, perTransaction: 10n ** 30n, perDay: 10n ** 30n, spentToday: 0n }),
       tokens: new Map([...TOKENS].map(([token, asset]) => [asset, token])),
@@ -117,6 +119,7 @@ describe('a payout that a crash or a revert interrupted', () => {
         tick: notHere,
         waitFinal: notHere,
         rebuildWith: () => undefined,
+        buildWith: () => undefined,
         close: notHere,
       },
       vault: {
@@ -278,10 +281,12 @@ describe('a payout that a crash or a revert interrupted', () => {
     const rebuilt = (of = first, failure = refusedBy('NotInLog')): Promise<Rebuilt> => rebuildPayout(deps, of, failure);
     edge.logSize = 3;
     assert.deepEqual(await rebuilt(), { kind: 'replace', data: '0xaa03' });
+    assert.deepEqual([await provePayout(deps, first), await provePayout(deps, payoutTransactionId(id, 1))], ['0xaa03', null]);
     assert.deepEqual(await rebuilt(payoutTransactionId(id, 1)), { kind: 'giveUp' });
     for (const cap of ['OverDailyCap', 'OverTransactionCap', 'WrongSigner']) assert.deepEqual(await rebuilt(first, refusedBy(cap)), { kind: 'giveUp' });
     edge.done = true;
     assert.deepEqual(await rebuilt(), { kind: 'giveUp' });
+    assert.equal(await provePayout(deps, first), null);
     edge.done = false;
     trade.clock.advance(TTL_S * 1000);
     assert.deepEqual(await rebuilt(), { kind: 'giveUp' });

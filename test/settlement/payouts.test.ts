@@ -40,8 +40,7 @@ describe('a window, its instructions and their payouts', () => {
   beforeEach(async () => {
     trade = await testTrade();
     progress = [];
-    cap = perDay = 10n ** 30n;
-    spentToday = 0n;
+    [cap, perDay, spentToday] = [10n ** 30n, 10n ** 30n, 0n];
     const vault: VaultState = { blockNumber: 100n, timestampS: 1_800_000_000n, done: false, paid: new Map(), cancelled: new Set() };
     world = { outcome: { status: 'signed', signature: SIGNATURE }, isAnchored: true, vault, sent: new Map() };
     const receipt = { hash: PAID_BY.txHash, blockNumber: 50n } as MinedReceipt;
@@ -68,6 +67,7 @@ describe('a window, its instructions and their payouts', () => {
       outbox: outbox as Outbox,
       retryAfterMs: RETRY_MS,
       payoutTtlS: TTL_S,
+      payeesATransaction: async () => 255,
       vaultAddress: VAULT,
       allowanceOf: async (token) => {
         const { blockNumber, timestampS } = world.vault;

@@ -37,12 +37,21 @@ select subject, key
   from cairn.subject_key
  where subject = any ($1::uuid[]);
 
+-- Batches have no gap, so the first that ends there or later is the one: found without a look at those before or behind it.
 -- name: batchOf
 select b.book, b.batch_no, b.first_seq, b.last_seq, b.previous_head, b.batch_root, b.book_record, b.leaves, b.fields_roots, b.book_index, b.book_count,
        a.log_index, a.leaf as anchor_leaf, a.peaks, a.state, a.transaction_hash
   from cairn.batch b
   left join cairn.anchor a on a.log_index = b.log_index
- where b.book = $1::uuid and b.first_seq <= $2::int8 and b.last_seq >= $2::int8;
+ where b.book = $1::uuid and b.first_seq <= $2::int8 and b.last_seq >= $2::int8
+ order by b.last_seq
+ limit 1;
+
+-- name: anchorStateOf
+select a.state
+  from (select b.log_index, b.first_seq from cairn.batch b where b.book = $1::uuid and b.last_seq >= $2::int8 order by b.last_seq limit 1) b
+  join cairn.anchor a on a.log_index = b.log_index
+ where b.first_seq <= $2::int8;
 
 -- name: bookRecordsOf
 select book_record
@@ -58,9 +67,15 @@ select b.book, b.batch_no, b.first_seq, b.last_seq, b.batch_root, b.book_record,
  order by b.batch_no
  limit $3::int8;
 
+-- A book's time never goes back, so its oldest batch without a place has the oldest of those records; beside it are only the few anchors on their way to a block.
 -- name: oldestUnanchored
-select b.book, min(b.oldest_ms) filter (where a.log_index is null) as oldest_ms, max(b.last_seq) as last_seq
-  from cairn.batch b
-  left join cairn.anchor a on a.log_index = b.log_index and a.state in ('mined', 'final')
- where b.book = any ($1::uuid[])
- group by b.book;
+select b.book, least(unplaced.oldest_ms, moving.oldest_ms) as oldest_ms, newest.last_seq
+  from unnest($1::uuid[]) as b (book)
+  join lateral (select n.last_seq from cairn.batch n where n.book = b.book order by n.last_seq desc limit 1) as newest on true
+  left join lateral (select u.oldest_ms from cairn.batch u where u.book = b.book and u.log_index is null order by u.batch_no limit 1) as unplaced on true
+  left join lateral (
+    select min(m.oldest_ms) as oldest_ms
+      from cairn.anchor a
+      join cairn.batch m on m.log_index = a.log_index and m.book = b.book
+     where a.state <> 'final' and a.state <> 'mined'
+  ) as moving on true;

@@ -8,6 +8,12 @@ export const SETTLEMENT_PROBLEMS = {
     howToSolve:
       'Nothing to do: it is paid on the day named. Where a cap was lowered below it, the owner can raise the cap; else the money is back after its deadline.',
   },
+  'settlement/several-in-trouble': {
+    status: 500,
+    title: 'Several windows or lists of payouts are in trouble',
+    retry: 'later',
+    howToSolve: 'The detail names each one’s own problem; solve them one by one. All other windows and lists go on meanwhile.',
+  },
   'settlement/hold-not-closed': {
     status: 409,
     title: 'A hold could not be posted or voided',

@@ -13,13 +13,14 @@ function find<T extends Error>(error: unknown, kind: new (...args: never[]) => T
 }
 
 /** Data of an `execution reverted`, at whatever depth the client library put it; undefined where nothing reverted. */
-export function revertDataOf(error: unknown): Hex | undefined {
+function revertDataOf(error: unknown): Hex | undefined {
   for (let at = error as { code?: unknown; data?: unknown; message?: string; cause?: unknown } | undefined; at; at = at.cause as typeof at) {
     const data = typeof at.data === 'object' && at.data !== null ? (at.data as { data?: unknown }).data : at.data;
     // EIP-1474 has no code for a revert; geth and those after it use 3, others -32000 with these words.
     const reverted = at.code === 3 || /execution reverted|\brevert(ed)?\b/i.test(at.message ?? '');
     if (typeof data === 'string' && /^0x[0-9a-f]*$/i.test(data) && reverted) return data.toLowerCase() as Hex;
-    if (at.code === 3) return '0x';
+    // A revert without data has that code with some nodes and only these words with geth.
+    if (at.code === 3 || (at instanceof RpcRequestError && /^execution reverted\b/i.test(at.details))) return '0x';
   }
   return undefined;
 }

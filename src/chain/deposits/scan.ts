@@ -32,6 +32,16 @@ export function createDepositScanner(options: DepositScannerOptions): DepositSca
     return matchDeposits(client.chainId, vault, [...incoming, ...own, ...beside].sort(inOrder));
   }
 
+  /** Behind a final block that stands still there can be more blocks than an endpoint tells of at once. */
+  async function depositsInRanges(from: bigint, to: bigint): Promise<Deposit[]> {
+    const deposits: Deposit[] = [];
+    for (let next = from; next <= to; next += BLOCKS_A_REQUEST) {
+      const last = next + BLOCKS_A_REQUEST - 1n;
+      deposits.push(...(await depositsOf(next, last < to ? last : to)));
+    }
+    return deposits;
+  }
+
   /** Reads the range between two looks at its last block, so that a node which changed its mind in between is asked again later. */
   async function depositsOfFinal(from: bigint, to: bigint): Promise<{ deposits: Deposit[]; cursor: Cursor }> {
     const before = await client.block(to);
@@ -66,14 +76,14 @@ export function createDepositScanner(options: DepositScannerOptions): DepositSca
   /** Brings the view behind the final block up to date. What a reorganisation in the middle leaves wrong here, the next look puts right. */
   async function look(from: bigint): Promise<DepositChange[]> {
     const { number: head } = await client.head();
-    const shown = from <= head ? await depositsOf(from, head).catch(unlessTorn) : [];
+    const shown = await depositsInRanges(from, head).catch(unlessTorn);
     if (!shown) return [];
     const still = new Set(shown.map(({ digest }) => digest));
     const vanished = (await store.seen()).filter(({ digest }) => !still.has(digest));
     return store.view(shown, vanished, clock.nowMs());
   }
 
-  return { scan, pending: () => store.seen() };
+  return { scan, pending: () => store.seen(), plain: (from, after, limit) => store.plain(from, after, limit) };
 }
 
 function replaced(block: bigint): Problem {

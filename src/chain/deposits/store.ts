@@ -2,9 +2,17 @@ import { fromHex, toHex, type Hex, type TimeMs } from '#base';
 import { execute, inTransaction, loadSql, query, type Database, type Queryable } from '#db';
 import { depositDigest } from './match.ts';
 import type { DepositState } from './states.ts';
-import type { Deposit, DepositChange } from './types.ts';
+import type { Deposit, DepositChange, DepositPlace } from './types.ts';
 
-const sql = loadSql(new URL('./sql/deposits.sql', import.meta.url), ['readCursor', 'moveCursor', 'stateOf', 'putDeposit', 'seenDeposits', 'gone']);
+const sql = loadSql(new URL('./sql/deposits.sql', import.meta.url), [
+  'readCursor',
+  'moveCursor',
+  'stateOf',
+  'putDeposit',
+  'seenDeposits',
+  'plainDeposits',
+  'gone',
+]);
 
 interface DepositRow {
   readonly transaction_hash: Uint8Array;
@@ -41,6 +49,12 @@ export class DepositStore {
 
   async seen(): Promise<Deposit[]> {
     const rows = await query<DepositRow>(this.#database.pool, sql.seenDeposits, [this.#chainId, this.#vault]);
+    return rows.map((row) => this.#toDeposit(row));
+  }
+
+  /** Final plain ones from one sender, behind a place of the chain. */
+  async plain(from: Hex, { block, logIndex }: DepositPlace, limit: number): Promise<Deposit[]> {
+    const rows = await query<DepositRow>(this.#database.pool, sql.plainDeposits, [this.#chainId, this.#vault, fromHex(from), block, logIndex, limit]);
     return rows.map((row) => this.#toDeposit(row));
   }
 

@@ -30,6 +30,12 @@ export interface Deposit {
   readonly reference: Hex | null;
 }
 
+/** A place in the order of the chain: a log of a block. */
+export interface DepositPlace {
+  readonly block: bigint;
+  readonly logIndex: number;
+}
+
 export interface DepositChange {
   readonly deposit: Deposit;
   readonly from: DepositState | null;
@@ -51,4 +57,6 @@ export interface DepositScanner {
   scan(credit: (deposit: Deposit) => Promise<void>): Promise<ScanReport>;
   /** Seen but not final, by block: for people who ask where their money is. Nothing is ever credited from here. */
   pending(): Promise<readonly Deposit[]>;
+  /** The plain ones from one sender that became final, behind a place of the chain and in its order, at most `limit`: all of them were handed to `credit`. */
+  plain(from: Hex, after: DepositPlace, limit: number): Promise<readonly Deposit[]>;
 }

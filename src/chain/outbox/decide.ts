@@ -12,6 +12,8 @@ export interface Observation {
   readonly nonceGone: boolean;
   /** The node still has the newest attempt. */
   readonly known: boolean;
+  /** Its turn has come, and blocks came since the newest attempt was sent, without it. While none comes a higher fee buys nothing. */
+  readonly passedOver: boolean;
 }
 
 export type Step =
@@ -52,7 +54,7 @@ function decideSent(transaction: OutboxTransaction, seen: Observation, replaceAf
   if (seen.nonceGone) return { kind: 'reopen' };
   if (expired(transaction, seen.nowMs) && newest?.kind === 'call') return { kind: 'replace', as: 'cancel' };
   if (newest?.sentMs == null) return { kind: 'broadcast' };
-  if (seen.nowMs - newest.sentMs >= replaceAfterMs) return { kind: 'replace', as: newest.kind };
+  if (seen.passedOver && seen.nowMs - newest.sentMs >= replaceAfterMs) return { kind: 'replace', as: newest.kind };
   return seen.known ? WAIT : { kind: 'broadcast' };
 }
 
@@ -60,6 +62,6 @@ function cancelOnce(transaction: OutboxTransaction): Step {
   return transaction.attempts.at(-1)?.kind === 'cancel' ? { kind: 'broadcast' } : { kind: 'replace', as: 'cancel' };
 }
 
-function expired(transaction: OutboxTransaction, nowMs: TimeMs): boolean {
+export function expired(transaction: OutboxTransaction, nowMs: TimeMs): boolean {
   return transaction.deadlineMs !== null && nowMs >= transaction.deadlineMs;
 }

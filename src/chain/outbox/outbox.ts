@@ -5,11 +5,11 @@ import { lower } from '../client/logs.ts';
 import type { ChainClient } from '../client/types.ts';
 import { RelayerLock } from './lock.ts';
 import { nonceAt } from './observe.ts';
-import { Pass } from './pass.ts';
-import type { OutboxContext, OutboxPoint, OutboxPolicy } from './send.ts';
-import { isTerminal } from './states.ts';
+import { Pass, type Facts } from './pass.ts';
+import { MAX_TRANSACTION_GAS, type OutboxContext, type OutboxPoint, type OutboxPolicy } from './send.ts';
+import { isOnItsWay, isTerminal } from './states.ts';
 import { OutboxStore } from './store.ts';
-import type { Outbox, OutboxId, OutboxProgress, OutboxTransaction, Rebuild, TickReport, TransactionRequest } from './types.ts';
+import type { Build, Outbox, OutboxId, OutboxProgress, OutboxTransaction, Rebuild, TickReport, TransactionRequest } from './types.ts';
 
 export interface OutboxOptions {
   readonly database: Database;
@@ -24,7 +24,13 @@ export interface OutboxOptions {
   readonly checkpoint?: (point: OutboxPoint) => void;
 }
 
-const DEFAULT_POLICY: OutboxPolicy = { replaceAfterMs: 60_000, maxFeePerGas: 500_000_000_000n, maxInFlight: 16, gasMarginPercent: 25n };
+const DEFAULT_POLICY: OutboxPolicy = {
+  replaceAfterMs: 60_000,
+  maxFeePerGas: 500_000_000_000n,
+  maxInFlight: 16,
+  gasMarginPercent: 25n,
+  maxGas: MAX_TRANSACTION_GAS,
+};
 
 /** Takes nothing and sends nothing until the first tick; the relayer's lock is taken then. */
 export function createOutbox(options: OutboxOptions): Outbox {
@@ -36,7 +42,8 @@ export function createOutbox(options: OutboxOptions): Outbox {
   const lock = new RelayerLock(database, client.chainId, relayer);
   const context: OutboxContext = { client, store, account, clock, policy: { ...DEFAULT_POLICY, ...options.policy }, checkpoint };
   const rebuilders = new Map<string, Rebuild>();
-  const foreignSince = new Map<OutboxId, number>();
+  const builders = new Map<string, { readonly changedBy: string; readonly build: Build }>();
+  const memory = { foreignSince: new Map<OutboxId, number>(), sentAt: new Map<OutboxId, { readonly hash: Hex; readonly block: bigint }>() };
   const waiting = new Map<OutboxId, Set<() => void>>();
   let last: Promise<unknown> = Promise.resolve();
 
@@ -47,27 +54,38 @@ export function createOutbox(options: OutboxOptions): Outbox {
 
   async function tickOnce(): Promise<TickReport> {
     await lock.hold();
-    const facts = { finalBlock: await client.finalBlock(), latestNonce: await nonceAt(client, relayer, 'latest') };
-    const pass = new Pass(context, facts, rebuilders, foreignSince, report);
+    const finalBlock = await client.finalBlock();
+    // Before the nonce: a block that comes between the two takes nothing, rather than pass something over.
+    const { number: headBlock } = await client.head();
+    const facts: Facts = { finalBlock, headBlock, latestNonce: await nonceAt(client, relayer, 'latest') };
+    const pass = new Pass(context, facts, { rebuilders, builders }, memory, report);
     const open = await store.open();
-    if (open.length > 0) await run(pass, open, facts.latestNonce);
+    if (open.length > 0) await run(pass, open, facts);
+    if (pass.troubles[0]) throw pass.troubles[0];
     return { changes: pass.changes, open: open.length === 0 ? 0 : (await store.open()).length };
   }
 
-  async function run(pass: Pass, open: readonly OutboxTransaction[], latestNonce: bigint): Promise<void> {
+  async function run(pass: Pass, open: readonly OutboxTransaction[], { latestNonce }: Facts): Promise<void> {
     const held = new Set(open.flatMap(({ nonce }) => (nonce === null ? [] : [nonce])));
     let next = [...held].reduce((highest, nonce) => (nonce >= highest ? nonce + 1n : highest), latestNonce);
     // A node keeps what comes behind a gap, but mines none of it.
-    for (let nonce = latestNonce; nonce < next; nonce++) if (!held.has(nonce)) await pass.fillGap(nonce);
-    for (const transaction of open) if (transaction.nonce !== null) await pass.advance(transaction);
+    for (let nonce = latestNonce; nonce < next; nonce++) if (!held.has(nonce)) await pass.apart(() => pass.fillGap(nonce));
+    for (const transaction of open) if (transaction.nonce !== null) await pass.apart(() => pass.advance(transaction));
     const after = await store.open();
-    let inFlight = after.filter(({ state }) => state === 'signed' || state === 'sent' || state === 'orphaned').length;
+    const inFlight = after.filter(({ state }) => isOnItsWay(state)).map(({ purpose }) => purpose);
+    // What a proof waits for here, and whoever of the same purpose was asked for after it waits too: so there is an end to it.
+    const awaited = new Set<string>();
     for (const transaction of after) {
       if (transaction.state !== 'intent' || transaction.notBeforeMs > clock.nowMs()) continue;
-      if (inFlight >= context.policy.maxInFlight) return;
-      if (!(await pass.start(transaction, next, inFlight === 0))) continue;
+      if (inFlight.length >= context.policy.maxInFlight) return;
+      const changedBy = builders.get(transaction.purpose)?.changedBy ?? null;
+      if (changedBy !== null && inFlight.includes(changedBy)) awaited.add(changedBy);
+      if (awaited.has(changedBy ?? transaction.purpose)) continue;
+      await pass.apart(() => pass.start(transaction, next, inFlight.length === 0));
+      // What was signed has its nonce, though the node may not have taken it.
+      if ((await store.byId(transaction.id)).nonce === null) continue;
       next += 1n;
-      inFlight += 1;
+      inFlight.push(transaction.purpose);
     }
   }
 
@@ -106,6 +124,10 @@ export function createOutbox(options: OutboxOptions): Outbox {
     rebuildWith(purpose, rebuild) {
       assert(!rebuilders.has(purpose), `two owners for ${purpose}`);
       rebuilders.set(purpose, rebuild);
+    },
+    buildWith(purpose, changedBy, build) {
+      assert(!builders.has(purpose), `two builders for ${purpose}`);
+      builders.set(purpose, { changedBy, build });
     },
     async close() {
       await last.catch(() => undefined);

@@ -1,11 +1,12 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
-import { assert, concat, derivedId, fromHex, Problem, uintBytes, utf8, type Hex } from '#base';
-import { decide, type Observation, type Step } from './decide.ts';
+import { assert, concat, derivedId, fromHex, isOutage, Problem, uintBytes, utf8, type Hex } from '#base';
+import { shownHost } from '../client/failures.ts';
+import { decide, expired, type Observation, type Step } from './decide.ts';
 import { firstFee, replacementFee } from './fees.ts';
-import { estimate, feeMarket, isKnown, nonceAt, receiptOf, revertDataAt } from './observe.ts';
+import { estimate, feeMarket, isKnown, nonceAt, OUT_OF_GAS, receiptOf, revertDataAt } from './observe.ts';
 import { describeRevert } from './reverts.ts';
 import { broadcast, signAttempt, type OutboxContext } from './send.ts';
-import type { MinedReceipt, OutboxId, OutboxProgress, OutboxTransaction, Rebuild, TransactionFailure } from './types.ts';
+import type { Attempt, Build, MinedReceipt, OutboxId, OutboxProgress, OutboxTransaction, Rebuild, TransactionFailure } from './types.ts';
 
 /** Same steps in one pass at most: signed, sent, mined, final is four. */
 const MAX_STEPS = 8;
@@ -13,37 +14,61 @@ const MAX_STEPS = 8;
 /** Nonces that a transaction may use up by running out of gas, estimated anew each time. */
 const MAX_GAS_TRIES = 3;
 
+/** Besides outages: nothing else can be sent or believed either. */
+const STOPS_ALL: readonly string[] = ['chain/state-lost', 'chain/relayer-out-of-funds'];
+
 const DEADLINE: TransactionFailure = { reason: 'deadline', error: null, revertData: '0x' };
-const OUT_OF_GAS: TransactionFailure = { reason: 'outOfGas', error: null, revertData: '0x' };
+const NOT_TAKEN: TransactionFailure = { reason: 'notTaken', error: null, revertData: '0x' };
+const UNEXPLAINED: TransactionFailure = { reason: 'reverted', error: null, revertData: '0x' };
 
 export interface Facts {
+  readonly headBlock: bigint;
   readonly finalBlock: bigint;
   /** The relayer's next nonce in the newest block. */
   readonly latestNonce: bigint;
 }
 
-/** One look at everything that is open, and what follows from it. Made anew for each pass of an outbox; `foreignSince` outlives it. */
+/** By purpose: who rebuilds what was refused, and whose payloads are built when they are sent. */
+export interface Owners {
+  readonly rebuilders: ReadonlyMap<string, Rebuild>;
+  readonly builders: ReadonlyMap<string, { readonly changedBy: string; readonly build: Build }>;
+}
+
+/** What one pass leaves to the next ones. A process that starts anew looks for as long again. */
+export interface Memory {
+  /** Since when a transaction's nonce is used in a final block without a receipt of ours: one such answer may be a lagging node's. */
+  readonly foreignSince: Map<OutboxId, number>;
+  /** The newest block when the newest attempt of a transaction was sent. */
+  readonly sentAt: Map<OutboxId, { readonly hash: Hex; readonly block: bigint }>;
+}
+
+/** One look at everything that is open, and what follows from it. Made anew for each pass of an outbox. */
 export class Pass {
   readonly changes: OutboxProgress[] = [];
+  /** What single transactions are in trouble with. */
+  readonly troubles: Problem[] = [];
   readonly #context: OutboxContext;
   readonly #facts: Facts;
-  readonly #rebuilders: ReadonlyMap<string, Rebuild>;
-  /** Since when a transaction's nonce is used in a final block without a receipt of ours: one such answer may be a lagging node's. */
-  readonly #foreignSince: Map<OutboxId, number>;
+  readonly #owners: Owners;
+  readonly #memory: Memory;
   readonly #report: (progress: OutboxProgress) => void;
 
-  constructor(
-    context: OutboxContext,
-    facts: Facts,
-    rebuilders: ReadonlyMap<string, Rebuild>,
-    foreignSince: Map<OutboxId, number>,
-    report: (progress: OutboxProgress) => void,
-  ) {
+  constructor(context: OutboxContext, facts: Facts, owners: Owners, memory: Memory, report: (progress: OutboxProgress) => void) {
     this.#context = context;
     this.#facts = facts;
-    this.#rebuilders = rebuilders;
-    this.#foreignSince = foreignSince;
+    this.#owners = owners;
+    this.#memory = memory;
     this.#report = report;
+  }
+
+  /** What one transaction is refused for keeps no other from its way: it is told at the end of the pass. What stops all of them, and a bug of ours, ends the pass at once. */
+  async apart(work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof Problem) || isOutage(error) || STOPS_ALL.includes(error.code)) throw error;
+      this.troubles.push(error);
+    }
   }
 
   get #relayer(): Hex {
@@ -71,11 +96,26 @@ export class Pass {
     const receipt = nonce < latestNonce ? await this.#findReceipt(transaction) : null;
     const waiting = receipt === null && transaction.state === 'sent';
     const gone = waiting && nonce < latestNonce && (await nonceAt(client, this.#relayer, finalBlock)) > nonce;
-    if (gone) this.#foreignSince.set(transaction.id, this.#foreignSince.get(transaction.id) ?? nowMs);
-    else this.#foreignSince.delete(transaction.id);
-    const nonceGone = gone && nowMs - this.#foreignSince.get(transaction.id)! >= policy.replaceAfterMs;
-    const known = !waiting || gone || (await isKnown(client, transaction.attempts.at(-1)!.hash));
-    return { nowMs, finalBlock, receipt, nonceGone, known };
+    const { foreignSince, sentAt } = this.#memory;
+    if (gone) foreignSince.set(transaction.id, foreignSince.get(transaction.id) ?? nowMs);
+    else foreignSince.delete(transaction.id);
+    const nonceGone = gone && nowMs - foreignSince.get(transaction.id)! >= policy.replaceAfterMs;
+    const newest = transaction.attempts.at(-1)!;
+    const known = !waiting || gone || (await isKnown(client, newest.hash));
+    if (!waiting) sentAt.delete(transaction.id);
+    const passedOver = waiting && nonce === latestNonce && this.#isPassedOver(transaction.id, newest);
+    return { nowMs, finalBlock, receipt, nonceGone, known, passedOver };
+  }
+
+  #isPassedOver(id: OutboxId, newest: Attempt): boolean {
+    const sent = this.#memory.sentAt.get(id);
+    if (sent?.hash === newest.hash) return this.#facts.headBlock > sent.block;
+    if (newest.sentMs !== null) this.#noteSent(id, newest);
+    return false;
+  }
+
+  #noteSent(id: OutboxId, { hash }: Attempt): void {
+    this.#memory.sentAt.set(id, { hash, block: this.#facts.headBlock });
   }
 
   async #findReceipt(transaction: OutboxTransaction): Promise<MinedReceipt | null> {
@@ -119,8 +159,25 @@ export class Pass {
   }
 
   async broadcast(transaction: OutboxTransaction): Promise<void> {
-    await broadcast(this.#context, transaction);
-    if (transaction.state !== 'sent') this.#say(transaction, 'sent', transaction.attempts.at(-1)!.hash);
+    const newest = transaction.attempts.at(-1)!;
+    const refusal = await broadcast(this.#context, transaction);
+    if (refusal !== null) return this.#giveNonceUp(transaction, newest, refusal);
+    if (newest.sentMs === null) this.#noteSent(transaction.id, newest);
+    if (transaction.state !== 'sent') this.#say(transaction, 'sent', newest.hash);
+  }
+
+  /** Later nonces wait behind bytes that the node does not take. It may take them in a moment; after a while an empty transaction uses the nonce up instead, so that whichever version anybody mines, it is one. */
+  async #giveNonceUp(transaction: OutboxTransaction, newest: Attempt, refusal: string): Promise<void> {
+    const { client, clock, policy, store, checkpoint } = this.#context;
+    const { id, state, updatedMs } = transaction;
+    const refusedForMs = clock.nowMs() - Math.max(newest.signedMs, updatedMs);
+    if (newest.kind === 'cancel' || refusedForMs < policy.replaceAfterMs)
+      throw new Problem('chain/refused-by-node', `${shownHost(client.rpcUrl)} refused transaction ${id}: ${refusal}.`, { id });
+    const { maxFeePerGas, maxPriorityFeePerGas } = newest;
+    const empty = await signAttempt(this.#context, transaction, 'cancel', newest.nonce, newest.gasLimit, { maxFeePerGas, maxPriorityFeePerGas });
+    await store.addAttempt(id, empty);
+    checkpoint('replacement-stored');
+    this.#say(transaction, state, empty.hash, `the node refused it: ${refusal}; an empty transaction takes its nonce`);
   }
 
   async #replace(transaction: OutboxTransaction, as: 'call' | 'cancel'): Promise<boolean> {
@@ -142,12 +199,16 @@ export class Pass {
       return this.#say(transaction, 'final', hash);
     }
     if (outcome === 'cancelled') {
+      if (!expired(transaction, seen.nowMs)) return this.#refused(transaction, NOT_TAKEN);
       await store.failed(transaction.id, DEADLINE, seen.nowMs);
       checkpoint('settled-stored');
       return this.#say(transaction, 'failed', hash, 'its deadline passed; an empty transaction took its nonce');
     }
     const revertData = await revertDataAt(client, this.#relayer, transaction, blockNumber);
-    if (revertData !== null) return this.#refused(transaction, describeRevert(revertData));
+    if (revertData === 'unknown') return this.#refused(transaction, UNEXPLAINED);
+    if (revertData !== 'none') return this.#refused(transaction, describeRevert(revertData));
+    // Fine before its block: what it proves was changed in that block, before it. More gas would not help.
+    if (this.#owners.builders.has(transaction.purpose)) return this.#refused(transaction, UNEXPLAINED);
     const noncesUsed = new Set(transaction.attempts.map(({ nonce }) => nonce)).size;
     if (transaction.gasLimit !== null || noncesUsed >= MAX_GAS_TRIES) return this.#refused(transaction, OUT_OF_GAS);
     await store.reopened(transaction.id, { data: transaction.data, notBeforeMs: 0, rebuilt: false }, seen.nowMs);
@@ -160,7 +221,7 @@ export class Pass {
     const { id, data, purpose } = transaction;
     const hash = transaction.receipt?.hash ?? null;
     const why = failure.error ? `${failure.error.name}(${failure.error.args.join(', ')})` : `${failure.reason} ${failure.revertData}`;
-    const answer = (await this.#rebuilders.get(purpose)?.(transaction, failure)) ?? ({ kind: 'giveUp' } as const);
+    const answer = (await this.#owners.rebuilders.get(purpose)?.(transaction, failure)) ?? ({ kind: 'giveUp' } as const);
     const nowMs = clock.nowMs();
     if (answer.kind === 'giveUp') {
       await store.failed(id, failure, nowMs);
@@ -173,21 +234,24 @@ export class Pass {
   }
 
   /** Gives an intent its nonce and sends it. `quiet`: nothing of ours is on its way that could still change what the contract answers. False where it stays an intent. */
-  async start(transaction: OutboxTransaction, nonce: bigint, quiet: boolean): Promise<boolean> {
+  async start(intent: OutboxTransaction, nonce: bigint, quiet: boolean): Promise<boolean> {
     const { client, policy, store, clock, checkpoint } = this.#context;
-    if (transaction.deadlineMs !== null && clock.nowMs() >= transaction.deadlineMs) {
-      await store.failed(transaction.id, DEADLINE, clock.nowMs());
-      this.#say(transaction, 'failed', null, 'its deadline passed before it was sent');
+    if (expired(intent, clock.nowMs())) {
+      await store.failed(intent.id, DEADLINE, clock.nowMs());
+      this.#say(intent, 'failed', null, 'its deadline passed before it was sent');
       return false;
     }
-    const answer = await estimate(client, this.#relayer, transaction);
-    if ('revertData' in answer) {
-      if (quiet) await this.#refused(transaction, describeRevert(answer.revertData));
+    const data = (await this.#owners.builders.get(intent.purpose)?.build(intent)) ?? intent.data;
+    const transaction = { ...intent, data };
+    const answer = await estimate(client, this.#relayer, transaction, policy.maxGas);
+    if ('failure' in answer) {
+      if (quiet) await this.#refused(transaction, answer.failure);
       return false;
     }
-    const gas = transaction.gasLimit ?? (answer.gas * (100n + policy.gasMarginPercent)) / 100n;
+    const wished = (answer.gas * (100n + policy.gasMarginPercent)) / 100n;
+    const gas = transaction.gasLimit ?? (wished < policy.maxGas ? wished : policy.maxGas);
     const fee = firstFee(await feeMarket(client), policy.maxFeePerGas);
-    await store.sign(transaction.id, await signAttempt(this.#context, transaction, 'call', nonce, gas, fee));
+    await store.sign(transaction.id, data, await signAttempt(this.#context, transaction, 'call', nonce, gas, fee));
     checkpoint('signed-stored');
     const signed = await store.byId(transaction.id);
     this.#say(transaction, 'signed', signed.attempts.at(-1)!.hash);

@@ -14,8 +14,11 @@ const PLAIN_GAS = 21_000n;
 export type OutboxPoint =
   'signed-stored' | 'broadcast-unrecorded' | 'sent-stored' | 'mined-stored' | 'replacement-stored' | 'orphaned-stored' | 'settled-stored';
 
+/** EIP-7825: since Osaka no transaction has more gas. */
+export const MAX_TRANSACTION_GAS = 1n << 24n;
+
 export interface OutboxPolicy {
-  /** A transaction that is in no block this long after it was sent is sent again with a higher fee. */
+  /** A transaction that blocks have passed over for this long is sent again with a higher fee, and one that the node has refused for this long gives its nonce up. */
   readonly replaceAfterMs: number;
   /** Wei a unit of gas that is never exceeded. */
   readonly maxFeePerGas: bigint;
@@ -23,6 +26,8 @@ export interface OutboxPolicy {
   readonly maxInFlight: number;
   /** Added to an estimate, in percent: the state it was made on can change. */
   readonly gasMarginPercent: bigint;
+  /** Units of gas that no transaction has more of: chains refuse it. */
+  readonly maxGas: bigint;
 }
 
 export interface OutboxContext {
@@ -50,24 +55,25 @@ export async function signAttempt(
   return { hash: keccak256(raw), nonce, kind: as, raw, gasLimit: call.gas, ...fee, signedMs: clock.nowMs() };
 }
 
-/** Sends the newest attempt, whose bytes are stored. Every answer that leaves the bytes with the node, or their nonce used, counts as sent: the next look tells which. */
-export async function broadcast(context: OutboxContext, transaction: OutboxTransaction): Promise<void> {
+/** Sends the newest attempt, whose bytes are stored. Every answer that leaves the bytes with the node, or their nonce used, counts as sent: the next look tells which. The node's own words where it refuses them. */
+export async function broadcast(context: OutboxContext, transaction: OutboxTransaction): Promise<string | null> {
   const { client, store, account, clock, checkpoint } = context;
   const attempt = transaction.attempts.at(-1)!;
   const result = await client.sendRaw(attempt.raw);
-  const host = shownHost(client.rpcUrl);
-  if (result.kind === 'unreachable')
+  if (result.kind === 'unreachable') {
+    const host = shownHost(client.rpcUrl);
     throw new Problem('chain/unreachable', `${host} did not answer to a transaction: ${result.message}.`, { id: transaction.id });
+  }
   if (result.kind === 'outOfFunds') {
     throw new Problem('chain/relayer-out-of-funds', `${account.address.toLowerCase()} cannot pay for transaction ${transaction.id}.`, {
       relayer: account.address.toLowerCase(),
     });
   }
-  if (result.kind === 'refused')
-    throw new Problem('chain/refused-by-node', `${host} refused transaction ${transaction.id}: ${result.message}.`, { id: transaction.id });
+  if (result.kind === 'refused') return result.message;
   checkpoint('broadcast-unrecorded');
   // A repeated broadcast does not start the time to replacement anew.
-  if (transaction.state === 'sent' && attempt.sentMs !== null) return;
+  if (transaction.state === 'sent' && attempt.sentMs !== null) return null;
   await store.sent(transaction.id, attempt.hash, clock.nowMs());
   checkpoint('sent-stored');
+  return null;
 }

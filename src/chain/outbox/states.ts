@@ -17,6 +17,11 @@ export const OUTBOX_TRANSITIONS = {
 
 export type OutboxState = keyof typeof OUTBOX_TRANSITIONS;
 
+/** It may be mined in the next block, or be waiting for those with lower nonces. */
+export function isOnItsWay(state: OutboxState): boolean {
+  return state === 'signed' || state === 'sent' || state === 'orphaned';
+}
+
 export function isTerminal(state: OutboxState): boolean {
   return OUTBOX_TRANSITIONS[state].length === 0;
 }

@@ -88,10 +88,11 @@ export class OutboxStore {
     return (await query(this.#database.pool, sql.nonceIsSettled, [this.#chainId, this.#relayer, nonce])).length > 0;
   }
 
-  async sign(id: OutboxId, attempt: NewAttempt): Promise<void> {
+  /** `data`: the payload as it was signed. */
+  async sign(id: OutboxId, data: Hex, attempt: NewAttempt): Promise<void> {
     await inTransaction(this.#database.pool, async (client) => {
       await this.#insertAttempt(client, id, attempt);
-      await moved(client, sql.sign, [id, attempt.signedMs, attempt.nonce]);
+      await moved(client, sql.sign, [id, attempt.signedMs, attempt.nonce, fromHex(data)]);
     });
   }
 

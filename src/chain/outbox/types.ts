@@ -48,9 +48,12 @@ export interface MinedReceipt {
   readonly logs: readonly ChainLog[];
 }
 
-/** Why a transaction failed. `reverted`: the contract refused it (on the chain, or in the estimate before it was sent). `outOfGas`: it ran, but not to its end, with the gas it was given. `deadline`: its time passed. */
+/**
+ * Why a transaction failed. `reverted`: the contract refused it (on the chain, or in the estimate before it was sent); without an error and data where no node could say why. `outOfGas`: it ran, but not to its end, with
+ * the gas it was given. `notTaken`: the node refused its bytes for a while, and an empty transaction took its nonce. `deadline`: its time passed.
+ */
 export interface TransactionFailure {
-  readonly reason: 'reverted' | 'outOfGas' | 'deadline';
+  readonly reason: 'reverted' | 'outOfGas' | 'notTaken' | 'deadline';
   /** The contract's custom error where it is known; arguments as decimal or hexadecimal strings. */
   readonly error: { readonly name: string; readonly args: readonly string[] } | null;
   readonly revertData: Hex;
@@ -83,6 +86,9 @@ export type Rebuilt = { readonly kind: 'replace'; readonly data: Hex } | { reado
 
 export type Rebuild = (transaction: OutboxTransaction, failure: TransactionFailure) => Promise<Rebuilt>;
 
+/** The payload as it has to be now; null leaves it as it is. */
+export type Build = (transaction: OutboxTransaction) => Promise<Hex | null>;
+
 /** A change of state that is already stored. */
 export interface OutboxProgress {
   readonly id: OutboxId;
@@ -110,12 +116,20 @@ export interface Outbox {
   enqueue(request: TransactionRequest, within?: Queryable): Promise<'created' | 'exists'>;
   /** chain/transaction-unknown where there is none. */
   transaction(id: OutboxId): Promise<OutboxTransaction>;
-  /** Observes, sends, replaces, finishes; safe to call at any time, one pass at a time. Throws chain/... problems that stop all of it (unreachable, out of funds, busy); the loop reports them and calls again. */
+  /**
+   * Observes, sends, replaces, finishes; safe to call at any time, one pass at a time. Throws at once what stops all of it (unreachable, out of funds, busy, a chain that lost its state), and at the end of the pass what
+   * one transaction is in trouble with while the others went on; the loop reports it and calls again.
+   */
   tick(): Promise<TickReport>;
   /** Resolves when it is final or failed. Does not tick by itself. */
   waitFinal(id: OutboxId, signal?: AbortSignal): Promise<OutboxTransaction>;
   /** Who is asked when a payload of this purpose reverted; without one a revert is the end of the transaction. */
   rebuildWith(purpose: string, rebuild: Rebuild): void;
+  /**
+   * For payloads that are a proof of how something stands, which transactions of the purpose `changedBy` change: they are built anew in the moment in which they are sent, and sent only while no transaction that changes
+   * it is on its way to a block. Those that come later have later nonces.
+   */
+  buildWith(purpose: string, changedBy: string, build: Build): void;
   /** Gives the relayer's lock back. */
   close(): Promise<void>;
 }

@@ -1,15 +1,29 @@
+import { keccak_256 } from '@noble/hashes/sha3.js';
 import { decodeEventLog, encodeFunctionData, parseAbi } from 'viem';
-import { assert, toHex, uuidBytes, type Hex } from '#base';
+import { assert, concat, fromHex, isOutage, Problem, toHex, utf8, uuidBytes, type Hex } from '#base';
 import type { Instruction } from '#custody/intents';
 import { SETTLEMENT_VAULT_ABI } from '../abi/settlement-vault.ts';
 import { lower } from '../client/logs.ts';
 import type { ChainClient, ChainLog } from '../client/types.ts';
 import type { Deployment } from '../deploy/types.ts';
+import { MAX_TRANSACTION_GAS } from '../outbox/send.ts';
 import { logsBackwards, topicOf } from './backwards.ts';
 
 const PAID = topicOf('Paid(bytes32,address,uint256,uint256)');
 const PAYMENT_FAILED = topicOf('PaymentFailed(bytes32,uint8,address,uint96,bytes4)');
-const ERC20 = parseAbi(['function balanceOf(address) view returns (uint256)']);
+const ERC20 = parseAbi(['function balanceOf(address) view returns (uint256)', 'function transfer(address, uint256) returns (bool)']);
+
+/** Of the gas of a transaction, what a list may be expected to take: the token can ask for more by the time it is paid. */
+const LIST_GAS = (MAX_TRANSACTION_GAS * 4n) / 5n;
+/** The checks of pay, and what the vault keeps back before the last transfer (GAS_BEFORE_TRANSFER of PackedPayments.sol). */
+const LIST_BASE_GAS = 550_000n;
+/** The vault's own work for each payee, and the most that it offers the token (TRANSFER_GAS of PackedPayments.sol). */
+const PAYEE_GAS = 5_000n;
+const MOST_TRANSFER_GAS = 200_000n;
+/** Of any transaction (yellow paper, G_transaction): a transfer inside of ours does not take it again. */
+const PLAIN_GAS = 21_000n;
+/** One done flag and 255 bits share a storage slot of the vault. */
+const MOST_PAYEES = 255n;
 
 /** What the vault says of an instruction at one final block. */
 export interface InstructionState {
@@ -55,6 +69,8 @@ export interface VaultReader {
   stateOf(instruction: Hex): Promise<InstructionState>;
   outcomeOf(logs: readonly ChainLog[]): PayOutcome;
   allowanceOf(token: Hex): Promise<VaultAllowance>;
+  /** How many payees one transaction pays without more gas than a transaction may have, by what a transfer of the token to a new holder takes now. */
+  payeesATransaction(token: Hex): Promise<number>;
   /** Minor units that an account holds of a token as of a block: the vault's own, for reconciliation. */
   balanceOf(token: Hex, holder: Hex, block: bigint): Promise<bigint>;
 }
@@ -84,8 +100,25 @@ export function createVaultReader({ client, deployment }: { readonly client: Cha
     assert(false, `the vault says that ${bits.size} words of ${instruction} are paid, its logs say ${found.size}`);
   }
 
+  /** Where the token does not say, as while the vault has none of it, as much as the vault ever offers. */
+  async function transferGas(token: Hex): Promise<bigint> {
+    const newHolder = toHex(keccak_256(concat(utf8('cairn.newHolder'), fromHex(token))).slice(12));
+    const data = encodeFunctionData({ abi: ERC20, functionName: 'transfer', args: [newHolder, 1n] });
+    try {
+      const gas = await client.read('what a transfer takes', (viem) => viem.estimateGas({ account: vault, to: token, data, blockTag: 'latest' }));
+      return gas - PLAIN_GAS < MOST_TRANSFER_GAS ? gas - PLAIN_GAS : MOST_TRANSFER_GAS;
+    } catch (error) {
+      if (isOutage(error) || !(error instanceof Problem)) throw error;
+      return MOST_TRANSFER_GAS;
+    }
+  }
+
   return {
     stateOf,
+    payeesATransaction: async (token) => {
+      const payees = (LIST_GAS - LIST_BASE_GAS) / ((await transferGas(token)) + PAYEE_GAS);
+      return Number(payees < MOST_PAYEES ? payees : MOST_PAYEES);
+    },
     outcomeOf: (logs) => {
       const own = logs.filter(({ address }) => address === vault);
       return {

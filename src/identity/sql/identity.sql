@@ -46,6 +46,22 @@ insert into cairn.wallet (wallet, merchant, digest) values ($1::bytea, $2::uuid,
 -- name: findWallet
 select w.wallet, w.merchant from cairn.wallet w where w.wallet = $1::bytea;
 
+-- name: insertSearch
+insert into cairn.wallet_search (wallet) values ($1::bytea);
+
+-- name: openSearches
+-- Of wallets in the book; who was never looked for first.
+select s.wallet, s.block, s.log_index
+  from cairn.wallet_search s
+  join cairn.wallet w on w.wallet = s.wallet
+  join cairn.authorisation a on a.digest = w.digest
+ where not s.is_whole and a.booked_seq is not null
+ order by s.block, s.wallet
+ limit $1::int4;
+
+-- name: moveSearch
+update cairn.wallet_search set block = $2::int8, log_index = $3::int4, is_whole = $4::boolean where wallet = $1::bytea and not is_whole;
+
 -- name: insertPayee
 insert into cairn.payee (payee, merchant, name, account, address, asset, sandbox, digest, added_ms)
 values ($1::uuid, $2::uuid, $3::text, $4::text, $5::bytea, $6::int4, $7::boolean, $8::bytea, $9::int8);

@@ -40,6 +40,8 @@ export const TRANSFER_CODES = {
   deposit: 1,
   liquidity: 2,
   suspense: 3,
+  /** Out of suspense, to the merchant whose wallet turned out to have sent it. */
+  claimed: 4,
   payout: 10,
   fee: 11,
   fx: 12,

@@ -51,8 +51,8 @@ select p.* from cairn.payment p where p.merchant = $1::uuid and p.payment > $2::
 -- name: paymentsOfOrder
 select p.* from cairn.payment p where p.order_id = $1::uuid order by p.position;
 
--- name: countByState
-select p.state, count(*) as count from cairn.payment p group by p.state;
+-- name: isAnyHeld
+select exists (select from cairn.payment p where p.state = 'held') as held;
 
 -- name: twinOf
 -- The living payment that a refused duplicate repeats.

@@ -28,6 +28,8 @@ export interface WindowContext {
   readonly tokens: ReadonlyMap<AssetNo, Hex>;
   /** The most, in minor units, that the vault pays of an asset in one transaction when the window is booked; none for an auditor. */
   readonly caps?: ReadonlyMap<AssetNo, bigint>;
+  /** The most payees of an asset that one transaction has gas for when the window is booked; 255 unless said. */
+  readonly most?: ReadonlyMap<AssetNo, number>;
   /** Payments of each instruction that is booked already, by index. Where a list ends was decided then, by the caps of that day; all the rest follows from the holds. */
   readonly counts?: readonly number[];
 }
@@ -40,7 +42,7 @@ export interface PlannedInstruction extends Instruction {
   readonly words: readonly Hex[];
 }
 
-/** Deterministic: by asset, then by the holds' order in the book, at most 255 an instruction and no more than the vault's cap. Who has the records has the instructions. */
+/** Deterministic: by asset, then by the holds' order in the book, at most 255 an instruction, and no more than the vault's cap and the gas of a transaction have room for. Who has the records has the instructions. */
 export function planInstructions(context: WindowContext, holds: readonly TakenHold[]): readonly PlannedInstruction[] {
   const ordered = [...holds].sort((a, b) => a.asset - b.asset || (a.seq < b.seq ? -1 : 1));
   const lists: TakenHold[][] = [];
@@ -58,13 +60,17 @@ export function planInstructions(context: WindowContext, holds: readonly TakenHo
   return lists.map((list, index) => planInstruction(context, list, index));
 }
 
-/** Whether the list at `index` takes the next hold too. A hold above the cap is in a list of its own: the vault refuses that one list until the cap is raised or the hold is given back. */
-function goesOn({ caps, counts }: WindowContext, list: readonly TakenHold[], index: number, next: TakenHold, total: bigint): boolean {
+/**
+ * Whether the list at `index` takes the next hold too. A hold above the cap is in a list of its own: the vault refuses that one list until the cap is raised or the hold is given back. Where the cap is nothing at all, which
+ * stops the token, all lists come back or wait alike, and there is no use in one a hold.
+ */
+function goesOn({ caps, most, counts }: WindowContext, list: readonly TakenHold[], index: number, next: TakenHold, total: bigint): boolean {
   if (next.asset !== list[0]!.asset || list.length >= MAX_PAYMENTS) return false;
   const count = counts?.[index];
   if (count !== undefined) return list.length < count;
+  if (list.length >= (most?.get(next.asset) ?? MAX_PAYMENTS)) return false;
   const cap = caps?.get(next.asset);
-  return cap === undefined || total <= cap;
+  return cap === undefined || cap === 0n || total <= cap;
 }
 
 function planInstruction({ book, window, notAfterS, tokens }: WindowContext, holds: readonly TakenHold[], index: number): PlannedInstruction {

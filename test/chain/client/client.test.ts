@@ -108,4 +108,30 @@ describe('the client of the chain', () => {
       assert.equal((await client.sendRaw('0x02')).kind, 'unreachable');
     }
   });
+
+  it('takes a revert for one though it says no more than that, and by no other name', async () => {
+    const said: readonly (readonly [error: object, code: ProblemCode, revertData?: string])[] = [
+      [{ code: 3, message: 'execution reverted: no', data: '0x08C379A0' }, 'chain/reverted', '0x08c379a0'],
+      [{ code: 3, message: 'execution reverted' }, 'chain/reverted', '0x'],
+      // geth, where the contract gave no data.
+      [{ code: -32000, message: 'execution reverted' }, 'chain/reverted', '0x'],
+      [{ code: -32000, message: 'missing trie node' }, 'chain/refused-by-node'],
+      [{ code: -32000, message: 'gas required exceeds allowance (30000000)' }, 'chain/refused-by-node'],
+    ];
+    for (const [error, code, revertData] of said) {
+      const node = await startNode([
+        { result: '0x1' },
+        { result: { number: '0x0', hash: `0x${'00'.repeat(32)}`, timestamp: '0x0', transactions: [] } },
+        { error },
+      ]);
+      const client = await connectChain({ rpcUrl: node.url, finality: DEPTH, retries: 0 });
+      const estimate = client.read('an estimate of gas', (viem) =>
+        viem.estimateGas({ account: `0x${'11'.repeat(20)}`, to: `0x${'22'.repeat(20)}`, data: '0x01' }),
+      );
+      const caught = await estimate.catch((problem: unknown) => problem);
+      node.stop();
+      assert.ok(refusal(code)(caught) && caught instanceof Problem);
+      assert.equal(caught.facts['revertData'], revertData);
+    }
+  });
 });

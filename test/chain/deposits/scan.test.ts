@@ -189,6 +189,35 @@ describe('the deposits of a vault', () => {
     });
   }
 
+  it('are seen though finality stands still for longer than an endpoint tells of at once', async () => {
+    const final = await client.finalBlock();
+    const ranges: bigint[] = [];
+    const bounded: ChainClient = {
+      ...client,
+      finalBlock: async () => final,
+      read: (what, action) => {
+        const [from, to] = (/^the logs of blocks (\d+) to (\d+)$/.exec(what) ?? []).slice(1).map(BigInt);
+        if (from === undefined || to === undefined) return client.read(what, action);
+        ranges.push(to - from + 1n);
+        return to - from < 2_000n ? client.read(what, action) : Promise.reject(new Problem('chain/refused-by-node', 'At most 2,000 blocks.'));
+      },
+    };
+    scanner = createDepositScanner({ database: db.database, client: bounded, deployment });
+    await transfer(3n);
+    await chain.mine(2_500);
+    await transfer(4n);
+    await chain.mine();
+    const { changes } = await scanner.scan(credit);
+    assert.deepEqual(
+      changes.map(({ deposit, to }) => [deposit.amount, to]),
+      [
+        [3n, 'seen'],
+        [4n, 'seen'],
+      ],
+    );
+    assert.ok(ranges.includes(2_000n) && credited.length === 0);
+  });
+
   it('stop everything when a block that counted as final is another one now', async () => {
     await chain.reorg(FINALITY + 3);
     await chain.mine(3);

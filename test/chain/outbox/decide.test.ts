@@ -46,7 +46,15 @@ const transaction = (state: OutboxState, more: Partial<OutboxTransaction> = {}):
   updatedMs: 0,
   ...more,
 });
-const seen = (more: Partial<Observation> = {}): Observation => ({ nowMs: 1_000, finalBlock: 5n, receipt: null, nonceGone: false, known: true, ...more });
+const seen = (more: Partial<Observation> = {}): Observation => ({
+  nowMs: 1_000,
+  finalBlock: 5n,
+  receipt: null,
+  nonceGone: false,
+  known: true,
+  passedOver: false,
+  ...more,
+});
 const step = (subject: OutboxTransaction, observation: Observation): Step => decide(subject, observation, 60_000);
 const mined = transaction('mined', { receipt: receipt('aa') });
 
@@ -64,12 +72,18 @@ describe('the next step of a transaction', () => {
       seen(),
       { kind: 'broadcast' },
     ],
-    ['is to pay more after a while', transaction('sent'), seen({ nowMs: 60_000 }), { kind: 'replace', as: 'call' }],
-    ['is to pay more also where the node drops it each time', transaction('sent'), seen({ nowMs: 60_000, known: false }), { kind: 'replace', as: 'call' }],
+    ['is to pay more after a while of blocks without it', transaction('sent'), seen({ nowMs: 60_000, passedOver: true }), { kind: 'replace', as: 'call' }],
+    ['is to wait, however long, while no block passes it over', transaction('sent'), seen({ nowMs: 3_600_000 }), { kind: 'wait' }],
+    [
+      'is to pay more also where the node drops it each time',
+      transaction('sent'),
+      seen({ nowMs: 60_000, known: false, passedOver: true }),
+      { kind: 'replace', as: 'call' },
+    ],
     [
       'is to pay more for an empty one too',
       transaction('sent', { attempts: [attempt('aa', { kind: 'cancel' })] }),
-      seen({ nowMs: 60_000 }),
+      seen({ nowMs: 60_000, passedOver: true }),
       { kind: 'replace', as: 'cancel' },
     ],
     ['is to use the nonce up after the deadline', transaction('sent', { deadlineMs: 900 }), seen(), { kind: 'replace', as: 'cancel' }],
@@ -110,6 +124,7 @@ describe('the next step of a transaction', () => {
       receipt: maybeReceipt,
       nonceGone: fc.boolean(),
       known: fc.boolean(),
+      passedOver: fc.boolean(),
     });
     fc.assert(
       fc.property(states, observations, fc.option(fc.nat(200_000)), (state, observation, deadlineMs) => {

@@ -167,10 +167,17 @@ describe('the outbox', () => {
     assert.ok(told.length > asked);
   });
 
+  /** A block of a miner who leaves out what waits. */
+  const passOver = async (): Promise<void> => {
+    await chain.request('anvil_dropAllTransactions');
+    await chain.mine();
+  };
+
   it('replaces a transaction nobody mines by the same one with a higher fee, and takes whichever is mined', async () => {
     const before = await balance();
     const sent = await send(mint(5n));
     await outbox.tick();
+    await passOver();
     clock.advance(60_000);
     await outbox.tick();
     const [first, second] = (await outbox.transaction(sent)).attempts;
@@ -187,18 +194,48 @@ describe('the outbox', () => {
     assert.equal((await balance()) - before, 5n);
   });
 
+  it('pays no higher fee while the chain stands still, nor for what waits behind a lower nonce', async () => {
+    const ids = [await send(mint(1n)), await send(mint(2n))];
+    const attempts = async (): Promise<number[]> => Promise.all(ids.map(async (one) => (await outbox.transaction(one)).attempts.length));
+    for (let minutes = 0; minutes < 60; minutes++) {
+      await outbox.tick();
+      clock.advance(60_000);
+    }
+    assert.deepEqual(await attempts(), [1, 1]);
+    await passOver();
+    await outbox.tick();
+    assert.deepEqual(await attempts(), [2, 1]);
+    for (const one of ids) await finish(one);
+    assert.deepEqual(await Promise.all(ids.map(state)), ['final', 'final']);
+  });
+
   it('never goes above the ceiling of the fee', async () => {
     await outbox.close();
     outbox = open({ policy: { maxFeePerGas: 3_000_000_000n } });
     const sent = await send(mint(1n));
     for (let i = 0; i < 8; i++) {
       await outbox.tick();
+      await passOver();
       clock.advance(60_000);
     }
     const { attempts } = await outbox.transaction(sent);
     assert.ok(attempts.length > 1 && attempts.every(({ maxFeePerGas }) => maxFeePerGas <= 3_000_000_000n));
     await finish(sent);
     assert.equal(await state(sent), 'final');
+  });
+
+  it('gives no transaction more gas than a chain takes, and gives up what needs more', async () => {
+    const limited = async (maxGas: bigint): Promise<OutboxId> => {
+      await outbox.close();
+      outbox = open({ policy: { maxGas } });
+      const sent = await send(mint(1n));
+      await outbox.tick();
+      return sent;
+    };
+    const sent = await limited(80_000n);
+    await finish(sent);
+    assert.deepEqual([await state(sent), (await outbox.transaction(sent)).attempts[0]!.gasLimit], ['final', 80_000n]);
+    assert.equal((await outbox.transaction(await limited(30_000n))).failure?.reason, 'outOfGas');
   });
 
   it('sends again what the node dropped, so that no later nonce waits behind a gap', async () => {

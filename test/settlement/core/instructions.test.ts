@@ -65,6 +65,17 @@ describe('the instructions of a window', () => {
     );
   });
 
+  it('have no more payees than one transaction has gas for, and follow again from the counts without that', () => {
+    fc.assert(
+      fc.property(holds, fc.integer({ min: 1, max: 255 }), (taken, payees) => {
+        const planned = planInstructions({ ...CONTEXT, most: new Map([...TOKENS.keys()].map((asset) => [asset, payees])) }, taken);
+        deepEqual(planned.flatMap((plan) => plan.holds.map((hold) => hold.hold)).sort(), taken.map((hold) => hold.hold).sort());
+        ok(planned.every(({ count }) => count <= payees));
+        deepEqual(planInstructions({ ...CONTEXT, counts: planned.map(({ count }) => count) }, taken), planned);
+      }),
+    );
+  });
+
   it('never mix assets and never lose a hold, whatever counts a book claims', () => {
     fc.assert(
       fc.property(holds, fc.array(fc.integer({ min: 0, max: 255 })), (taken, counts) => {

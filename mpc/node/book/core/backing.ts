@@ -141,7 +141,10 @@ export class Backing {
     }
   }
 
-  /** No deposit is credited twice to anybody: the id of its credit follows from it, and the ledger takes an id once. */
+  /**
+   * No deposit is a merchant’s twice: the id of its credit, and of its way out of suspense, follows from it, and the ledger takes an id once. What leaves suspense is worth
+   * what the chain says of that very deposit, not what else waits there, so that the money of others never stands behind an invention.
+   */
   #takeClaim({ id, to, amount, claim }: Extract<Movement, { kind: 'claim' }>): boolean {
     const proof = claim === null ? false : this.#proofs.get(id);
     if (proof === undefined) return false;
@@ -178,7 +181,7 @@ export function isUnpaid({ index, notAfterS }: ReleaseClaim, final: VaultBits, n
   return isComing ? null : false;
 }
 
-/** True of a transfer that says that money came into the vault. */
+/** True of a transfer that says what came into the vault: when it comes, and where it leaves suspense. */
 export function isDeposit(book: Parameters<typeof chartAccount>[0], { debit, asset, fields }: TransferRecord): boolean {
   return fields?.deposit !== undefined || debit === chartAccount(book, 'vault', asset);
 }

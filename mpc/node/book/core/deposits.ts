@@ -11,6 +11,7 @@ import {
   uuidBytes,
   uuidFromBytes,
   type AccountId,
+  type AssetNo,
   type BookId,
   type Hex,
   type MerchantId,
@@ -60,11 +61,54 @@ function depositDigest(chainId: bigint, { transaction, logIndex }: DepositClaim)
   return keccak_256(concat(utf8('cairn.deposit'), uintBytes(chainId, 8), fromHex(transaction), uintBytes(logIndex, 4)));
 }
 
-/**
- * What a transfer out of the vault’s account claims about the chain, if its id, its code and whom it credits follow from that; a sentence where they do not.
- * `authority` is as of this record: who was known then.
- */
-export function claimOf(book: BookId, chainId: bigint, authority: Authority, state: State, record: TransferRecord): DepositClaim | string {
+/** As of one record: what the records up to it have, and who was known then. */
+export interface DepositContext {
+  readonly book: BookId;
+  readonly chainId: bigint;
+  readonly authority: Authority;
+  readonly state: State;
+}
+
+/** Plain deposits that wait in suspense, by the id of their credit: only these may ever leave it, each once. */
+export class Suspended {
+  readonly #waiting = new Map<TransferId, { readonly asset: AssetNo; readonly evidence: string }>();
+
+  /** Takes the credit of a deposit that follows from its claim. One with a reference waits for a person, and so does one that is parked: from the id of that no way out follows. */
+  keep({ book }: DepositContext, { id, credit, asset, fields }: TransferRecord, claim: DepositClaim): void {
+    const waits = claim.fact.reference === null && credit === chartAccount(book, 'suspense', asset);
+    if (waits) this.#waiting.set(id, { asset, evidence: fields!.deposit! });
+  }
+
+  /**
+   * What a transfer out of suspense says of the deposit that it hands to its merchant, if it is exactly the move that follows from that deposit and from the wallet that
+   * signed for him since; a sentence where it is not. Money that leaves suspense leaves it for good.
+   */
+  release(context: DepositContext, record: TransferRecord): DepositClaim | string {
+    const { book, chainId, authority } = context;
+    const claim = readClaim(context, record);
+    if (typeof claim === 'string') return claim;
+    const digest = depositDigest(chainId, claim);
+    if (record.id !== derivedId<TransferId>(keccak_256(concat(utf8('cairn.deposit.claimed'), digest)))) return 'its id does not follow from its deposit';
+    const credited = derivedId<TransferId>(digest);
+    const waiting = this.#waiting.get(credited);
+    if (waiting?.asset !== record.asset || waiting.evidence !== record.fields?.deposit) return 'no such deposit waits in suspense as a plain transfer';
+    const merchant = authority.ownerOf(claim.fact.from);
+    if (merchant === null || !authority.hasMerchant(merchant)) return `the records before it have no merchant whose wallet is ${claim.fact.from}`;
+    const owner = chartAccount(book, 'merchant', record.asset, merchant);
+    if (record.credit !== owner || record.code !== TRANSFER_CODES.claimed) return `its deposit belongs to account ${owner}`;
+    if (record.flags !== 0 || record.debit !== chartAccount(book, 'suspense', record.asset)) return 'it does more than to move it out of suspense';
+    this.#waiting.delete(credited);
+    return claim;
+  }
+}
+
+/** What a transfer out of the vault’s account claims about the chain, if its id, its code and whom it credits follow from that; a sentence where they do not. */
+export function claimOf(context: DepositContext, record: TransferRecord): DepositClaim | string {
+  const claim = readClaim(context, record);
+  return typeof claim === 'string' ? claim : (wrongCredit(context, record, claim) ?? claim);
+}
+
+function readClaim({ chainId, state }: DepositContext, record: TransferRecord): DepositClaim | string {
   const json = record.fields?.deposit;
   const said = readEvidence(json, DEPOSIT);
   if (typeof said === 'string') return `its deposit ${said}`;
@@ -75,11 +119,11 @@ export function claimOf(book: BookId, chainId: bigint, authority: Authority, sta
   if (!isWhole || !isCounted || !(reference === null || (typeof reference === 'string' && isHex(reference, 32)))) return 'its deposit is none of any chain';
   const claim: DepositClaim = { transaction, logIndex, block: BigInt(said.blockNumber), fact: { token, from, amount: BigInt(said.amount), reference } };
   if (claim.fact.amount !== record.amount || tokenOfAsset(state, chainId, record.asset) !== token) return 'its deposit is of another amount or token';
-  return wrongCredit(book, chainId, authority, record, claim) ?? claim;
+  return claim;
 }
 
 /** A reference counts because the payer signed it, a plain transfer because its wallet was registered by then; all else waits in suspense. */
-function wrongCredit(book: BookId, chainId: bigint, authority: Authority, record: TransferRecord, claim: DepositClaim): string | null {
+function wrongCredit({ book, chainId, authority }: DepositContext, record: TransferRecord, claim: DepositClaim): string | null {
   const { from, reference } = claim.fact;
   const digest = depositDigest(chainId, claim);
   const isParked = record.id === derivedId<TransferId>(keccak_256(concat(utf8('cairn.deposit.suspense'), digest)));

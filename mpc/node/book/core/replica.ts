@@ -3,11 +3,22 @@ import { recordFieldsRoot, recordLeaf, sameHash, type Hash } from '#anchor/core'
 import { instructionId } from '#custody/intents';
 import type { FeedItem, FeedPage } from '#feed/core';
 import { merchantDomain } from '#identity/core';
-import { emptyState, PENDING, POST_PENDING, replay, VOID_PENDING, type LedgerRecord, type State, type TransferRecord, type WindowRecord } from '#ledger/core';
+import {
+  chartAccount,
+  emptyState,
+  PENDING,
+  POST_PENDING,
+  replay,
+  VOID_PENDING,
+  type LedgerRecord,
+  type State,
+  type TransferRecord,
+  type WindowRecord,
+} from '#ledger/core';
 import { MAX_PAYMENTS, planInstructions, WORD_AMOUNT_LIMIT, type TakenHold } from '#settlement/core';
 import { Authority } from './authority.ts';
 import { Backing, isDeposit } from './backing.ts';
-import { claimOf } from './deposits.ts';
+import { claimOf, Suspended } from './deposits.ts';
 import { LeafList, LogBook } from './log.ts';
 import { tokenOfAsset } from './evidence.ts';
 import { isPayout, Payments, type HeldPayment } from './payments.ts';
@@ -46,6 +57,7 @@ export class Replica {
   readonly authority: Authority;
   readonly payments: Payments;
   readonly backing = new Backing();
+  readonly #suspended = new Suspended();
   readonly state: State = emptyState();
   readonly #registration: Registration;
   readonly #windows = new Map<WindowId, ClosedWindow>();
@@ -148,7 +160,13 @@ export class Replica {
     }
     if (!isDeposit(this.#registration.book, record)) return this.backing.move(this.state, record, null);
     const { book, chainId } = this.#registration;
-    const claim = claimOf(book, chainId, this.authority, this.state, record);
+    const context = { book, chainId, authority: this.authority, state: this.state };
+    if (record.debit === chartAccount(book, 'suspense', record.asset)) {
+      const released = this.#suspended.release(context, record);
+      return this.backing.claim(record, typeof released === 'string' ? null : released);
+    }
+    const claim = claimOf(context, record);
+    if (typeof claim !== 'string') this.#suspended.keep(context, record, claim);
     this.backing.claim(record, typeof claim === 'string' ? null : claim);
   }
 

@@ -22,3 +22,11 @@ select * from cairn.deposit where chain_id = $1::int8 and vault = $2::bytea and 
 -- name: gone
 update cairn.deposit set state = 'gone', updated_ms = $4::int8
 where chain_id = $1::int8 and transaction_hash = $2::bytea and log_index = $3::int4 and state = 'seen'
+
+-- name: plainDeposits
+-- From one sender, behind a place of the chain, in its order.
+select * from cairn.deposit
+where chain_id = $1::int8 and vault = $2::bytea and sender = $3::bytea and state = 'final' and reference is null
+  and (block_number, log_index) > ($4::int8, $5::int4)
+order by block_number, log_index
+limit $6::int4

@@ -31,7 +31,7 @@ select $1::bytea, $2::uuid, count(*)::int4 + 1, $3::int8, $4::text, $5::bytea, $
 from cairn.outbox_attempt where transaction = $2::uuid
 
 -- name: sign
-update cairn.outbox_transaction set state = 'signed', nonce = $3::int8, updated_ms = $2::int8
+update cairn.outbox_transaction set state = 'signed', nonce = $3::int8, data = $4::bytea, updated_ms = $2::int8
 where id = $1::uuid and state = 'intent'
 
 -- name: attemptSent

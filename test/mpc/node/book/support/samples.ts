@@ -83,7 +83,7 @@ export function chartCommands(book: BookId): readonly Command[] {
 export function depositField({ chainId, place, token, from, amount, reference }: DepositSaid): string {
   const { transaction: transactionHash, logIndex, block } = place;
   const at = { blockHash: `0x${'bb'.repeat(32)}`, blockNumber: `${block}`, chainId: `${chainId}`, logIndex, transactionHash };
-  return canonicalJson({ ...at, amount: `${amount}`, from, kind: 'referenced', reference, token });
+  return canonicalJson({ ...at, amount: `${amount}`, from, kind: reference === null ? 'plain' : 'referenced', reference, token });
 }
 
 interface DepositSaid {
@@ -92,7 +92,7 @@ interface DepositSaid {
   readonly token: Hex;
   readonly from: Hex;
   readonly amount: bigint;
-  readonly reference: Hex;
+  readonly reference: Hex | null;
 }
 
 export function personOf(digits: string): Person {
