@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { getPublicKey } from '@noble/secp256k1';
-import { assert, fromHex, newId, systemClock, toHex, type Asset, type AssetNo, type BookId, type Clock, type Hex, type RandomBytes } from '#base';
+import { fromHex, newId, systemClock, toHex, type Asset, type AssetNo, type BookId, type Clock, type Hex, type RandomBytes } from '#base';
 import { createAnchorer, createProver, greatestUnanchoredAgeMs, isFinallyAnchored, openSealingThread, type Prover } from '#anchor';
 import {
   connectChain,
@@ -48,11 +48,12 @@ import {
   type SweepProgress,
 } from '#settlement';
 import { startWebhooks, type Webhooks, type WebhooksPart } from '#webhooks';
+import { capsOf, listAssets, wholeOf, type AssetWanted } from './assets.ts';
 import { leaveGovernance, whoGoverns } from './govern.ts';
 import { closeWindowIfNeeded, createFaults, headsOf, passOver, restBetween, startRun, type PassReport } from './pass.ts';
 import { requireRehearsalChain, signerNodes, type OpenSigners } from './signers.ts';
 
-export { requireRehearsalChain, signerNodes, type OpenSigners, type PassReport };
+export { requireRehearsalChain, signerNodes, type AssetWanted, type OpenSigners, type PassReport };
 
 /** Everything that happens, for whoever shows it. */
 export type PlatformEvent =
@@ -66,13 +67,6 @@ export type PlatformEvent =
   | { readonly kind: 'transaction'; readonly progress: OutboxProgress }
   | { readonly kind: 'deposit'; readonly credited: CreditedDeposit }
   | { readonly kind: 'claim'; readonly claimed: ClaimedDeposit };
-
-export interface AssetWanted {
-  readonly asset: AssetNo;
-  readonly symbol: string;
-  readonly decimals: number;
-  readonly peg: string;
-}
 
 export interface PlatformOptions {
   readonly stateDir: string;
@@ -366,26 +360,6 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     greatestUnanchoredAgeMs: () => greatestUnanchoredAgeMs({ database, clock }, [book]),
     close,
   };
-}
-
-/** One whole unit, in minor ones. */
-function wholeOf({ decimals }: Asset): bigint {
-  return 10n ** BigInt(decimals);
-}
-
-/** What the vault pays at most of a token, in minor units: ten millions a transaction, a hundred millions a day. */
-function capsOf(decimals: number) {
-  return { perTransaction: 10n ** BigInt(decimals + 7), perDay: 10n ** BigInt(decimals + 8) };
-}
-
-function listAssets(wanted: readonly AssetWanted[], deployment: Deployment): ReadonlyMap<AssetNo, Asset> {
-  return new Map(
-    wanted.map(({ asset, symbol, decimals, peg }) => {
-      const token = deployment.tokens.find((candidate) => candidate.symbol === symbol);
-      assert(token, `no token was deployed for ${symbol}`);
-      return [asset, { asset, symbol, decimals, peg, caip19: `eip155:${deployment.chainId}/erc20:${token.address}` }];
-    }),
-  );
 }
 
 const FIRST_BOOK: NamedStatement = { name: 'main.firstBook', text: 'select b.id from cairn.book b order by b.id limit 1' };
