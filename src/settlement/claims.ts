@@ -79,5 +79,5 @@ async function claimOnce(book: Book, digest: Hex): Promise<ClaimedDeposit | unde
     { kind: 'transfer', id, debit, credit, asset, amount, code: TRANSFER_CODES.claimed, subject: merchant, fields: { deposit: evidence } },
   ]);
   // It exists where a crash came between the record and the mark; it is refused where the account was closed in this moment, and then it stays.
-  return result?.code === 'created' ? { merchant, asset, amount, seq: result.record!.seq } : undefined;
+  return result?.code === 'created' ? { merchant, asset, amount, seq: result.record.seq } : undefined;
 }

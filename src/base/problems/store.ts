@@ -97,7 +97,8 @@ export const STORE_PROBLEMS = {
     status: 503,
     title: 'The application’s database login could change the journal',
     retry: 'never',
-    howToSolve: 'Use a login that is a member of cairn_app and of no other role: no superuser, not the owner of the tables, without CREATEROLE, and without grants of its own on the tables of books.',
+    howToSolve:
+      'Use a login that is a member of cairn_app and of no other role: no superuser, not the owner of the tables, without CREATEROLE, and without grants of its own on the tables of books.',
   },
   'store/newer-database': {
     status: 503,

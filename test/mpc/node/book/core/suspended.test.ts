@@ -71,7 +71,7 @@ describe('what a signer makes of money that leaves suspense', function () {
     for (const deposit of evidences(command)) {
       forge.items.length = before;
       const { kind, id, debit, credit, asset, amount, code } = command;
-      const last = forge.items.at(-1)!.record;
+      const last = forge.items[before - 1]!.record;
       const rest = {
         flags: 0,
         pendingId: '00000000-0000-0000-0000-000000000000',

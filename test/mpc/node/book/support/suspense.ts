@@ -88,7 +88,7 @@ export const ATTACKS: readonly (readonly [what: string, attack: (forge: Forge) =
   ['with evidence of another block', (forge) => changed(forge, (command) => claimed(command, { blockNumber: '1' }))],
   ['with evidence of another wallet', (forge) => changed(forge, (command) => claimed(command, { from: FOREIGN.address }))],
   ['with evidence of more', (forge) => changed(forge, (command) => claimed(command, { memo: 'and more' }))],
-  ['without evidence', (forge) => changed(forge, ({ fields: _, ...command }) => command)],
+  ['without evidence', (forge) => changed(forge, ({ fields: _fields, ...command }) => command)],
   ['by another id', (forge) => changed(forge, (command) => ({ ...command, id: freshId<TransferId>() }))],
   ['with the code of a deposit', (forge) => changed(forge, (command) => ({ ...command, code: TRANSFER_CODES.deposit }))],
   ['with the code of no reason', (forge) => changed(forge, (command) => ({ ...command, code: TRANSFER_CODES.other }))],
@@ -275,10 +275,10 @@ export const ATTACKS: readonly (readonly [what: string, attack: (forge: Forge) =
 
 /** Every member of its evidence changed, one at a time. */
 export function evidences(command: TransferCommand): readonly string[] {
-  const said = JSON.parse(command.fields!.deposit!) as Record<string, unknown>;
-  const other = (value: unknown): unknown => (typeof value === 'number' ? value + 1 : value === null ? `0x${'00'.repeat(32)}` : `${String(value)}0`);
+  const said = JSON.parse(command.fields!.deposit!) as Record<string, string | number | null>;
+  const other = (value: string | number | null): string | number => (typeof value === 'number' ? value + 1 : value === null ? `0x${'00'.repeat(32)}` : `${value}0`);
   return Object.keys(said).flatMap((name) => {
     const { [name]: value, ...rest } = said;
-    return [canonicalJson(rest as never), canonicalJson({ ...said, [name]: other(value) } as never)];
+    return [canonicalJson(rest), canonicalJson({ ...said, [name]: other(value ?? null) })];
   });
 }
