@@ -276,7 +276,8 @@ export const ATTACKS: readonly (readonly [what: string, attack: (forge: Forge) =
 /** Every member of its evidence changed, one at a time. */
 export function evidences(command: TransferCommand): readonly string[] {
   const said = JSON.parse(command.fields!.deposit!) as Record<string, string | number | null>;
-  const other = (value: string | number | null): string | number => (typeof value === 'number' ? value + 1 : value === null ? `0x${'00'.repeat(32)}` : `${value}0`);
+  const other = (value: string | number | null): string | number =>
+    typeof value === 'number' ? value + 1 : value === null ? `0x${'00'.repeat(32)}` : `${value}0`;
   return Object.keys(said).flatMap((name) => {
     const { [name]: value, ...rest } = said;
     return [canonicalJson(rest), canonicalJson({ ...said, [name]: other(value ?? null) })];
