@@ -22,7 +22,7 @@ export type PolicyChange =
   | ({ readonly change: 'proposed'; readonly policy: Policy; readonly nonce: Hex } & Signed)
   | ({ readonly change: 'approved'; readonly proposal: Hex } & Signed)
   | { readonly change: 'effective'; readonly proposal: Hex; readonly atMs: TimeMs }
-  /** Any single operator can, but none whom the proposal removes: a captured key must not be able to keep itself. */
+  /** Any single operator can, but no key that the proposal removes, its name or itself: a captured key must not be able to keep itself. */
   | ({ readonly change: 'cancelled'; readonly proposal: Hex } & Signed)
   /** Any single operator, at once. Going on again is a change like any other, and a loosening. */
   | ({ readonly change: 'stopped' } & Signed);
@@ -98,11 +98,16 @@ export function applyChange(state: PolicyState | undefined, change: PolicyChange
     }
     case 'cancelled': {
       const proposal = openProposal(state, change.proposal);
-      demandOperator(state.file, change, changeMessage('cancel', proposal.id));
-      if (!proposal.policy.operators.keys.some(({ name }) => name === change.operator)) {
-        throw new Problem('policy/bad-signature', `Proposal ${proposal.id} removes ${change.operator}, who therefore cannot cancel it.`, {
-          operator: change.operator,
-        });
+      const by = demandOperator(state.file, change, changeMessage('cancel', proposal.id));
+      // By the key as well: a new key under the same name is how a stolen one is replaced.
+      if (!proposal.policy.operators.keys.some(({ name, key }) => name === by.name && key === by.key)) {
+        throw new Problem(
+          'policy/bad-signature',
+          `Proposal ${proposal.id} removes ${change.operator} or this key of the name, which therefore cannot cancel it.`,
+          {
+            operator: change.operator,
+          },
+        );
       }
       return { ...state, proposals: state.proposals.filter(({ id }) => id !== proposal.id), closed: [...state.closed, proposal.id] };
     }
@@ -177,9 +182,10 @@ function replaced(state: PolicyState, { policy, stops }: Proposal): PolicyState 
   };
 }
 
-function demandOperator(policy: Policy, { operator: named, signature }: OperatorSignature, message: Uint8Array): void {
+function demandOperator(policy: Policy, { operator: named, signature }: OperatorSignature, message: Uint8Array): Policy['operators']['keys'][number] {
   const operator = policy.operators.keys.find(({ name }) => name === named);
   if (!operator) throw new Problem('policy/bad-signature', `Nobody called ${named} is an operator of the policy in force.`, { operator: named });
   if (!isEd25519(signature, message, operator.key))
     throw new Problem('policy/bad-signature', `The signature is not by ${named} over this change.`, { operator: named });
+  return operator;
 }

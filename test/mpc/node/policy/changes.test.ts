@@ -156,6 +156,14 @@ describe('changing a policy', () => {
     deepStrictEqual([state.file, state.inForce], [tighter, { ...tighter, stop: 'everything' }]);
   });
 
+  it('cannot be held up with the key that it replaces under the same name, and can be with one that it leaves', () => {
+    const replacing = next((json) => (json.operators.keys[2]!.key = publicKey('eve')));
+    const state = applyChange(first(), proposed(first(), replacing));
+    const { id } = state.proposals[0]!;
+    throws(() => applyChange(state, signed('cancelled', id, 'op3')), { code: 'policy/bad-signature' });
+    deepStrictEqual(applyChange(state, signed('cancelled', id, 'op2')).proposals, []);
+  });
+
   it('cannot be held up by the operator whom it removes, neither by cancelling nor by stopping', () => {
     const without = next((json) => json.operators.keys.pop());
     let state = applyChange(first(), proposed(first(), without));
