@@ -16,7 +16,7 @@ export class Journal {
   #size: number;
   #hash: string;
   /** After a failure nothing is known of the disk: the process must end and read the file afresh. */
-  #isBroken = false;
+  #broken: Problem | undefined;
 
   private constructor(file: string, handle: FileHandle, size: number, hash: string) {
     this.#file = file;
@@ -50,15 +50,20 @@ export class Journal {
     }
   }
 
+  /** node/disk-failed, then and ever after. */
   async append(value: unknown): Promise<void> {
-    if (this.#isBroken) throw new Problem('decision/damaged-journal', `${this.#file} could not be written before.`, { file: this.#file });
+    if (this.#broken) throw this.#broken;
     const text = JSON.stringify(value);
     const hash = linked(this.#hash, text);
     const bytes = Buffer.from(`${hash} ${text}\n`);
-    this.#isBroken = true;
-    for (let written = 0; written < bytes.length;) written += (await this.#handle.write(bytes, written)).bytesWritten;
-    await this.#handle.datasync();
-    this.#isBroken = false;
+    try {
+      for (let written = 0; written < bytes.length;) written += (await this.#handle.write(bytes, written)).bytesWritten;
+      await this.#handle.datasync();
+    } catch (cause) {
+      const why = String((cause as NodeJS.ErrnoException).code);
+      this.#broken = new Problem('node/disk-failed', `${this.#file} could not be written (${why}).`, { path: this.#file }, cause);
+      throw this.#broken;
+    }
     this.#size += bytes.length;
     this.#hash = hash;
   }

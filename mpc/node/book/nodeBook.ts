@@ -165,7 +165,10 @@ class OwnBook implements NodeBook {
       assert(!this.#isBroken, 'the book broke before, and has to be opened again');
       return work();
     });
-    this.#queue = result.catch(() => undefined);
+    this.#queue = result.catch((error: unknown) => {
+      if (error instanceof Problem && error.code === 'node/disk-failed') return this.#options.onFatal(error);
+      if (this.#isBroken) this.#options.onFatal(new Problem('wire/failed', 'The node’s book took a record in half, by a bug of its own.', {}, error));
+    });
     return result;
   }
 

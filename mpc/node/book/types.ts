@@ -1,4 +1,4 @@
-import type { Hex, TimeMs } from '#base';
+import type { Hex, Problem, TimeMs } from '#base';
 import type { AnchorIntent, GovernanceIntent, Intent, Role } from '#custody/intents';
 import type { TimelockOperation } from '#governance/core';
 import type { ChainOptions } from './chain/endpoints.ts';
@@ -20,6 +20,8 @@ export interface NodeBookOptions {
   readonly addressOf: (role: Role) => Hex | undefined;
   /** How far ahead of the node's clock a record may be written. */
   readonly maxAheadMs: TimeMs;
+  /** A journal could not be written, or a record was taken in half: nothing more comes of this book, and the process is to end and read its journals afresh. */
+  readonly onFatal: (problem: Problem) => void;
 }
 
 export interface NodeBook {

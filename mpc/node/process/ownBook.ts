@@ -27,7 +27,12 @@ export type Follow = <T>(name: 'merchants' | 'rates', path: string, parse: (text
 export async function openBook(
   folder: string,
   config: BookConfig,
-  { store, ring, following }: { readonly store: NodeStore; readonly ring: KeyRing; readonly following: Follow },
+  {
+    store,
+    ring,
+    following,
+    onFatal,
+  }: { readonly store: NodeStore; readonly ring: KeyRing; readonly following: Follow; readonly onFatal: (problem: Problem) => void },
 ): Promise<NodeBook> {
   const { merchantsFile, ratesFile, chain, maxAheadMs } = config;
   const { needed, ...rest } = chain;
@@ -46,6 +51,7 @@ export async function openBook(
     rates,
     chain: { ...rest, ...(needed === undefined ? {} : { needed }) },
     maxAheadMs,
+    onFatal,
   });
 }
 

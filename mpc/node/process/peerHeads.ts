@@ -26,6 +26,8 @@ export interface PeerHeadsOptions {
   readonly clock: Clock;
   /** A peer's log is not the continuation of what this node remembers of it. */
   readonly onAlarm: (problem: Problem) => void;
+  /** What it remembers of its peers cannot be written. */
+  readonly onFatal: (problem: Problem) => void;
 }
 
 export function nodeName(party: number): string {
@@ -233,7 +235,10 @@ export class PeerHeads {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const bytes = utf8(JSON.stringify([...this.#remembered]));
-    this.#writing = this.#writing.then(() => writeDurably(pathIn(this.#options.folder), bytes));
+    const path = pathIn(this.#options.folder);
+    this.#writing = this.#writing
+      .then(() => writeDurably(path, bytes))
+      .catch((cause: unknown) => this.#options.onFatal(new Problem('node/disk-failed', `${path} could not be written.`, { path }, cause)));
   }
 }
 

@@ -112,7 +112,7 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
   const audit = await AuditLog.open({ path: join(folder, 'audit.log'), storeId: store.storeId, remembered });
   closing.push(() => audit.close());
   await audit.append({ kind: 'started', atMs: clock.nowMs(), data: { fingerprint: identity.fingerprint } });
-  const heads = await PeerHeads.open({ folder, group, store, audit, clock, onAlarm: alarm });
+  const heads = await PeerHeads.open({ folder, group, store, audit, clock, onAlarm: alarm, onFatal });
   closing.push(() => heads.settle());
   const ring = new KeyRing(store, async (key, peer, abort, sid) => {
     await poison({ store, audit, clock }, key, peer, abort, sid);
@@ -133,7 +133,7 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
     followed.push({ name, file });
     return () => file.value;
   };
-  const book = config.book ? await openBook(folder, config.book, { store, ring, following }) : undefined;
+  const book = config.book ? await openBook(folder, config.book, { store, ring, following, onFatal }) : undefined;
   if (book) closing.push(() => book.close());
   else log.warn('This node has no book: it signs anchors of the local chain only, whatever they hold. A rehearsal, and never more.');
   const { decisionMs = SIGNING_TIMEOUTS.decisionMs, roundMs = SIGNING_TIMEOUTS.roundMs } = config.timeouts;
@@ -260,8 +260,15 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
 
   const ending = new AbortController();
   closing.push(() => ending.abort());
+  const onTurnFailed = (error: unknown): void => {
+    // What others said or asked for comes up again at the next turn. What is this node's own, its disk or a bug, leaves a memory that may be ahead of the disk.
+    if (error instanceof Problem && !error.code.startsWith('node/')) return alarm(error);
+    if (!(error instanceof Problem)) log.error({ err: error }, 'A task failed by a bug of ours.');
+    onFatal(error instanceof Problem ? error : new Problem('wire/failed', 'The node failed by a bug of its own.', {}, error));
+  };
+  const inTurns = (periodMs: number, work: () => Promise<void>): void => every(periodMs, ending.signal, work, onTurnFailed);
   // Tasks that go on by themselves; each begins again when it is done, so none is ever in two places at once.
-  every(ASK_PEERS_EVERY_MS, ending.signal, async () => {
+  inTurns(ASK_PEERS_EVERY_MS, async () => {
     if (heads.isReady()) return;
     const isRestored = ring.epochs().some(({ status }) => status === 'RESTORED');
     await heads
@@ -276,23 +283,24 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
     log.info('All peers said what they remember of this node, and its disk holds it.');
     await store.eraseLeftovers();
   });
-  every(POLICY_EVERY_MS, ending.signal, async () => {
+  inTurns(POLICY_EVERY_MS, async () => {
     if (dueProposals(store.policy, clock.nowMs()).length === 0) return;
     const [witnessedMs, nowMs] = [await witnessed(), clock.nowMs()];
     if (clockObjection(store.policy.inForce, store.counters, witnessedMs, nowMs)) return;
-    for (const proposal of dueProposals(store.policy, Math.min(nowMs, witnessedMs ?? nowMs))) {
-      await store.changePolicy({ change: 'effective', proposal, atMs: nowMs });
-      await audit.append({ kind: 'policy', atMs: clock.nowMs(), data: { change: 'effective', hash: policyHash(store.policy.inForce) } });
-      log.info({ proposal, version: store.policy.inForce.version }, 'A policy took effect.');
-    }
+    // The oldest alone: the others were signed against the file that it replaces, and are over with it.
+    const [proposal] = dueProposals(store.policy, Math.min(nowMs, witnessedMs ?? nowMs));
+    if (proposal === undefined) return;
+    await store.changePolicy({ change: 'effective', proposal, atMs: nowMs });
+    await audit.append({ kind: 'policy', atMs: clock.nowMs(), data: { change: 'effective', hash: policyHash(store.policy.inForce) } });
+    log.info({ proposal, version: store.policy.inForce.version }, 'A policy took effect.');
   });
   for (const { name, file } of followed)
-    every(REGISTERED_EVERY_MS, ending.signal, async () => {
+    inTurns(REGISTERED_EVERY_MS, async () => {
       await file.look().catch((failure: unknown) => onFatal(failure as Problem));
       metrics.registryRefused.set({ file: name }, file.isInUse ? 0 : 1);
     });
   let turns = 0;
-  every(RESUME_EVERY_MS, ending.signal, async () => {
+  inTurns(RESUME_EVERY_MS, async () => {
     // Not of all: a captured party that keeps silent after a restart would keep the bundle from whoever lacks it (digest 10.3).
     if (!heads.isReadyToSign()) return;
     if (turns++ % REMIND_EVERY === 0 || epochs.isWaitingForAny()) await epochs.resume();
@@ -301,9 +309,9 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
       log.warn({ code: error.code }, error.detail);
     });
   });
-  if (watcher) every(watchEvery(config.book!), ending.signal, () => watcher.look());
+  if (watcher) inTurns(watchEvery(config.book!), () => watcher.look());
   if (config.selfTestEveryS !== null) {
-    every(config.selfTestEveryS * 1_000, ending.signal, async () => {
+    inTurns(config.selfTestEveryS * 1_000, async () => {
       for (const record of ring.epochs().filter(({ status }) => status === 'ACTIVE')) {
         // The lowest of a set asks, so that each set is tested once.
         const isHere = (party: PartyId): boolean => party === group.own || group.peers.has(party);
@@ -369,12 +377,12 @@ async function openStore({ folder, config, lock, provider, random }: NodeOptions
   return store;
 }
 
-/** Does the work every so often until told to stop; the next time begins when the last one has ended. */
-function every(periodMs: number, signal: AbortSignal, work: () => Promise<void>): void {
+/** Does the work every so often until told to stop; the next time begins when the last one has ended, also where it failed. */
+function every(periodMs: number, signal: AbortSignal, work: () => Promise<void>, onFailed: (error: unknown) => void): void {
   const again = (): void => {
     const timer = setTimeout(() => {
       if (signal.aborted) return;
-      void work().finally(again);
+      void work().catch(onFailed).finally(again);
     }, periodMs);
     signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
   };

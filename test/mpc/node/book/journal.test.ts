@@ -1,11 +1,13 @@
 import { strict as assert } from 'node:assert';
+import { open, type FileHandle } from 'node:fs/promises';
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Problem } from '#base';
+import { Problem, type WindowId } from '#base';
 import { Journal } from '../../../../mpc/node/book/journal.ts';
 import { openNodeBook } from '../../../../mpc/node/book/book.ts';
 import { inForge } from './support/attack.ts';
+import { freshId } from './support/samples.ts';
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
   try {
@@ -73,6 +75,30 @@ describe('a journal of the node’s own book', () => {
     }
   });
 
+  it('is written no more after a disk that failed, whatever the disk does then', async () => {
+    const journal = await Journal.open(file, () => undefined);
+    await journal.append('one');
+    await whileTheDiskIsFull(folder, async () => assert.equal(await codeOf(journal.append('two')), 'node/disk-failed'));
+    assert.equal(await codeOf(journal.append('three')), 'node/disk-failed');
+    await journal.close();
+    assert.deepEqual(await valuesOf(), ['one']);
+  });
+
+  inForge('ends the node when it cannot be written, whichever of its files it is and whoever asked', async (forge) => {
+    const fatal: string[] = [];
+    const onFatal = (problem: Problem) => void fatal.push(problem.code);
+    forge.anchor();
+    const taking = await forge.node({ onFatal });
+    await whileTheDiskIsFull(folder, async () => assert.equal(await codeOf(taking.absorb(forge.page(), forge.nowMs)), 'node/disk-failed'));
+    assert.deepEqual(fatal.splice(0), ['node/disk-failed']);
+    const voting = await forge.fed({ onFatal });
+    forge.submit([{ kind: 'window', window: freshId<WindowId>() }]);
+    const intent = forge.seal();
+    assert.deepEqual(fatal, []);
+    await whileTheDiskIsFull(folder, async () => assert.equal(await codeOf(voting.judge(intent, forge.nowMs)), 'node/disk-failed'));
+    assert.deepEqual(fatal, ['node/disk-failed']);
+  });
+
   inForge('opens no book of another deployment, and none whose own records do not replay', async (forge) => {
     forge.anchor();
     const node = await forge.fed({ folder });
@@ -85,6 +111,7 @@ describe('a journal of the node’s own book', () => {
       addressOf: () => undefined,
       chain: { urls: [], finality: { kind: 'depth', blocks: 1 }, maxBehindBlocks: 1, maxBehindMs: null, timeoutMs: 1 } as const,
       maxAheadMs: 1,
+      onFatal: (problem: Problem) => assert.fail(problem),
     };
     assert.equal(
       await codeOf(openNodeBook({ ...options, registration: { ...forge.registration, vault: `0x${'ee'.repeat(20)}` } })),
@@ -104,4 +131,18 @@ describe('a journal of the node’s own book', () => {
 function changedTime(item: unknown): unknown {
   const { record } = item as { record: { nowMs: number } };
   return { ...(item as object), record: { ...record, nowMs: record.nowMs + 1 } };
+}
+
+/** Every write of this process fails meanwhile, as on a disk without room. */
+async function whileTheDiskIsFull(folder: string, work: () => Promise<void>): Promise<void> {
+  const probe = await open(join(folder, 'probe'), 'w');
+  const prototype = Object.getPrototypeOf(probe) as { write: FileHandle['write'] };
+  await probe.close();
+  const { write } = prototype;
+  prototype.write = () => Promise.reject(Object.assign(new TypeError('no space left on device'), { code: 'ENOSPC' }));
+  try {
+    await work();
+  } finally {
+    prototype.write = write;
+  }
 }

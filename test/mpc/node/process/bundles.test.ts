@@ -6,7 +6,7 @@ import { doneDigest, encodeRecord, importKey, type KeyId } from '#mpc/protocol';
 import type { RunningNode } from '../../../../mpc/node/process/process.ts';
 import { epochDataToJson, foundersOf } from '../../../../mpc/node/session/session.ts';
 import { nodeName } from '../../../../mpc/node/process/process.ts';
-import { makeTrio, random, runHere, type Trio } from './trio.ts';
+import { makeTrio, random, runHere, type Trio } from './support/trio.ts';
 
 const KEY_ID = new Uint8Array(32).fill(7) as KeyId;
 const PATIENCE = { timeoutMs: 20_000, resendForMs: 5_000 };

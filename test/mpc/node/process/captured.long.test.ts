@@ -7,8 +7,8 @@ import { approvalDigest, changeMessage, parsePolicy, proposalId, type Facts, typ
 import type { Forge } from '../book/support/forge.ts';
 import { DEPTH } from '../book/support/samples.ts';
 import { signAs } from '../fixtures.ts';
-import { ATTACKS, ordered, paid } from './attacks.ts';
-import { PARTIES, PARTNER, Siege, type World } from './siege.ts';
+import { ATTACKS, ordered, paid } from './support/attacks.ts';
+import { PARTIES, PARTNER, Siege, type World } from './support/siege.ts';
 
 /**
  * A captured server, database, coordinator and chain against three nodes with channels, folders, books and policies of their own. Of every attack: each node alone refuses it by its rule, its audit log says so,

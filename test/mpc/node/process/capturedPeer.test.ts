@@ -5,7 +5,7 @@ import { intentDigest, isSignatureBy, type AnchorIntent } from '#custody/intents
 import { requestToJson } from '#custody/requests';
 import { listen, openPins, WIRE_LIMITS, type Answer, type Link, type Listener } from '#mpc/node/wire';
 import type { RunningNode } from '../../../../mpc/node/process/process.ts';
-import { ANCHOR, hold, makeTrio, runHere, type Trio } from './trio.ts';
+import { ANCHOR, hold, makeTrio, runHere, type Trio } from './support/trio.ts';
 
 const PATIENCE = { timeoutMs: 30_000, resendForMs: 5_000 };
 

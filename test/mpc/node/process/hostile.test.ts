@@ -7,7 +7,7 @@ import { intentDigest, isSignatureBy, type AnchorIntent, type Intent } from '#cu
 import { requestToJson } from '#custody/requests';
 import { identityOf, type Link } from '#mpc/node/wire';
 import type { RunningNode } from '../../../../mpc/node/process/process.ts';
-import { ANCHOR, hold, makeTrio, runHere, type Trio } from './trio.ts';
+import { ANCHOR, hold, makeTrio, runHere, type Trio } from './support/trio.ts';
 
 const PATIENCE = { timeoutMs: 20_000, resendForMs: 0 };
 

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { toHex, type Hex } from '#base';
 import { intentDigest, isSignatureBy } from '#custody/intents';
 import { requestToJson } from '#custody/requests';
-import { ANCHOR, hold, makeTrio, runHere } from './trio.ts';
+import { ANCHOR, hold, makeTrio, runHere } from './support/trio.ts';
 
 const PATIENCE = { timeoutMs: 60_000, resendForMs: 0 };
 

@@ -5,7 +5,7 @@ import { openThresholdCustody, signatureOf, type ThresholdCustody } from '#custo
 import { intentDigest, isSignatureBy, type AnchorIntent } from '#custody/intents';
 import { WIRE_LIMITS } from '#mpc/node/wire';
 import type { RunningNode } from '../../../../mpc/node/process/process.ts';
-import { ANCHOR, hold, makeTrio, random, runHere, type Trio } from './trio.ts';
+import { ANCHOR, hold, makeTrio, random, runHere, type Trio } from './support/trio.ts';
 
 const PATIENCE = { patienceMs: 60_000 };
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { Problem, type ProblemCode } from '#base';
 import { RefusalLimit, type Caller, type Fingerprint } from '#mpc/node/wire';
 import { isCounted } from '../../../../mpc/node/process/routes.ts';
-import { makeTrio, runHere } from './trio.ts';
+import { makeTrio, runHere } from './support/trio.ts';
 
 const BURST = 60;
 const coordinator: Caller = { part: 'coordinator', fingerprint: 'c'.repeat(64) as Fingerprint };

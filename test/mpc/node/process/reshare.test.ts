@@ -5,7 +5,7 @@ import { requestToJson } from '#custody/requests';
 import { rawPublicKey, type Link } from '#mpc/node/wire';
 import { keyAnchorFromJson } from '../../../../mpc/node/ceremony/ceremony.ts';
 import type { RunningNode } from '../../../../mpc/node/process/process.ts';
-import { ANCHOR, hold, makeTrio, random, runHere, type Seat, type Trio } from './trio.ts';
+import { ANCHOR, hold, makeTrio, random, runHere, type Seat, type Trio } from './support/trio.ts';
 
 const PATIENCE = { timeoutMs: 60_000, resendForMs: 2_000 };
 

@@ -3,7 +3,7 @@ import { parseTransaction } from 'viem';
 import { Problem, toHex, type Hex } from '#base';
 import type { Intent, TimelockCancelIntent } from '#custody/intents';
 import { requestToJson } from '#custody/requests';
-import { random } from '../process/trio.ts';
+import { random } from '../process/support/trio.ts';
 import { watched, type Watched } from './watched.ts';
 
 const ALL = [1, 2, 3];

@@ -12,7 +12,7 @@ import type { NodeConfig, RunningNode } from '../../../../mpc/node/process/proce
 import { nodeName } from '../../../../mpc/node/process/process.ts';
 import { changeMessage, parsePolicy, proposalId } from '../../../../mpc/node/policy/policy.ts';
 import { keyFileProvider, NodeStore } from '../../../../mpc/node/store/store.ts';
-import { hold, makeTrio, random, runHere, type Seat, type Trio } from '../process/trio.ts';
+import { hold, makeTrio, random, runHere, type Seat, type Trio } from '../process/support/trio.ts';
 
 /** What an endpoint says instead of the truth; undefined lets the truth through. */
 export type Lie = (method: string, params: readonly unknown[], truth: () => Promise<unknown>) => unknown;

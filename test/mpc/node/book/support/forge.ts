@@ -363,6 +363,7 @@ export class Forge {
       addressOf: () => undefined,
       chain,
       maxAheadMs: 1_000,
+      onFatal: (problem) => assert.fail(problem),
       ...options,
     });
     this.#opened.push({ node, folder });

@@ -60,6 +60,9 @@ export async function platformNode(): Promise<PlatformNode> {
       addressOf: (role) => addresses.get(role),
       chain: { urls: [chain.rpcUrl], finality: { kind: 'depth', blocks: FINALITY }, maxBehindBlocks: 3, maxBehindMs: null, timeoutMs: 20_000 },
       maxAheadMs: 5_000,
+      onFatal: (problem) => {
+        throw problem;
+      },
       ...more,
     });
     nodes.push({ node, folder });

@@ -15,6 +15,9 @@ const book = await openNodeBook({
   addressOf: () => undefined,
   chain: { urls: [url], finality: { kind: 'depth', blocks: DEPTH }, maxBehindBlocks: 1, maxBehindMs: null, timeoutMs: 20_000 },
   maxAheadMs: 1_000,
+  onFatal: (problem) => {
+    throw problem;
+  },
 });
 process.stdout.write('ready\n');
 const answer = await book.judge(intent, nowMs);

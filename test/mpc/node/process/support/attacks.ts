@@ -1,10 +1,10 @@
 import { keccak256 } from 'viem';
 import type { OrderId } from '#base';
 import { instructionId, type InstructionIntent, type Intent } from '#custody/intents';
-import { orderFile } from '../../../support/order.ts';
-import type { Forge } from '../book/support/forge.ts';
-import { DEPTH, freshId, START_MS, type HoldChanges } from '../book/support/samples.ts';
-import { claimed, STRANGER } from '../book/support/stories.ts';
+import { orderFile } from '../../../../support/order.ts';
+import type { Forge } from '../../book/support/forge.ts';
+import { DEPTH, freshId, START_MS, type HoldChanges } from '../../book/support/samples.ts';
+import { claimed, STRANGER } from '../../book/support/stories.ts';
 import type { World } from './siege.ts';
 
 /** A funded merchant's order of one line, held with whatever an attack changes, settled, anchored and final. */

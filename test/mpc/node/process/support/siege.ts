@@ -10,10 +10,10 @@ import { isSignatureBy, intentDigest, type Intent } from '#custody/intents';
 import { requestToJson } from '#custody/requests';
 import { keyFileProvider, NodeStore, parsePolicy } from '#mpc/node';
 import type { Link } from '#mpc/node/wire';
-import { nodeName, parseNodeConfig, startNode, type RunningNode } from '../../../../mpc/node/process/process.ts';
-import { Forge } from '../book/support/forge.ts';
-import { DEPTH, START_MS, TOKENS } from '../book/support/samples.ts';
-import { publicKey } from '../fixtures.ts';
+import { nodeName, parseNodeConfig, startNode, type RunningNode } from '../../../../../mpc/node/process/process.ts';
+import { Forge } from '../../book/support/forge.ts';
+import { DEPTH, START_MS, TOKENS } from '../../book/support/samples.ts';
+import { publicKey } from '../../fixtures.ts';
 import { hold, makeTrio, random, type Trio } from './trio.ts';
 
 const PATIENCE = { timeoutMs: 30_000, resendForMs: 5_000 };

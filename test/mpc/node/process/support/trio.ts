@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { Problem, systemClock, toHex, type Hex } from '#base';
 import { findFreePort } from '#supervisor';
-import { createIdentity, nodeName, parseNodeConfig, startNode, type NodeConfig, type RunningNode } from '../../../../mpc/node/process/process.ts';
-import { parsePolicy, type Policy } from '../../../../mpc/node/policy/policy.ts';
-import { keyFileProvider, NodeStore } from '../../../../mpc/node/store/store.ts';
+import { createIdentity, nodeName, parseNodeConfig, startNode, type NodeConfig, type RunningNode } from '../../../../../mpc/node/process/process.ts';
+import { parsePolicy, type Policy } from '../../../../../mpc/node/policy/policy.ts';
+import { keyFileProvider, NodeStore } from '../../../../../mpc/node/store/store.ts';
 import { identityOf, openLink, rawPublicKey, WIRE_LIMITS, type Identity, type Link, type Part } from '#mpc/node/wire';
 
 export const ANCHOR: Hex = `0x${'a1'.repeat(20)}`;
