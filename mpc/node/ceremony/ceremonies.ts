@@ -1,18 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fromHex, Problem, toHex, utf8, type Clock, type Hex, type RandomBytes } from '#base';
 import type { Role } from '#custody/intents';
-import {
-  allParties,
-  contextOf,
-  encodeRecord,
-  publicPart,
-  sealBackup,
-  type Context,
-  type Effect,
-  type KeyRecord,
-  type PartyId,
-  type Threshold,
-} from '#mpc/protocol';
+import { contextOf, encodeRecord, publicPart, sealBackup, type Context, type Effect, type KeyRecord, type PartyId } from '#mpc/protocol';
 import type { AuditLog } from '../audit/audit.ts';
 import { sha256 } from '../heads/heads.ts';
 import { policyHash } from '../policy/policy.ts';
@@ -22,7 +11,7 @@ import { fingerprintOfAnchor, keyAnchorOf, placesOf, type KeyAnchor } from './an
 import { DEALING_ROUNDS, generateKey, refreshShares, reshareKey } from './dealing.ts';
 import type { EpochSwitch } from './epochs.ts';
 import { keyIdOf } from './keyId.ts';
-import { identitiesOf, partiesOf, type Group } from './peers.ts';
+import { demandEnough, identitiesOf, partiesOf, signerSetsOf, type Group } from './peers.ts';
 import type { Meeting, Met, Rendezvous } from './rendezvous.ts';
 import { SETUP_ROUNDS, setUpPair } from './setup.ts';
 import { Talk, type Evidence } from './talk.ts';
@@ -59,6 +48,8 @@ export interface CeremoniesOptions {
   /** Signed messages that somebody may be shown, when a ceremony ended by somebody's fault. */
   readonly onEvidence: (id: Hex, evidence: readonly Evidence[]) => Promise<void>;
 }
+
+type Numbers = Pick<Meeting, 'atLeast' | 'atMost'>;
 
 /** Tells how far a ceremony is, in sentences for its transcript. */
 export type Tell = (step: string) => void;
@@ -120,18 +111,21 @@ export class Ceremonies {
     return this.#alone(async () => {
       const { group, ring, random, epochs } = this.#options;
       await this.#settle();
-      const { record, ref } = ring.current(role);
+      const [newest, ...older] = ring.origins(role);
+      const { record } = newest!;
       demandEnough(record);
       if (record.n !== group.peers.size + 1 || record.t !== group.threshold) {
         const detail = `The ${role} key is one of ${record.n} parties of whom ${record.t} sign, and node.json names ${group.peers.size + 1} of whom ${group.threshold} do: reshare it.`;
         throw new Problem('session/wrong-ceremony', detail, { role });
       }
-      await this.#dropUnconfirmed(ref.keyId);
-      const numbers = { atLeast: epochs.nextNumber(ref.keyId), atMost: epochs.lastNumber(ref.keyId) };
-      const met = await this.#meet({ kind: 'refresh', role, ...ref }, [...group.peers.keys()], numbers, tell);
-      tell(`dealing new shares of the ${role} key for epoch ${met.number}`);
+      const { keyId } = newest!.ref;
+      await this.#dropUnconfirmed(keyId);
+      const numbers = { atLeast: epochs.nextNumber(keyId), atMost: epochs.lastNumber(keyId) };
+      const { met, key } = await this.#meetFrom([newest!, ...older], numbers, tell);
+      const { ref } = key;
+      tell(`dealing new shares of the ${role} key for epoch ${met.number}, from those of epoch ${key.record.epoch}`);
       // A copy: the bundle of an attempt that outranks this epoch may come meanwhile, and erases the share.
-      const mine = { ...record, share: Uint8Array.from(record.share) };
+      const mine = { ...key.record, share: Uint8Array.from(key.record.share) };
       const dealt = this.#talk(`${met.id} deal`, [...group.peers.keys()], DEALING_ROUNDS, (talk) => refreshShares(mine, met.number, talk, random));
       const next = await dealt.finally(() => mine.share.fill(0));
       const { founders } = epochDataOf(this.#options.store.epoch(ref));
@@ -330,11 +324,21 @@ export class Ceremonies {
     return this.#talk(`${id} setup ${name}`, [peer], SETUP_ROUNDS, (talk) => setUpPair({ ctx, own, peer, generation }, talk));
   }
 
-  async #meet(facts: Readonly<Record<string, unknown>>, peers: readonly PartyId[], numbers: Pick<Meeting, 'atLeast' | 'atMost'>, tell: Tell): Promise<Met> {
+  /** Where the others hold one of these epochs: each of them meets for the one that it holds, so that no more than one can be met for. */
+  async #meetFrom(keys: readonly Key[], numbers: Numbers, tell: Tell): Promise<{ readonly met: Met; readonly key: Key }> {
+    const settled = new AbortController();
+    const peers = [...this.#options.group.peers.keys()];
+    const meetings = keys.map(async (key) => ({ key, met: await this.#meet({ kind: 'refresh', role: key.role, ...key.ref }, peers, numbers, tell, settled.signal) })); // prettier-ignore
+    const first = await Promise.any(meetings).catch(({ errors }: AggregateError) => Promise.reject(errors[0] as Problem));
+    settled.abort();
+    return first;
+  }
+
+  async #meet(facts: Readonly<Record<string, unknown>>, peers: readonly PartyId[], numbers: Numbers, tell: Tell, signal?: AbortSignal): Promise<Met> {
     const { group, rendezvous, timeouts } = this.#options;
     tell(`waiting for ${peers.map((peer) => `party ${peer}`).join(', ')}`);
     const agreed = { ...facts, parties: partiesOf(group), threshold: group.threshold, identities: identitiesOf(group).map((identity) => toHex(identity)) };
-    const met = await rendezvous.meet({ facts: JSON.stringify(agreed), with: peers, ...numbers }, timeouts.gatheringMs).catch((error: unknown) => {
+    const met = await rendezvous.meet({ facts: JSON.stringify(agreed), with: peers, ...numbers }, timeouts.gatheringMs, signal).catch((error: unknown) => {
       if (error instanceof Problem) this.#alarmOf(error);
       throw error;
     });
@@ -376,17 +380,4 @@ export class Ceremonies {
     this.#last = mine.catch(() => undefined);
     return mine;
   }
-}
-
-/** Every set of t parties, in order. */
-export function signerSetsOf({ n, t }: Threshold): PartyId[][] {
-  const subsets = (ids: readonly PartyId[], size: number): PartyId[][] =>
-    size === 0 ? [[]] : ids.flatMap((id, i) => subsets(ids.slice(i + 1), size - 1).map((rest) => [id, ...rest]));
-  return subsets(allParties(n), t);
-}
-
-/** The two-phase switch keeps a key alive with t - 1 liars where the other parties are t or more (mpc/PROTOCOL.md, "The switch"). */
-function demandEnough({ n, t }: Threshold): void {
-  if (n < 2 * t - 1)
-    throw new Problem('session/too-few-parties', `Where ${t} must sign, ${2 * t - 1} parties or more hold a key, not ${n}.`, { n, threshold: t });
 }

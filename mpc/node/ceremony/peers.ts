@@ -1,4 +1,4 @@
-import type { PartyId, Verify } from '#mpc/protocol';
+import { allParties, type PartyId, type Threshold, type Verify } from '#mpc/protocol';
 import { createPublicKey, sign, verify } from 'node:crypto';
 import { Problem } from '#base';
 import { fingerprintOf, type CallPatience, type Fingerprint, type Identity, type Link } from '../wire/wire.ts';
@@ -78,4 +78,17 @@ export function verifierOf({ own, identity, peers }: Group, stored: () => readon
 /** The number of the party with this identity, from 1; 0 where none has it. */
 function placeOf(identities: readonly Uint8Array[], named: Uint8Array): number {
   return identities.findIndex((identity) => Buffer.compare(identity, named) === 0) + 1;
+}
+
+/** Every set of t parties, in order. */
+export function signerSetsOf({ n, t }: Threshold): PartyId[][] {
+  const subsets = (ids: readonly PartyId[], size: number): PartyId[][] =>
+    size === 0 ? [[]] : ids.flatMap((id, i) => subsets(ids.slice(i + 1), size - 1).map((rest) => [id, ...rest]));
+  return subsets(allParties(n), t);
+}
+
+/** The two-phase switch keeps a key alive with t - 1 liars where the other parties are t or more (mpc/PROTOCOL.md, "The switch"). */
+export function demandEnough({ n, t }: Threshold): void {
+  if (n < 2 * t - 1)
+    throw new Problem('session/too-few-parties', `Where ${t} must sign, ${2 * t - 1} parties or more hold a key, not ${n}.`, { n, threshold: t });
 }

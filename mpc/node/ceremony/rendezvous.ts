@@ -62,8 +62,8 @@ export class Rendezvous {
     return present.own;
   }
 
-  /** Resolves when all are there; session/wrong-ceremony when they are not by then, mpc/malformed-message where one of them names a number above all that it can name honestly. */
-  async meet({ facts, with: peers, atLeast, atMost }: Meeting, patienceMs: number): Promise<Met> {
+  /** Resolves when all are there, and ends unmet where `signal` says so; session/wrong-ceremony when they are not by then, mpc/malformed-message where one of them names a number above all that it can name honestly. */
+  async meet({ facts, with: peers, atLeast, atMost }: Meeting, patienceMs: number, signal?: AbortSignal): Promise<Met> {
     const named = sha256(utf8(`cairn/meeting/v1\n${facts}`));
     const key = toHex(named);
     if (this.#present.get(key)?.isOver === false) throw new Problem('session/wrong-ceremony', 'This node waits for the same ceremony already.');
@@ -75,6 +75,7 @@ export class Rendezvous {
       const startedMs = performance.now();
       for (;;) {
         if (present.refused) throw present.refused;
+        if (signal?.aborted) throw new Problem('session/wrong-ceremony', 'The others came to another meeting of this ceremony.');
         const absent = peers.filter((peer) => !present.theirs.has(peer));
         if (absent.length === 0) return this.#met(named, present, peers);
         if (performance.now() - startedMs > patienceMs)

@@ -76,11 +76,10 @@ export async function restoreCommand({ folder, file, recoveryFile, sealedPolicy,
     isConfirmation: () => false,
     isTestDigest: () => false,
   });
-  const opened: { readonly role: Role; readonly record: KeyRecord; readonly founders: Founders }[] = [];
+  const opened: Opened[] = [];
   try {
     const parties = [config.party, ...config.peers.map((peer) => peer.party)].sort((a, b) => a - b);
     const policy = sealedPolicy ?? policyHash(store.policy.inForce);
-    const held = new Set<Role>(store.epochs.filter(({ status }) => status !== 'RETIRED').map((record) => epochDataOf(record).role));
     // All of them are judged before the first is written.
     for (const { role, keyId, backup, founders: said } of keys) {
       const expected = { keyId: fromHex(keyId) as KeyId, id: partyId(party, parties.length) };
@@ -97,10 +96,8 @@ export async function restoreCommand({ folder, file, recoveryFile, sealedPolicy,
         const detail = `The ${role} share was sealed under policy ${toHex(sealed)}, and this node has ${policyHash(store.policy.inForce)}.`;
         throw new Problem('node/restored-policy', detail, { role, sealed: toHex(sealed) });
       }
-      if (held.has(role)) throw new Problem('node/wrong-state', `This node has a share as ${role} already.`, { role });
-      held.add(role);
     }
-    for (const { role, record, founders } of opened) {
+    for (const { role, record, founders } of missing(store, opened)) {
       const share = encodeRecord(record);
       const data = epochDataToJson({ role, epoch: record, founders });
       const made = { keyId: toHex(record.keyId), epochId: toHex(record.epochId), epoch: record.epoch, parties, data };
@@ -113,6 +110,35 @@ export async function restoreCommand({ folder, file, recoveryFile, sealedPolicy,
     await store.close();
   }
   return 0;
+}
+
+interface Opened {
+  readonly role: Role;
+  readonly record: KeyRecord;
+  readonly founders: Founders;
+}
+
+/**
+ * What is still to be written, in the order of the epochs. A backup that was made between a confirmation and the bundle has two epochs of a key, and both come back: one of them is in use, and only the others know which (digest 10.3).
+ * A restore that died on its way goes on. node/wrong-state where the role has another key, or a share that did not come from a backup.
+ */
+function missing(store: NodeStore, opened: readonly Opened[]): Opened[] {
+  const held = store.epochs.filter(({ status }) => status !== 'RETIRED').map((stored) => ({ ...epochDataOf(stored), status: stored.status }));
+  const isHeld = ({ record }: Opened): boolean => held.some(({ epoch }) => isSame(epoch.epochId, record.epochId));
+  for (const [i, each] of opened.entries()) {
+    const { role, record } = each;
+    const before = opened.slice(0, i).map((other) => ({ role: other.role, epoch: other.record, status: 'RESTORED' }));
+    const others = [...held, ...before].filter((other) => other.role === role);
+    const isOther = ({ epoch, status }: (typeof others)[number]): boolean =>
+      status !== 'RESTORED' || !isSame(epoch.keyId, record.keyId) || !isSame(epoch.publicKey, record.publicKey);
+    const isTaken = others.some(({ epoch }) => epoch.epoch === record.epoch && !isHeld(each));
+    if (isTaken || others.some(isOther)) throw new Problem('node/wrong-state', `This node has a share as ${role} already.`, { role });
+  }
+  return opened.filter((each) => !isHeld(each)).sort((a, b) => a.record.epoch - b.record.epoch);
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
 }
 
 function parseBackup(path: string, text: string): BackupFile {

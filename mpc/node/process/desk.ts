@@ -115,10 +115,11 @@ export class Desk {
     return store.policy;
   }
 
-  /** The sealed backups of this node's shares; only its recovery key opens them. */
+  /** The sealed backups of this node's shares; only its recovery key opens them. Without attempts that it has not confirmed: nobody can have come to use one of those, and this node may drop them. */
   backups(): unknown {
     const { store, ring } = this.#options;
-    return ring.epochs().flatMap((record) => {
+    const kept = ring.epochs().filter(({ status, confirmed }) => status !== 'PENDING' || confirmed !== undefined);
+    return kept.flatMap((record) => {
       const backup = store.backup(record);
       const { role, founders } = keyAnchorToJson(keyAnchorOf(epochDataOf(record)));
       return backup ? [{ role, epoch: record.epoch, keyId: record.keyId, founders, backup: toHex(backup) }] : [];

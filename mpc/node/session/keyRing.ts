@@ -104,6 +104,15 @@ export class KeyRing {
     return this.at(found);
   }
 
+  /**
+   * The epochs of this role that a refresh may begin from, newest first: `current`; and, of a backup that was made between a confirmation and the bundle, the one before it too, because only the others know which of the two is in use.
+   */
+  origins(role: Role): readonly Key[] {
+    const current = this.current(role);
+    const restored = this.epochs().filter((record) => record.status === 'RESTORED' && record.keyId === current.ref.keyId);
+    return this.#store.epoch(current.ref).status === 'RESTORED' ? restored.toReversed().map((record) => this.at(record)) : [current];
+  }
+
   /** node/unknown-key, node/wrong-state where nothing of the epoch is left. */
   at({ keyId, epochId }: EpochRef): Key {
     const record = this.#store.epoch({ keyId, epochId });

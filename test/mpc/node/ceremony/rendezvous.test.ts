@@ -106,6 +106,17 @@ describe('a rendezvous', () => {
     assert.deepEqual(at.get(ids[0]!)!.asked(ids[1]!, random(68)), new Uint8Array());
   });
 
+  it('that is not wanted any more ends unmet, and the one beside it is met', async () => {
+    const { ids, at } = parties(2);
+    const unwanted = new AbortController();
+    const meeting = { with: [ids[1]!], atLeast: 1, atMost: 9 };
+    const left = at.get(ids[0]!)!.meet({ facts: 'epoch 2', ...meeting }, PATIENCE_MS, unwanted.signal);
+    const both = [at.get(ids[0]!)!.meet({ facts: 'epoch 1', ...meeting }, PATIENCE_MS), at.get(ids[1]!)!.meet({ facts: 'epoch 1', ...meeting, with: [ids[0]!] }, PATIENCE_MS)]; // prettier-ignore
+    assert.equal(new Set((await Promise.all(both)).map(({ id }) => id)).size, 1);
+    unwanted.abort();
+    await assert.rejects(left, /wrong-ceremony/);
+  });
+
   it('does not begin where a party names a number above all that it can name honestly, whoever asks first', async () => {
     for (const liar of [0, 1]) {
       const { ids, at } = parties(2);

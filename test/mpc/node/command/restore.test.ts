@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fromHex, Problem, systemClock, toHex, type Hex, type ProblemCode } from '#base';
 import type { Role } from '#custody/intents';
-import { importKey, sealBackup, type KeyRecord } from '#mpc/protocol';
+import { decodeRecord, encodeRecord, importKey, sealBackup, type KeyRecord } from '#mpc/protocol';
 import { NodeStore } from '#mpc/node';
 import { keyIdOf } from '../../../../mpc/node/ceremony/ceremony.ts';
 import { restoreCommand } from '../../../../mpc/node/command/backup.ts';
@@ -24,6 +24,7 @@ function refused(code: ProblemCode) {
 describe('a node that is restored', () => {
   let root: string;
   let recoveryKey: Uint8Array;
+  const secrets = new Map<KeyRecord, Uint8Array>();
   const sealedUnder = fromHex(policyHash(policyWith()));
   const at = (name: string): string => join(root, name);
 
@@ -54,7 +55,10 @@ describe('a node that is restored', () => {
   /** This party's share of a new key that plays this role. */
   function shareOf(role: Role, { n = 3, t = 2 } = {}): KeyRecord {
     const identities = Array.from({ length: n }, () => random(32));
-    return importKey(random(32), { n, t, keyId: keyIdOf({ role, t, identities }), identities, chainCode: random(32) }, random)[PARTY - 1]!;
+    const secret = random(32);
+    const record = importKey(secret, { n, t, keyId: keyIdOf({ role, t, identities }), identities, chainCode: random(32) }, random)[PARTY - 1]!;
+    secrets.set(record, secret);
+    return record;
   }
 
   type Said = readonly [said: string, record: KeyRecord, policy?: Uint8Array, founders?: Founders];
@@ -122,6 +126,34 @@ describe('a node that is restored', () => {
     await restore([['poster', shareOf('poster')]]);
     await assert.rejects(restore([['poster', shareOf('poster')]]), refused('node/wrong-state'));
     assert.deepEqual(await held(), ['poster RESTORED']);
+  });
+
+  /** The share of the same key under the next epoch. */
+  function nextOf(record: KeyRecord): KeyRecord {
+    const dealt = importKey(secrets.get(record)!, record, random)[PARTY - 1]!;
+    return decodeRecord(encodeRecord({ ...dealt, epoch: record.epoch + 1 }))!;
+  }
+
+  it('has both epochs of a key whose backup was made between a confirmation and the bundle, in whatever order they stand there', async () => {
+    const poster = shareOf('poster');
+    await restore([
+      ['poster', nextOf(poster)],
+      ['poster', poster],
+    ]);
+    assert.deepEqual(await held(), ['poster RESTORED', 'poster RESTORED']);
+  });
+
+  it('goes on where a restore died on its way, and begins again where it had ended', async () => {
+    const [poster, vault] = [shareOf('poster'), shareOf('vault')];
+    await restore([['poster', poster]]);
+    await restore([
+      ['poster', poster],
+      ['poster', nextOf(poster)],
+      ['vault', vault],
+    ]);
+    await restore([['vault', vault]]);
+    await assert.rejects(restore([['poster', nextOf(poster)]]), refused('node/wrong-state'), 'another epoch of a number that is there');
+    assert.deepEqual(await held(), ['poster RESTORED', 'poster RESTORED', 'vault RESTORED']);
   });
 
   it('takes no share of a key that is shared otherwise than its group', async () => {

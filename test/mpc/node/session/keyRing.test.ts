@@ -1,8 +1,8 @@
 import { strict as assert } from 'node:assert';
 import { Problem, toHex, type ProblemCode } from '#base';
-import { encodePair, encodeRecord, importKey, partyId, type KeyId } from '#mpc/protocol';
+import { decodeRecord, encodePair, encodeRecord, importKey, partyId, type KeyId } from '#mpc/protocol';
 import { epochDataToJson, foundersOf, KeyRing } from '../../../../mpc/node/session/keyRing.ts';
-import type { EpochRecord, NodeStore } from '../../../../mpc/node/store/store.ts';
+import type { EpochRecord, EpochRef, NodeStore } from '../../../../mpc/node/store/store.ts';
 import { dealPair, random } from '../../protocol/support/dealer.ts';
 
 const [OWN, PEER] = [partyId(1, 3), partyId(2, 3)];
@@ -47,6 +47,28 @@ function isWiped(bytes: Uint8Array): boolean {
 }
 
 describe('the keys of a node', () => {
+  it('are refreshed from the epoch in use, and from either epoch of a backup that held two', () => {
+    const facts = { n: 3, t: 2, keyId: random(32) as KeyId, identities: [1, 2, 3].map((id) => new Uint8Array(32).fill(id)), chainCode: random(32) };
+    const secret = random(32);
+    const records = [1, 2].map((epoch) => decodeRecord(encodeRecord({ ...importKey(secret, facts, random)[0]!, epoch }))!);
+    const originsWhere = (...statuses: readonly string[]): number[] => {
+      const epochs = records.map((record, i) => ({
+        keyId: toHex(record.keyId),
+        epochId: toHex(record.epochId),
+        status: statuses[i],
+        epoch: record.epoch,
+        data: epochDataToJson({ role: 'poster', epoch: record, founders: foundersOf(record) }),
+      }));
+      const indexOf = ({ epochId }: EpochRef): number => epochs.findIndex((each) => each.epochId === epochId);
+      const store = { epochs, epoch: (ref: EpochRef) => epochs[indexOf(ref)], share: (ref: EpochRef) => encodeRecord(records[indexOf(ref)]!) };
+      return new KeyRing(store as unknown as NodeStore, async () => undefined).origins('poster').map(({ record }) => record.epoch);
+    };
+    assert.deepEqual(originsWhere('RESTORED', 'RESTORED'), [2, 1]);
+    assert.deepEqual(originsWhere('ACTIVE', 'PENDING'), [1]);
+    assert.deepEqual(originsWhere('RESTORED', 'ACTIVE'), [2]);
+    assert.deepEqual(originsWhere('RETIRED', 'RESTORED'), [2]);
+  });
+
   it('leave no copy of what the store handed out', () => {
     const { ring, handedOut } = ringOf();
     const key = ring.active('poster');
