@@ -13,9 +13,8 @@ export const REMEMBERED = 'heads/remembered';
 export const BODIES = 'heads/bodies';
 
 const PATIENCE = { timeoutMs: 5_000, resendForMs: 0 };
-/** Hashes of so many lines are in an answer, 32 bytes each, and so many answers are asked for until it is an operator's business. */
-const MOST_BODIES = 4_096;
-const MOST_ANSWERS = 256;
+/** Hashes of so many lines are in an answer, 32 bytes each, and so many answers are asked for at one tell. */
+const MOST = { bodies: 4_096, answers: 256 };
 const SAVE_EVERY_MS = 1_000;
 
 export interface PeerHeadsOptions {
@@ -28,6 +27,7 @@ export interface PeerHeadsOptions {
   readonly onAlarm: (problem: Problem) => void;
   /** What it remembers of its peers cannot be written. */
   readonly onFatal: (problem: Problem) => void;
+  readonly most?: typeof MOST;
 }
 
 export function nodeName(party: number): string {
@@ -41,6 +41,9 @@ export function nodeName(party: number): string {
 export class PeerHeads {
   readonly #options: PeerHeadsOptions;
   readonly #remembered: Map<PartyId, HeadStatement>;
+  /** How far the logs of a peer were followed that grew by more than is asked for at once. What is remembered is only ever what the peer signed. */
+  readonly #reached = new Map<PartyId, HeadStatement['heads']>();
+  readonly #most: typeof MOST;
   readonly #checking = new Set<PartyId>();
   readonly #ready = new Set<PartyId>();
   readonly #keys: ReadonlyMap<PartyId, KeyObject>;
@@ -52,6 +55,7 @@ export class PeerHeads {
 
   private constructor(options: PeerHeadsOptions, remembered: Map<PartyId, HeadStatement>) {
     this.#options = options;
+    this.#most = options.most ?? MOST;
     const { peers } = options.group;
     this.#keys = new Map([...peers].map(([id, { publicKey }]) => [id, createPublicKey({ key: Buffer.from(publicKey), format: 'der', type: 'spki' })]));
     // Whoever the operator has pinned since under this number, restored or another node, begins with logs of its own.
@@ -148,10 +152,10 @@ export class PeerHeads {
     if (payload.length !== 5) throw new Problem('mpc/malformed-message', 'A log and a place in it are five bytes.');
     const { store, audit } = this.#options;
     const chain = payload[0] === 0 ? store.chain : audit.chain;
-    return concat(...(await chain.bodiesAfter(Buffer.from(payload).readUInt32BE(1), MOST_BODIES)).map(fromHex));
+    return concat(...(await chain.bodiesAfter(Buffer.from(payload).readUInt32BE(1), this.#most.bodies)).map(fromHex));
   }
 
-  /** A peer says where its logs stand: kept if it extends what is remembered, and an alarm if not. */
+  /** A peer says where its logs stand: kept if it extends what is remembered, and an alarm if not. Where it grew by more than is asked for at once, the next tell goes on from there. */
   async heard(peer: PartyId, payload: Uint8Array): Promise<void> {
     const statement = parseStatement(payload);
     if (!verifyHeads(statement, this.#keys.get(peer)!) || statement.node !== nodeName(peer))
@@ -160,8 +164,10 @@ export class PeerHeads {
     if (this.#checking.has(peer)) return;
     this.#checking.add(peer);
     try {
-      const why = await this.#objection(peer, statement);
+      const { why, heads } = await this.#follow(peer, statement);
+      this.#reached.delete(peer);
       if (why !== undefined) return this.#options.onAlarm(new Problem('node/peer-rewrote-its-log', `The logs of party ${peer}: ${why}.`, { peer }));
+      if (heads.store.seq < statement.heads.store.seq || heads.audit.seq < statement.heads.audit.seq) return void this.#reached.set(peer, heads);
       this.#remembered.set(peer, statement);
       this.#save();
     } finally {
@@ -176,28 +182,32 @@ export class PeerHeads {
     await this.#writing;
   }
 
-  async #objection(peer: PartyId, { storeId, heads }: HeadStatement): Promise<string | undefined> {
+  /** How far the peer's logs go from what is remembered to what it says, or why they do not. */
+  async #follow(peer: PartyId, { storeId, heads }: HeadStatement): Promise<{ readonly why?: string; readonly heads: HeadStatement['heads'] }> {
     const before = this.#remembered.get(peer);
-    if (!before) return undefined;
-    if (before.storeId !== storeId) return 'another store stands in its place';
+    if (!before) return { heads };
+    const from = this.#reached.get(peer) ?? before.heads;
+    if (before.storeId !== storeId) return { why: 'another store stands in its place', heads: from };
+    const reached = { ...from };
     for (const [code, log] of [
       [0, 'store'],
       [1, 'audit'],
     ] as const) {
-      const [from, to] = [before.heads[log], heads[log]];
-      if (to.seq === from.seq && to.hash === from.hash) continue;
-      if (to.seq >= 2 ** 32 || to.seq - from.seq > MOST_BODIES * MOST_ANSWERS) return `its ${log} grew by more than can be checked`;
+      const to = heads[log];
+      if (to.seq >= 2 ** 32) return { why: `its ${log} grew by more than can be checked`, heads: from };
       const tag = log === 'store' ? storeTag(storeId) : auditTag(storeId);
-      let reached = from;
-      while (to.seq - reached.seq > MOST_BODIES) {
-        const hashes = await this.#bodiesAfter(peer, code, reached.seq, MOST_BODIES);
-        if (hashes.length < MOST_BODIES) return `its ${log} is shorter than it says`;
-        reached = hashes.reduce((head, body) => linked(tag, head, body), reached);
+      for (let answers = 0; to.seq - reached[log].seq > this.#most.bodies && answers < this.#most.answers; answers++) {
+        const hashes = await this.#bodiesAfter(peer, code, reached[log].seq, this.#most.bodies);
+        if (hashes.length < this.#most.bodies) return { why: `its ${log} is shorter than it says`, heads: from };
+        reached[log] = hashes.reduce((head, body) => linked(tag, head, body), reached[log]);
       }
-      const extension = extendsHead(tag, reached, await this.#bodiesAfter(peer, code, reached.seq, to.seq - reached.seq), to);
-      if (!extension.extends) return `its ${log} does not continue what was remembered (${extension.why})`;
+      const rest = to.seq - reached[log].seq;
+      if (rest > this.#most.bodies || (rest === 0 && to.hash === reached[log].hash)) continue;
+      const extension = extendsHead(tag, reached[log], await this.#bodiesAfter(peer, code, reached[log].seq, rest), to);
+      if (!extension.extends) return { why: `its ${log} does not continue what was remembered (${extension.why})`, heads: from };
+      reached[log] = to;
     }
-    return undefined;
+    return { heads: reached };
   }
 
   async #bodiesAfter(peer: PartyId, code: number, seq: number, most: number): Promise<Hex[]> {
