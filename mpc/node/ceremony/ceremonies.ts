@@ -181,7 +181,7 @@ export class Ceremonies {
   /** Digest 12, "Recovery": the whole of section 4 for one pair, after its operators approved. The peer's operator says the same there. */
   repair(role: Role, peer: PartyId, approvedBy: string, tell: Tell): Promise<void> {
     return this.#alone(async () => {
-      const { store, ring, group, selfTest, clock } = this.#options;
+      const { store, ring, group, clock } = this.#options;
       const key = ring.active(role);
       // By who it was, not by the number alone: the one before a reshare may have been another node. Of what peers remember of before this node came, nobody knows who it was: it counts.
       const name = Buffer.from(key.record.identities[peer - 1]!).toString('hex');
@@ -212,14 +212,29 @@ export class Ceremonies {
       pair.secrets.fill(0);
       key.pairs.heal(peer);
       await this.#talk(`${met.id} ready`, [peer], 1, (talk) => talk.all(0, utf8('ready')));
-      // With t = 2 the pair itself; with more, others stand by, who take part because they are asked to.
-      const S = signerSetsOf(key.record).find((set) => set.includes(group.own) && set.includes(peer))!;
-      tell(`test signature of ${S.join(' and ')}`);
-      await selfTest(key, S);
+      await this.#testTogether(key, peer, tell);
       await store.activatePair(key.ref, peer, clock.nowMs());
       this.#note({ kind: 'repair', role, peer, generation: met.number, approvedBy });
       tell(`the pair with party ${peer} signs again`);
     });
+  }
+
+  /**
+   * With t = 2 the pair itself; with more, others stand by, and any of them will do: that one is away, or suspended a set in which nobody knows whose fault it was, says nothing of this pair. What was somebody's fault ends it, as ever.
+   */
+  async #testTogether(key: Key, peer: PartyId, tell: Tell): Promise<void> {
+    const { group, selfTest } = this.#options;
+    const sets = signerSetsOf(key.record).filter((set) => set.includes(group.own) && set.includes(peer));
+    for (const [i, S] of sets.entries()) {
+      tell(`test signature of ${S.join(' and ')}`);
+      try {
+        return await selfTest(key, S);
+      } catch (error) {
+        const isOver = !(error instanceof Problem) || error.code.startsWith('node/disk') || (error.facts['effect'] ?? 'none') !== 'none';
+        if (isOver || i === sets.length - 1) throw error;
+        tell(`${error.detail} Another set is asked.`);
+      }
+    }
   }
 
   async #retire({ ref }: Key, peer: PartyId, generation: number): Promise<void> {

@@ -3,7 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { toHex, type Hex } from '#base';
 import { intentDigest, isSignatureBy } from '#custody/intents';
 import { requestToJson } from '#custody/requests';
-import { ANCHOR, hold, makeTrio, runHere } from './support/trio.ts';
+import { nodeName } from '../../../../mpc/node/process/process.ts';
+import { keyFileProvider, NodeStore, type EpochRecord } from '../../../../mpc/node/store/store.ts';
+import { ANCHOR, hold, makeTrio, random, runHere, type Seat } from './support/trio.ts';
 
 const PATIENCE = { timeoutMs: 60_000, resendForMs: 0 };
 
@@ -36,4 +38,33 @@ describe('five signer nodes of which three must sign', function () {
       await trio.remove();
     }
   });
+
+  it('approve a pair whose set is suspended at all of its members, and one while another party is away', async () => {
+    const trio = await makeTrio({ n: 5, threshold: 3, timeouts: { decisionMs: 3_000, roundMs: 10_000 } });
+    const lines: string[] = [];
+    const startAll = () => Promise.all(trio.seats.map((seat) => runHere(seat, lines)));
+    let nodes = await startAll();
+    try {
+      await hold(trio, { kind: 'generate', role: 'poster' });
+      await Promise.all(nodes.map((node) => node.close()));
+      for (const own of [1, 2, 3]) await suspend(trio.seats[own - 1]!, [1, 2, 3].filter((party) => party !== own)); // prettier-ignore
+      nodes = await startAll();
+      const repair = (one: number, two: number) => hold(trio, { kind: 'repair', role: 'poster' }, [{ party: one, peer: two }, { party: two, peer: one }]); // prettier-ignore
+      assert.match((await repair(1, 2)).join('\n'), /test signature of 1 and 2 and 3\n.*\ntest signature of 1 and 2 and 4\nthe pair with party 2 signs again/);
+      await nodes[0]!.close();
+      assert.match((await repair(2, 3)).join('\n'), /test signature of 1 and 2 and 3\n.*\ntest signature of 2 and 3 and 4\nthe pair with party 3 signs again/);
+    } finally {
+      await Promise.all(nodes.map((node) => node.close()));
+      await trio.remove();
+    }
+  });
 });
+
+/** Three signatures with these peers came out invalid. */
+async function suspend({ party, folder, keyFile }: Seat, peers: readonly number[]): Promise<void> {
+  const options = { folder, node: nodeName(party), provider: keyFileProvider(keyFile), random, isConfirmation: () => false, isTestDigest: () => false };
+  const store = await NodeStore.open(options);
+  const [{ keyId, epochId }] = store.epochs as [EpochRecord];
+  for (let i = 0; i < 3; i++) await store.countInvalid({ keyId, epochId, sid: toHex(random(32)), peers }, Date.now());
+  await store.close();
+}
