@@ -49,7 +49,7 @@ export interface CeremoniesOptions {
   readonly onEvidence: (id: Hex, evidence: readonly Evidence[]) => Promise<void>;
 }
 
-type Numbers = Pick<Meeting, 'atLeast' | 'atMost'>;
+type Numbers = Omit<Meeting, 'facts' | 'with'>;
 
 /** Tells how far a ceremony is, in sentences for its transcript. */
 export type Tell = (step: string) => void;
@@ -120,7 +120,8 @@ export class Ceremonies {
       }
       const { keyId } = newest!.ref;
       await this.#dropUnconfirmed(keyId);
-      const numbers = { atLeast: epochs.nextNumber(keyId), atMost: epochs.lastNumber(keyId) };
+      const witnesses = ring.epochs().some((each) => each.keyId === keyId && each.status === 'ACTIVE') ? undefined : record.t;
+      const numbers = { atLeast: epochs.nextNumber(keyId), atMost: epochs.lastNumber(keyId), witnesses };
       const { met, key } = await this.#meetFrom([newest!, ...older], numbers, tell);
       const { ref } = key;
       tell(`dealing new shares of the ${role} key for epoch ${met.number}, from those of epoch ${key.record.epoch}`);
@@ -165,6 +166,7 @@ export class Ceremonies {
       const numbers = {
         atLeast: Math.max(epochs.nextNumber(keyId), keyAnchor.epoch + 1),
         atMost: Math.max(epochs.lastNumber(keyId), keyAnchor.epoch + 1 + MOST_EPOCHS_AHEAD),
+        witnesses: held?.status === 'ACTIVE' ? undefined : next.t,
       };
       const met = await this.#meet({ kind: 'reshare', role, anchor: fingerprint, dealers }, [...group.peers.keys()], numbers, tell);
       if (!held) await recall();

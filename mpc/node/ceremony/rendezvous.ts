@@ -15,6 +15,11 @@ export interface Meeting {
   readonly atLeast: number;
   /** The highest that an honest one can name. Numbers are finite, and the last of them would leave none for the next refresh, nor for the reshare that puts out who named it. */
   readonly atMost: number;
+  /**
+   * Of a node that may have missed numbers, because it joins the key or came back from a backup: as many parties as it takes to have an honest one among them. What so many name or exceed is no liar's doing, and the highest may be as far
+   * above it as an honest party comes that confirmed the most that one liar could name, and names one more.
+   */
+  readonly witnesses?: number | undefined;
 }
 
 export interface Met {
@@ -26,12 +31,15 @@ export interface Met {
 const DRAW_BYTES = 32;
 const PRESENCE_BYTES = DRAW_BYTES + 4;
 const POLL_MS = 100;
+/** How far an honest party may be above another one that did not confirm the same: MAX_STEP of the switch (mpc/protocol), and one. */
+const MOST_AHEAD = 2 ** 16 + 1;
 
 interface Present {
   isOver: boolean;
   /** Why this node does not go on: somebody named a number that no honest party names. */
   refused: Problem | undefined;
   readonly atMost: number;
+  readonly witnesses: number | undefined;
   readonly own: Uint8Array;
   readonly peers: readonly PartyId[];
   readonly theirs: Map<PartyId, Uint8Array>;
@@ -63,13 +71,13 @@ export class Rendezvous {
   }
 
   /** Resolves when all are there, and ends unmet where `signal` says so; session/wrong-ceremony when they are not by then, mpc/malformed-message where one of them names a number above all that it can name honestly. */
-  async meet({ facts, with: peers, atLeast, atMost }: Meeting, patienceMs: number, signal?: AbortSignal): Promise<Met> {
+  async meet({ facts, with: peers, atLeast, atMost, witnesses }: Meeting, patienceMs: number, signal?: AbortSignal): Promise<Met> {
     const named = sha256(utf8(`cairn/meeting/v1\n${facts}`));
     const key = toHex(named);
     if (this.#present.get(key)?.isOver === false) throw new Problem('session/wrong-ceremony', 'This node waits for the same ceremony already.');
     // A fresh draw of every node makes the meeting new, whatever the others send again.
     const own = concat(this.#random(DRAW_BYTES), uintBytes(atLeast, 4));
-    const present: Present = { isOver: false, refused: undefined, atMost, own, peers, theirs: new Map() };
+    const present: Present = { isOver: false, refused: undefined, atMost, witnesses, own, peers, theirs: new Map() };
     this.#present.set(key, present);
     try {
       const startedMs = performance.now();
@@ -77,7 +85,7 @@ export class Rendezvous {
         if (present.refused) throw present.refused;
         if (signal?.aborted) throw new Problem('session/wrong-ceremony', 'The others came to another meeting of this ceremony.');
         const absent = peers.filter((peer) => !present.theirs.has(peer));
-        if (absent.length === 0) return this.#met(named, present, peers);
+        if (absent.length === 0) return this.#met(named, present);
         if (performance.now() - startedMs > patienceMs)
           throw new Problem('session/wrong-ceremony', `Parties ${absent.join(', ')} did not come to the same ceremony within ${patienceMs} ms.`, { absent });
         await Promise.all(absent.map((peer) => this.#call(peer, concat(named, own), present)));
@@ -100,17 +108,24 @@ export class Rendezvous {
   }
 
   #hear(present: Present, from: PartyId, presence: Uint8Array): void {
-    const number = numberOf(presence);
-    if (number <= present.atMost) return void present.theirs.set(from, presence);
-    const detail = `Party ${from} names the number ${number}; at most ${present.atMost} can be meant.`;
-    present.refused ??= new Problem('mpc/malformed-message', detail, { culprit: from, effect: 'count', number, atMost: present.atMost });
+    if (present.witnesses === undefined && numberOf(presence) > present.atMost) present.refused ??= tooHigh(from, numberOf(presence), present.atMost);
+    else present.theirs.set(from, presence);
   }
 
-  #met(named: Uint8Array, { own, theirs }: Present, peers: readonly PartyId[]): Met {
+  #met(named: Uint8Array, { own, theirs, atMost, witnesses }: Present): Met {
     const presences = new Map(theirs).set(this.#group.own, own);
-    const inOrder = [...peers, this.#group.own].sort((a, b) => a - b).map((party) => presences.get(party)!);
-    return { id: toHex(sha256(utf8('cairn/met/v1\n'), named, ...inOrder)), number: Math.max(...inOrder.map(numberOf)) };
+    const byNumber = [...presences].map(([party, presence]) => ({ party, number: numberOf(presence) })).sort((a, b) => b.number - a.number);
+    const [highest] = byNumber as [(typeof byNumber)[number]];
+    const bound = witnesses === undefined ? atMost : Math.max(atMost, byNumber[witnesses - 1]!.number + MOST_AHEAD);
+    if (highest.party !== this.#group.own && highest.number > bound) throw tooHigh(highest.party, highest.number, bound);
+    const inOrder = [...presences].sort(([a], [b]) => a - b).map(([, presence]) => presence);
+    return { id: toHex(sha256(utf8('cairn/met/v1\n'), named, ...inOrder)), number: highest.number };
   }
+}
+
+function tooHigh(from: PartyId, number: number, atMost: number): Problem {
+  const detail = `Party ${from} names the number ${number}; at most ${atMost} can be meant.`;
+  return new Problem('mpc/malformed-message', detail, { culprit: from, effect: 'count', number, atMost });
 }
 
 function numberOf(presence: Uint8Array): number {

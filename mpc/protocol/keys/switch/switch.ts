@@ -126,7 +126,10 @@ function checkNext(state: Epochs, epoch: Epoch): void {
   if (epoch.origin === 'refresh' && !state.active) throw new Problem('mpc/epoch-not-next', 'There is no epoch here that was refreshed.');
   if ((epoch.origin === 'dkg' || epoch.origin === 'import') && before) throw new Problem('mpc/epoch-not-next', 'The key is here already.');
   if (epoch.epoch < nextNumber(state)) throw new Problem('mpc/epoch-not-next', `Its number is ${epoch.epoch}, which has to be ${nextNumber(state)} or more.`);
-  if (before && epoch.epoch > lastNumber(state)) throw new Problem('mpc/epoch-not-next', `Its number is ${epoch.epoch}, far above every number here.`);
+  // A party that came back from a backup has not seen what was confirmed since: whoever agrees on numbers with the others has judged this one.
+  const isRestored = state.active?.signatures === null;
+  if (before && !isRestored && epoch.epoch > lastNumber(state))
+    throw new Problem('mpc/epoch-not-next', `Its number is ${epoch.epoch}, far above every number here.`);
   if (state.waiting.some((waiting) => equal(waiting.epoch.epochId, epoch.epochId))) throw new Problem('mpc/epoch-not-next', 'It waits here already.');
 }
 

@@ -117,6 +117,40 @@ describe('a rendezvous', () => {
     await assert.rejects(left, /wrong-ceremony/);
   });
 
+  /** What three parties of which two sign name and take, in id order; at whose place the meeting is looked at. */
+  async function meetNaming(named: readonly (readonly [atLeast: number, atMost: number, witnesses?: number])[], looking: number): Promise<number> {
+    const { ids, at } = parties(3);
+    const all = await Promise.allSettled(
+      ids.map((id, i) => {
+        const [atLeast, atMost, witnesses] = named[i]!;
+        return at.get(id)!.meet({ facts: 'reshare', with: others(ids, id), atLeast, atMost, witnesses }, 2_000);
+      }),
+    );
+    const seen = all[looking]!;
+    if (seen.status === 'rejected') throw seen.reason as Problem;
+    return seen.value.number;
+  }
+  const STEP = 2 ** 16;
+  /** Epoch 7 is in use. Two confirmed an attempt at the highest number that somebody could name for the next one, and go on above it. */
+  const next = 8;
+  const high = [next + STEP + 1, next + 2 * STEP + 1] as const;
+
+  it('of one who joins, or came back from a backup, with two who confirmed the most that a liar could name, is held', async () => {
+    const low = [next, next + STEP, 2] as const;
+    assert.equal(await meetNaming([high, high, low], 2), high[0]);
+    // One alone confirmed it, and the third has not seen it either.
+    assert.equal(await meetNaming([low, high, low], 0), high[0]);
+  });
+
+  it('is spoiled by nobody who names a number above what an honest party can, also at one who has seen no number himself', async () => {
+    const low = [next, next + STEP, 2] as const;
+    for (const far of [2 ** 32 - 1, high[0] + STEP + 2]) {
+      const liar = [far, 2 ** 32 - 1] as const;
+      await assert.rejects(meetNaming([low, high, liar], 0), (error: unknown) => error instanceof Problem && error.code === 'mpc/malformed-message' && error.facts['culprit'] === 3); // prettier-ignore
+      await assert.rejects(meetNaming([high, low, liar], 0), /mpc\/malformed-message/);
+    }
+  });
+
   it('does not begin where a party names a number above all that it can name honestly, whoever asks first', async () => {
     for (const liar of [0, 1]) {
       const { ids, at } = parties(2);

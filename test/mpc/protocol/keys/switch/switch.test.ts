@@ -194,6 +194,9 @@ describe('the switch of epochs', () => {
       [two, 2],
     ] as const)
       assert.equal(prepared(state, next, P(own), []).state.waiting.at(-1)!.epoch, next);
+    // Who came back from a backup has seen nothing of it, and has agreed on the number with the others.
+    const restored: Epochs = { ...active(e, 2), active: { epoch: e, own: P(2), signatures: null } };
+    assert.equal(prepared(restored, next, P(2), []).state.waiting.at(-1)!.epoch, next);
     // Who joins knows of no number but the operators'.
     assert.equal(prepared(NO_EPOCHS, { ...A, origin: 'reshare', epoch: 10 ** 6 }, P(1), []).state.waiting.length, 1);
   });
