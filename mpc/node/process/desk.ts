@@ -102,7 +102,7 @@ export class Desk {
    * policy/stale, policy/unknown-proposal, policy/bad-file, policy/too-many-proposals; policy/refused where its clock is not to be gone by.
    */
   async changePolicy(wanted: Readonly<Record<string, unknown>>): Promise<unknown> {
-    const { store, audit, clock, witnessed } = this.#options;
+    const { store, audit, heads, clock, witnessed } = this.#options;
     const isAtOnce = wanted['change'] === 'stopped' || wanted['change'] === 'cancelled';
     const witnessedMs = isAtOnce ? undefined : await witnessed();
     const atMs = clock.nowMs();
@@ -112,6 +112,7 @@ export class Desk {
     const change = policyChangeOf(wanted, Math.max(atMs, witnessedMs ?? atMs));
     await store.changePolicy(change);
     await audit.append({ kind: 'policy', atMs, data: { change: change.change, hash: policyHash(store.policy.inForce) } });
+    heads.tellPeers();
     return store.policy;
   }
 

@@ -35,7 +35,7 @@ export function nodeName(party: number): string {
 }
 
 /**
- * What this node and its peers remember of each other's logs (digest 14): told at every signature, kept on the other's disk, and given back at a start, so that nobody can quietly go back to an old copy of a disk, nor rewrite
+ * What this node and its peers remember of each other's logs (digest 14): told at every signature, and after whatever a rollback would undo (a POISON, a change of the policy, a promotion), kept on the other's disk, and given back at a start, so that nobody can quietly go back to an old copy of a disk, nor rewrite
  * what it said that it did.
  */
 export class PeerHeads {
@@ -125,7 +125,7 @@ export class PeerHeads {
     return statement ? utf8(JSON.stringify(statement)) : new Uint8Array();
   }
 
-  /** Tells every peer where this node's logs stand: one call at a time to each, and one more afterwards where something was signed meanwhile. Whoever is not there is told the next time. */
+  /** Tells every peer where this node's logs stand: one call at a time to each, and one more afterwards where something happened meanwhile. Whoever is not there is told the next time. */
   tellPeers(): void {
     for (const peer of this.#options.group.peers.keys()) {
       if (this.#telling.has(peer)) this.#toTell.add(peer);

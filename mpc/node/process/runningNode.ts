@@ -117,6 +117,7 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
   const ring = new KeyRing(store, async (key, peer, abort, sid) => {
     await poison({ store, audit, clock }, key, peer, abort, sid);
     key.wipe(peer);
+    heads.tellPeers();
   });
   const followed: { readonly name: 'merchants' | 'rates'; readonly file: RegisteredFile<unknown> }[] = [];
   const following: Follow = async (name, path, parse) => {
@@ -163,6 +164,7 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
     clock,
     onPromoted: ({ epoch, ...record }) => {
       ring.prune();
+      heads.tellPeers();
       log.info({ role: epochDataOf(record).role, epoch }, 'An epoch signs, by the confirmations of all.');
     },
     onLeft: () => ring.prune(),
@@ -280,6 +282,7 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
         if (error.code === 'node/store-behind' || error.code === 'node/disk-failed') onFatal(error);
       });
     if (!heads.isReady()) return;
+    heads.tellPeers();
     log.info('All peers said what they remember of this node, and its disk holds it.');
     await store.eraseLeftovers();
   });
@@ -292,6 +295,7 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
     if (proposal === undefined) return;
     await store.changePolicy({ change: 'effective', proposal, atMs: nowMs });
     await audit.append({ kind: 'policy', atMs: clock.nowMs(), data: { change: 'effective', hash: policyHash(store.policy.inForce) } });
+    heads.tellPeers();
     log.info({ proposal, version: store.policy.inForce.version }, 'A policy took effect.');
   });
   for (const { name, file } of followed)

@@ -1,11 +1,13 @@
 import { strict as assert } from 'node:assert';
+import { cp, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { pino } from 'pino';
 import { utf8, type Hex, type TimeMs } from '#base';
-import { changeMessage, keyFileProvider, policyHash, proposalId, type Policy, type PolicyState } from '#mpc/node';
+import { changeMessage, keyFileProvider, policyHash, proposalId, stopSubject, type Policy, type PolicyState } from '#mpc/node';
 import type { Link } from '#mpc/node/wire';
 import { startNode, type RunningNode } from '../../../../mpc/node/process/process.ts';
 import { bytes, policyJson, policyWith, signAs } from '../fixtures.ts';
-import { makeTrio, random, type Trio } from './support/trio.ts';
+import { makeTrio, random, runHere, type Seat, type Trio } from './support/trio.ts';
 
 const PATIENCE = { timeoutMs: 30_000, resendForMs: 5_000 };
 const DELAY_S = 3_600;
@@ -32,19 +34,11 @@ describe('a node that runs', function () {
   const unheard = (error: unknown) => void fatal.push(String(error));
 
   beforeEach(async () => {
+    fatal.length = 0;
     process.on('unhandledRejection', unheard);
     trio = await makeTrio({ policy: alone });
     nowMs = Date.now();
-    const { folder, config, keyFile } = trio.seats[0]!;
-    node = await startNode({
-      folder,
-      config,
-      provider: keyFileProvider(keyFile),
-      clock: { nowMs: () => nowMs },
-      random,
-      log: pino({ level: 'silent' }),
-      onFatal: ({ code }) => void fatal.push(code),
-    });
+    node = await start();
     operator = trio.link(1, 'operator');
   });
   afterEach(async () => {
@@ -52,6 +46,12 @@ describe('a node that runs', function () {
     await node.close();
     await trio.remove();
   });
+
+  function start(): Promise<RunningNode> {
+    const { folder, config, keyFile } = trio.seats[0]!;
+    const log = pino({ level: 'silent' });
+    return startNode({ folder, config, provider: keyFileProvider(keyFile), clock: { nowMs: () => nowMs }, random, log, onFatal: ({ code }) => void fatal.push(code) }); // prettier-ignore
+  }
 
   async function ask(method: string, body: unknown): Promise<PolicyState> {
     return JSON.parse(Buffer.from(await operator.call(method, utf8(JSON.stringify(body)), PATIENCE)).toString()) as PolicyState;
@@ -70,6 +70,25 @@ describe('a node that runs', function () {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
+
+  it('tells its peers of a stop at once, so that a copy of its disk from before it starts no more', async () => {
+    const [seat, other] = trio.seats as [Seat, Seat];
+    const peer = await runHere(other);
+    try {
+      const { file, stops } = await ask('policy/show', {});
+      const copy = join(trio.root, 'copy');
+      await cp(seat.folder, copy, { recursive: true });
+      await ask('policy/change', { change: 'stopped', operator: 'op1', signature: signAs('op1', changeMessage('stop', stopSubject({ file, stops } as PolicyState))) }); // prettier-ignore
+      while (!(await readFile(join(other.folder, 'peer-heads.json'), 'utf8').catch(() => '')).includes('"party-1"')) await new Promise((resolve) => setTimeout(resolve, 20)); // prettier-ignore
+      await node.close();
+      await rm(seat.folder, { recursive: true });
+      await cp(copy, seat.folder, { recursive: true });
+      node = await start();
+      while (!fatal.includes('node/store-behind')) await new Promise((resolve) => setTimeout(resolve, 20));
+    } finally {
+      await peer.close();
+    }
+  });
 
   it('takes the oldest of the policies that are due at one look, and is there for the next one', async () => {
     const [first, second, third] = [following(2, 200_000), following(2, 300_000), following(3, 400_000)];
