@@ -41,7 +41,7 @@ export function createMetrics(): Metrics {
     strangers: new Counter({ name: 'cairn_node_strangers_total', help: 'Connections of keys that nobody pinned to that part', registers }),
     turnedAway: new Counter({
       name: 'cairn_node_turned_away_total',
-      help: 'Calls of a caller that was refused too often, unread',
+      help: 'Calls of a caller that was refused too often: unread, or of a peer refused and not written down',
       labelNames: ['part'],
       registers,
     }),

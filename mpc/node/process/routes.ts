@@ -6,7 +6,7 @@ import type { NodeBook } from '../book/book.ts';
 import { BUNDLE, CONFIRMED, MEET, type Ceremonies, type EpochSwitch, type Group, type Rendezvous } from '../ceremony/ceremony.ts';
 import { END, epochDataOf, SAY, type Conversations, type KeyRing, type Signer } from '../session/session.ts';
 import type { NodeStore } from '../store/store.ts';
-import type { Answer, Caller, Part, RefusalLimit } from '../wire/wire.ts';
+import { Buckets, type Answer, type Caller, type Part, type RefusalLimit } from '../wire/wire.ts';
 import { CANCEL, CANCELLED, type Watcher } from '../watch/watch.ts';
 import type { Desk } from './desk.ts';
 import { BODIES, REMEMBERED, TELL_HEADS, type PeerHeads } from './peerHeads.ts';
@@ -28,6 +28,8 @@ export interface Parts {
   readonly refusals: RefusalLimit;
   /** A call was refused: in the log, and where no session came of it in the audit log too, durably, before the refusal is told. */
   readonly onRefused: (caller: Caller, method: string, problem: Problem) => Promise<void>;
+  /** So is a call of a peer that was refused more of them than are written down: it is only counted. */
+  readonly onUnwritten: (caller: Caller) => void;
   /** A peer sent, over its own channel, what no honest node sends (digest 12: abort, count, alarm). */
   readonly onMalformed: (peer: PartyId, problem: Problem) => void;
 }
@@ -100,6 +102,9 @@ export const REFUSED_EARLY: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
 /** What a peer is blamed for whoever else it names: it came over its own channel. */
 const MALFORMED: ReadonlySet<ProblemCode> = new Set<ProblemCode>(['mpc/malformed-message', 'mpc/equivocation', 'session/bad-request', 'wire/bad-statement']);
 
+/** Calls of peers whose refusals are written down: they would move something. */
+const WRITTEN: ReadonlySet<string> = new Set([CANCEL, CANCELLED]);
+
 /**
  * Whether this refusal is one that no honest caller meets often, so that it has only so many of them. Peers are not turned away: the bundles that they pass on must be heard (digest 10.3), their frames are small, and each
  * malformed one is counted and told as it is.
@@ -110,17 +115,22 @@ export function isCounted({ part }: Caller, code: ProblemCode): boolean {
 
 /** Guards in their order: the caller was not refused too often, there is such a call, and it is this caller's to make. */
 export function answerOf(parts: Parts): Answer {
+  // A peer is heard whatever it was refused before; but lines with an fsync each, and test signatures, it has no more of than an honest one could need.
+  const [lines, tests] = [new Buckets(parts.nowMs), new Buckets(parts.nowMs)];
   return async (caller, method, payload) => {
     parts.refusals.demandRoom(caller);
     const route = Object.hasOwn(ROUTES, method) ? ROUTES[method] : undefined;
     try {
       if (!route) throw new Problem('wire/not-allowed', `There is no call ${method}.`);
       if (!route.parts.includes(caller.part)) throw new Problem('wire/not-allowed', `A ${caller.part} may not call ${method}.`, { part: caller.part, method });
+      if (method === TEST && !tests.take(caller)) throw new Problem('session/too-many', 'A peer asks for more test signatures than a group needs.');
       return await route.answer(parts, payload, caller);
     } catch (error) {
       if (error instanceof Problem && isCounted(caller, error.code)) parts.refusals.count(caller);
-      if (error instanceof Problem && (caller.part !== 'peer' || error.code === 'wire/not-allowed' || method === CANCEL || method === CANCELLED))
-        await parts.onRefused(caller, method, error);
+      if (error instanceof Problem && (caller.part !== 'peer' || WRITTEN.has(method) || error.code === 'wire/not-allowed')) {
+        if (caller.part !== 'peer' || lines.take(caller)) await parts.onRefused(caller, method, error);
+        else parts.onUnwritten(caller);
+      }
       if (error instanceof Problem && caller.part === 'peer' && MALFORMED.has(error.code)) parts.onMalformed(peerOf(caller), error);
       throw error;
     }

@@ -233,6 +233,7 @@ async function assemble(options: NodeOptions, closing: (() => unknown)[]): Promi
       },
     }),
     onRefused,
+    onUnwritten: ({ part }) => metrics.turnedAway.inc({ part }),
     onMalformed,
   };
   const listener = await listen({

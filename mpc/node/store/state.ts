@@ -323,12 +323,11 @@ export class StoreState {
     this.#marks.end(event.sid);
     this.#sids.set(event.sid, event.atMs);
     if (isGovernance(event.intent)) this.#governed.push(event.intent);
-    if (event.spent === null) return;
-    this.#spend(event.spent);
+    if (event.spent !== null) this.#spend(event.spent);
     // Now and then: the maps keep room for what was taken from their beginning, and looking there costs as much as there is of it.
-    if (this.#highWaterMs - this.#forgotMs < FORGET_EVERY_MS) return;
-    this.#forgotMs = this.#highWaterMs;
-    this.#forget();
+    if (Math.abs(event.atMs - this.#forgotMs) < FORGET_EVERY_MS) return;
+    this.#forgotMs = event.atMs;
+    this.#forget(event.atMs);
   }
 
   /** Counted once a digest, from its latest release; moved to the end, so that the map stays in the order of time. */
@@ -344,16 +343,18 @@ export class StoreState {
     this.#highWaterMs = Math.max(this.#highWaterMs, atMs);
   }
 
-  /** What is older than a day counts against nothing. A sid is new because its N_i is (2.6), not because it is remembered. */
-  #forget(): void {
-    for (const [digest, { atMs }] of this.#spent) {
-      if (this.#highWaterMs - atMs < DAY_MS) break;
-      this.#spent.delete(digest);
-    }
-    for (const [sid, atMs] of this.#sids) {
-      if (this.#highWaterMs - atMs < DAY_MS) break;
-      this.#sids.delete(sid);
-    }
+  /** What is older than a day counts against nothing. A sid is new because its N_i is (2.6), not because it is remembered: those of tests go by the time of the release, which is no time that limits go by. */
+  #forget(atMs: TimeMs): void {
+    forgetBefore(this.#spent, (spent) => spent.atMs, this.#highWaterMs - DAY_MS);
+    forgetBefore(this.#sids, (releasedMs) => releasedMs, atMs - DAY_MS);
+  }
+}
+
+/** From the beginning, which is the oldest, to the first that is not so old. */
+function forgetBefore<Kept>(kept: Map<Hex, Kept>, timeOf: (one: Kept) => TimeMs, beforeMs: TimeMs): void {
+  for (const [key, one] of kept) {
+    if (timeOf(one) > beforeMs) return;
+    kept.delete(key);
   }
 }
 

@@ -9,8 +9,33 @@ const EVERY_MS = 1_000;
 interface Bucket {
   tokens: number;
   filledMs: TimeMs;
-  /** Whether the operators were told that it is empty. */
-  isTold: boolean;
+}
+
+/** A token bucket a caller: sixty at once, and one more a second. By callers who are pinned, so there are few. A clock that goes back gives nobody anything. */
+export class Buckets {
+  readonly #nowMs: () => TimeMs;
+  readonly #buckets = new Map<Fingerprint, Bucket>();
+
+  constructor(nowMs: () => TimeMs) {
+    this.#nowMs = nowMs;
+  }
+
+  left({ fingerprint }: Caller): number {
+    const nowMs = this.#nowMs();
+    const bucket = this.#buckets.get(fingerprint) ?? { tokens: BURST, filledMs: nowMs };
+    this.#buckets.set(fingerprint, bucket);
+    const passedMs = Math.max(0, nowMs - bucket.filledMs);
+    bucket.tokens = Math.min(BURST, bucket.tokens + passedMs / EVERY_MS);
+    bucket.filledMs = nowMs;
+    return bucket.tokens;
+  }
+
+  /** Whether there was one to take. */
+  take(caller: Caller): boolean {
+    const left = this.left(caller);
+    this.#buckets.get(caller.fingerprint)!.tokens = Math.max(0, left - 1);
+    return left >= 1;
+  }
 }
 
 export interface RefusalLimitOptions {
@@ -21,44 +46,35 @@ export interface RefusalLimitOptions {
   readonly onEmpty: (caller: Caller, problem: Problem) => void;
 }
 
-/** A token bucket a caller. Who has used up its refusals is answered nothing, whatever it asks, until time gives it another one. */
+/** Who has used up its refusals is answered nothing, whatever it asks, until time gives it another one. */
 export class RefusalLimit {
   readonly #options: RefusalLimitOptions;
-  readonly #buckets = new Map<Fingerprint, Bucket>();
+  readonly #buckets: Buckets;
+  /** Of whom the operators were told. */
+  readonly #told = new Set<Fingerprint>();
 
   constructor(options: RefusalLimitOptions) {
     this.#options = options;
+    this.#buckets = new Buckets(() => options.clock.nowMs());
   }
 
   /** wire/too-many-refusals: asked before anything of a call is looked at. */
   demandRoom(caller: Caller): void {
-    const bucket = this.#filled(caller);
-    if (bucket.tokens >= 1) return;
+    const left = this.#buckets.left(caller);
+    if (left >= BURST / 2) this.#told.delete(caller.fingerprint);
+    if (left >= 1) return;
     const problem = new Problem('wire/too-many-refusals', `This ${caller.part} was refused ${BURST} calls that no honest one makes.`, {
       part: caller.part,
       fingerprint: caller.fingerprint,
     });
     this.#options.onTurnedAway(caller);
-    if (!bucket.isTold) this.#options.onEmpty(caller, problem);
-    bucket.isTold = true;
+    if (!this.#told.has(caller.fingerprint)) this.#options.onEmpty(caller, problem);
+    this.#told.add(caller.fingerprint);
     throw problem;
   }
 
   /** One of its calls was refused at once. */
   count(caller: Caller): void {
-    const bucket = this.#filled(caller);
-    bucket.tokens = Math.max(0, bucket.tokens - 1);
-  }
-
-  /** By callers who are pinned, so there are few. A clock that goes back gives nobody anything. */
-  #filled({ fingerprint }: Caller): Bucket {
-    const nowMs = this.#options.clock.nowMs();
-    const bucket = this.#buckets.get(fingerprint) ?? { tokens: BURST, filledMs: nowMs, isTold: false };
-    this.#buckets.set(fingerprint, bucket);
-    const passedMs = Math.max(0, nowMs - bucket.filledMs);
-    bucket.tokens = Math.min(BURST, bucket.tokens + passedMs / EVERY_MS);
-    bucket.filledMs = nowMs;
-    if (bucket.tokens >= BURST / 2) bucket.isTold = false;
-    return bucket;
+    this.#buckets.take(caller);
   }
 }

@@ -18,4 +18,4 @@ export { WIRE_LIMITS, type WireLimits } from './limits.ts';
 export { openLink, type CallPatience, type Link, type LinkOptions } from './link.ts';
 export { listen, type Answer, type Listener, type WireEvent } from './listener.ts';
 export { openPins, type Caller, type Part, type Pinned, type Pins } from './pins.ts';
-export { RefusalLimit } from './refusals.ts';
+export { Buckets, RefusalLimit } from './refusals.ts';

@@ -1,4 +1,6 @@
 import { strict as assert } from 'node:assert';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { Problem, type ProblemCode } from '#base';
 import { RefusalLimit, type Caller, type Fingerprint } from '#mpc/node/wire';
@@ -103,6 +105,37 @@ describe('who asks a node for what it refuses at once', () => {
       const turnedAway = Number(/^cairn_node_turned_away_total\{part="coordinator"\} (\d+)$/m.exec(metrics)?.[1]);
       assert.equal(turnedAway, codes.filter((code) => code === 'wire/too-many-refusals').length);
       assert.equal(lines.filter((line) => line.includes('wire/too-many-refusals') && (JSON.parse(line) as { level: number }).level === 50).length, 1);
+    } finally {
+      await node.close();
+      await trio.remove();
+    }
+  });
+
+  it('has a peer heard whatever it was refused, and no more lines of the audit log and tests by it than a group needs', async function () {
+    this.timeout(60_000);
+    const trio = await makeTrio();
+    const node = await runHere(trio.seats[0]!);
+    try {
+      const link = trio.linkAs(trio.seats[1]!.identity, 1, 'peer');
+      const call = (method: string): Promise<string> =>
+        link.call(method, new TextEncoder().encode('{}'), { timeoutMs: 20_000, resendForMs: 0 }).then(
+          () => 'answered',
+          (error: unknown) => (error as Problem).code,
+        );
+      const startedMs = performance.now();
+      const refused: string[] = [];
+      for (let i = 0; i < 2 * BURST; i++) refused.push(await call('node/status'));
+      const tests: string[] = [];
+      for (let i = 0; i < 2 * BURST; i++) tests.push(await call('test/ask'));
+      assert.equal(await call('heads/remembered'), 'answered');
+      const most = BURST + 1 + (performance.now() - startedMs) / 1_000;
+      assert.deepEqual([...new Set(refused)], ['wire/not-allowed']);
+      assert.deepEqual([...new Set(tests)].sort(), ['session/bad-request', 'session/too-many']);
+      const heard = tests.filter((code) => code === 'session/bad-request').length;
+      assert.ok(heard >= BURST && heard <= most, `${heard} tests`);
+      await node.close();
+      const written = (await readFile(join(trio.seats[0]!.folder, 'audit.log'), 'utf8')).split('\n').filter((line) => line.includes('wire/not-allowed')).length;
+      assert.ok(written >= BURST && written <= most, `${written} lines`);
     } finally {
       await node.close();
       await trio.remove();

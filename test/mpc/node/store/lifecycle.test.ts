@@ -273,6 +273,17 @@ describe('the durable state of a node', () => {
     strictEqual(session(store, 1).policyHash, policyHash(store.policy.inForce));
   });
 
+  it('forgets the sessions of tests after a day, however few payments there are, and by their time nothing that was spent', async () => {
+    const test = (sid: number, atMs: number) => store.releaseTest({ ...refOf(1), sid: bytes(sid, 32), peers: [2], digest: TEST_DIGEST, audit: NO_AUDIT }, atMs);
+    await activate(store);
+    await store.release(session(store, 99), NOW_MS);
+    await test(1, NOW_MS);
+    await rejects(test(1, NOW_MS + DAY_MS - 1), { code: 'node/already-released' });
+    await test(2, NOW_MS + DAY_MS);
+    await test(1, NOW_MS + DAY_MS);
+    deepStrictEqual(store.counters.spent.map(({ digest }) => digest), [bytes(99, 32)]); // prettier-ignore
+  });
+
   it('writes down a test signature, which moves nothing and needs no policy', async () => {
     await store.putPending(epoch(1), NOW_MS);
     await store.releaseTest({ ...refOf(1), sid: bytes(1, 32), peers: [2], digest: TEST_DIGEST, audit: NO_AUDIT }, NOW_MS);
