@@ -22,6 +22,7 @@ import type { Conversation, Conversations } from './conversations.ts';
 import type { Judge, Verdict } from './judge.ts';
 import type { Key, KeyRing } from './keyRing.ts';
 import type { PairSession } from './pairs.ts';
+import { RefusedLines } from './refusedLines.ts';
 
 export interface SigningTimeouts {
   /** For the slots of all signers: the slowest of them decides first. */
@@ -89,8 +90,11 @@ export class Signer {
   /** Answers to a request that is asked again while it runs, because its channel was lost. */
   readonly #running = new Map<Hex, Promise<Signature>>();
 
+  readonly #lines: RefusedLines;
+
   constructor(options: SignerOptions) {
     this.#options = options;
+    this.#lines = new RefusedLines(() => options.clock.nowMs());
   }
 
   /** How many sessions run now. */
@@ -109,17 +113,28 @@ export class Signer {
       path: request.path,
       requestId: fromHex(request.requestId),
       decide: async () => {
-        const asked = { requestId: request.requestId, requester, signers: [...request.signers], intent: JSON.parse(intentToJson(request.intent)) };
-        void this.#note({ kind: 'asked', atMs: clock.nowMs(), data: asked });
+        const text = intentToJson(request.intent);
+        const asked: AuditEntry = {
+          kind: 'asked',
+          atMs: clock.nowMs(),
+          data: { requestId: request.requestId, requester, signers: [...request.signers], intent: JSON.parse(text) },
+        };
+        const isWritten = this.#lines.take(requester, text.length);
+        if (isWritten) this.#noteUnwritten(requester);
+        if (isWritten) void this.#note(asked);
         const verdict = await judge.judge(request, requester);
         if (!verdict.accepted) {
-          await this.#note({ kind: 'refused', atMs: clock.nowMs(), data: { requestId: request.requestId, rule: verdict.rule, reason: verdict.reason } });
+          const data = { requestId: request.requestId, rule: verdict.rule, reason: verdict.reason };
+          if (isWritten) await this.#note({ kind: 'refused', atMs: clock.nowMs(), data });
+          else this.#lines.leaveOut(requester, request.digest);
           this.#options.onEvent({ kind: 'refused', rule: verdict.rule, reason: verdict.reason });
           const code = verdict.retry === 'never' ? 'session/refused' : 'session/not-yet';
           const refusal = new Problem(code, verdict.reason, { rule: verdict.rule, party: key.record.id });
           NOTED.add(refusal);
           throw refusal;
         }
+        if (isWritten) this.#lines.giveBack(requester, text.length);
+        else void this.#note(asked);
         accepted = verdict;
         const data = { requestId: request.requestId, digest: toHex(request.digest), policy: verdict.policyHash };
         return { policyHash: fromHex(verdict.policyHash), noted: this.#note({ kind: 'decided', atMs: clock.nowMs(), data }) };
@@ -282,6 +297,13 @@ export class Signer {
       });
     onEvent({ kind: 'failed', signers: S, problem: error });
     return error;
+  }
+
+  /** What was refused while there was no room for it. */
+  #noteUnwritten(requester: string): void {
+    const unwritten = this.#lines.unwritten(requester);
+    if (unwritten)
+      void this.#note({ kind: 'refused', atMs: this.#options.clock.nowMs(), data: { requester, unwritten: unwritten.count, digest: unwritten.digest } });
   }
 
   /** A line of the audit log; lines are written in the order of the calls. Where nobody waits for it, a disk that fails is still fatal. */

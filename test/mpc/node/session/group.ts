@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { concat, Problem, systemClock, toHex, type Hex } from '#base';
+import { concat, Problem, systemClock, toHex, type Clock, type Hex } from '#base';
 import { addressOf, intentDigest, type AnchorIntent, type Role } from '#custody/intents';
 import type { SignRequest } from '#custody/requests';
 import { contextOf, type KeyRecord, type PartyId } from '#mpc/protocol';
+import type { AuditEntry } from '../../../../mpc/node/audit/audit.ts';
 import type { Facts } from '../../../../mpc/node/policy/policy.ts';
 import { Conversations, END, type Tell } from '../../../../mpc/node/session/conversations.ts';
 import type { Verdict } from '../../../../mpc/node/session/judge.ts';
@@ -23,6 +24,7 @@ export interface Member {
   readonly conversations: Conversations;
   readonly trace: [string, string?][];
   readonly fatal: Problem[];
+  readonly audited: AuditEntry[];
   readonly events: SigningEvent[];
   /** What the disk does when it is asked; honest unless a test says otherwise. */
   disk: { evaluating: () => Promise<void>; release: () => Promise<void>; poison: () => Promise<void>; note: () => Promise<void> };
@@ -37,7 +39,7 @@ const POLICY: Hex = `0x${'77'.repeat(32)}`;
 const ACCEPTED: Verdict = { accepted: true, facts: {} as Facts, approvals: [], policyHash: POLICY };
 
 /** t of n signers in memory, with keys that a dealer made: what they say to each other goes straight through. */
-export function group(t: number, n: number): Member[] {
+export function group(t: number, n: number, clock: Clock = systemClock): Member[] {
   const { parties } = dealParties(t, n);
   const members = new Map<PartyId, Member>();
   for (const { key: share, pairs: dealt } of parties) {
@@ -74,6 +76,7 @@ export function group(t: number, n: number): Member[] {
       wipe: () => undefined,
     };
     const fatal: Problem[] = [];
+    const audited: AuditEntry[] = [];
     const events: SigningEvent[] = [];
     const suspensions = new Suspensions();
     const signer = new Signer({
@@ -96,7 +99,8 @@ export function group(t: number, n: number): Member[] {
         },
       } as never,
       audit: {
-        append: async () => {
+        append: async (entry: AuditEntry) => {
+          audited.push(entry);
           await member.disk.note();
           return { seq: 1, hash: POLICY };
         },
@@ -106,7 +110,7 @@ export function group(t: number, n: number): Member[] {
       judge: { judge: () => member.verdict() },
       timeouts: { decisionMs: 2_000, roundMs: 2_000 },
       demandReady: () => member.demands.ready(),
-      clock: systemClock,
+      clock,
       random,
       onFatal: (error) => fatal.push(error),
       onEvent: (event) => events.push(event),
@@ -119,6 +123,7 @@ export function group(t: number, n: number): Member[] {
       conversations,
       trace,
       fatal,
+      audited,
       events,
       disk: { evaluating: honest, release: honest, poison: honest, note: honest },
       demands: { ready: () => undefined, usable: () => undefined },
