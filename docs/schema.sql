@@ -629,6 +629,15 @@ table cairn.payout
   grant insert, select, update to cairn_app
   grant select to cairn_read
 
+table cairn.platform
+  single boolean not null default true
+  book uuid not null
+  -- The book that the contracts of this deployment are, or will be, bound to
+  constraint platform_is_one CHECK (single)
+  constraint platform_pk PRIMARY KEY (single)
+  grant insert, select to cairn_app
+  grant select to cairn_read
+
 table cairn.record_cursor
   reader text not null
   book uuid not null

@@ -26,7 +26,7 @@ import {
 } from '#chain';
 import { loadOrCreateKey, openOperators, type Custody } from '#custody';
 import { addressOf } from '#custody/intents';
-import { abandonedPlaces, openDatabase, query, startPostgres, type Database, type NamedStatement, type PostgresEvent } from '#db';
+import { abandonedPlaces, execute, openDatabase, query, startPostgres, type Database, type NamedStatement, type PostgresEvent } from '#db';
 import { createFeed } from '#feed';
 import { findPayee, type DirectoryDependencies } from '#identity';
 import { merchantDomain } from '#identity/core';
@@ -362,12 +362,13 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
   };
 }
 
-const FIRST_BOOK: NamedStatement = { name: 'main.firstBook', text: 'select b.id from cairn.book b order by b.id limit 1' };
+const CLAIM_BOOK: NamedStatement = { name: 'main.claimBook', text: 'insert into cairn.platform (book) values ($1::uuid) on conflict do nothing' };
+const OWN_BOOK: NamedStatement = { name: 'main.ownBook', text: 'select p.book from cairn.platform p' };
 
-/** The book of this database: one for now, made at the first start. */
-async function bookOf(database: Database, clock: Clock, random: RandomBytes): Promise<BookId> {
-  const [row] = await query<{ id: BookId }>(database.pool, FIRST_BOOK);
-  return row?.id ?? newId<BookId>(clock.nowMs(), random);
+/** The platform's own book: claimed at the first start, whatever other books the database has. */
+async function bookOf({ pool }: Database, clock: Clock, random: RandomBytes): Promise<BookId> {
+  await execute(pool, CLAIM_BOOK, [newId<BookId>(clock.nowMs(), random)]);
+  return (await query<{ book: BookId }>(pool, OWN_BOOK))[0]!.book;
 }
 
 function addressOfKey(key: Hex): Hex {

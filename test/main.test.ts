@@ -3,10 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock, toHex, type AssetNo } from '#base';
+import { openBook } from '#ledger';
 import { startPlatform, type PlatformEvent } from '#main';
 import { parseRates } from '#payments/core';
 import { loadExample } from '../scripts/example/example.ts';
 import { devKey, startTestChain, type TestChain } from './chain/anvil.ts';
+import { newBookId } from './ledger/support/backends.ts';
 import { testSigners } from './support/custody.ts';
 import { testDatabase, type TestDatabase } from './support/postgres.ts';
 
@@ -53,7 +55,9 @@ describe('the first start', function () {
       onEvent,
     });
 
-  it('goes on with the same book and contracts, at whichever step of the deployment it died', async () => {
+  it('goes on with the same book and contracts, at whichever step of the deployment it died, and takes no older book for its own', async () => {
+    const older = newBookId();
+    await (await openBook({ database: db.database, bookId: older, clock: systemClock })).close();
     const died = new Set<string>();
     const dieOnce = (event: PlatformEvent) => {
       if (event.kind !== 'step' || !event.text.startsWith('deploying ') || died.has(event.text)) return;
@@ -66,7 +70,7 @@ describe('the first start', function () {
       });
       if (!platform) continue;
       assert.ok(died.size > 5, [...died].join(', '));
-      const { rows } = await db.owner.query('select id from cairn.book');
+      const { rows } = await db.owner.query('select id from cairn.book where id <> $1', [older]);
       assert.deepEqual(rows, [{ id: platform.bookId }]);
       await platform.close();
       break;

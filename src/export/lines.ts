@@ -5,7 +5,7 @@ import { KIND_NUMBERS } from '#ledger/core';
 
 const SQL = loadSql(new URL('./sql/export.sql', import.meta.url), [
   'deployment',
-  'books',
+  'ownBook',
   'records',
   'accounts',
   'openHolds',
@@ -45,12 +45,12 @@ async function* pages(client: Queryable, statement: NamedStatement, first: reado
 }
 
 /**
- * The lines of an export of the deployment's first book: header, records in order, batches, anchors, what the database says the balances and open holds are,
+ * The lines of an export of the platform's own book, none where it is not here: header, records in order, batches, anchors, what the database says the balances and open holds are,
  * the directory of merchants, wallets and payees, the order files, the payments, and an end that counts them. `client` is in one snapshot. Says what is stored, tampered with or not: judging is the audit's.
  */
 export async function* exportLines(client: Queryable, nowMs: TimeMs): AsyncGenerator<ExportLine> {
   const [deployment] = await query(client, SQL.deployment);
-  const [book] = await query<{ id: BookId; schema_name: string }>(client, SQL.books);
+  const [book] = await query<{ id: BookId; schema_name: string }>(client, SQL.ownBook);
   if (!deployment || !book) return;
   let lines = 1;
   yield headerLine(deployment, book.id, nowMs);

@@ -57,7 +57,7 @@ async function writeLines(client: Connection, partial: string, clock: Clock): Pr
       waiting += `${JSON.stringify(line)}\n`;
       if (waiting.length >= CHUNK) await flush();
     }
-    if (lines === 0) throw new Problem('export/nothing-there', 'The database holds no deployment with a book.');
+    if (lines === 0) throw new Problem('export/nothing-there', 'The database holds no deployment with the book that it serves.');
     await flush();
     await handle?.sync();
     return { lines, bytes };

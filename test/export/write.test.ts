@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Problem, systemClock } from '#base';
 import { writeExport } from '#export';
 import { testDatabase, type TestDatabase } from '../support/postgres.ts';
+
+const [OLDER, OWN] = ['01a20a3c-fcf7-75aa-b0db-92b237aa9578', '01a20a3c-fcf7-75aa-b0db-92b237aa9579'];
 
 describe('an export', () => {
   const folder = mkdtempSync(join(tmpdir(), 'cairn-export-'));
@@ -39,9 +41,19 @@ describe('an export', () => {
       `insert into cairn.deployment (chain_id, timelock, anchor, vault, tokens, deployer, block_number, block_hash, deployed_ms)
        values (31337, ${address}, ${address}, ${address}, '[]', ${address}, 1, ${hash}, 1)`,
     );
-    await test.owner.query('select cairn.create_book($1)', ['01a20a3c-fcf7-75aa-b0db-92b237aa9578']);
+    await test.owner.query('select cairn.create_book($1)', [OLDER]);
+    await test.owner.query('select cairn.create_book($1)', [OWN]);
+    await test.owner.query('insert into cairn.platform (book) values ($1)', [OWN]);
     assert.equal(await codeOf(join(folder, 'none', 'export')), 'export/cannot-write');
     assert.equal(await codeOf(join(folder, 'export')), 'written');
     assert.deepEqual(readdirSync(folder), ['export']);
+  });
+
+  it('is of the platform’s own book, and refused where that is not here any more', async () => {
+    const file = join(folder, 'export');
+    const [header] = readFileSync(file, 'utf8').split('\n');
+    assert.equal((JSON.parse(header!) as { book: string }).book, OWN);
+    await test.owner.query(`update cairn.book set status = 'moved', moved_to = 'elsewhere:5432/cairn' where id = $1`, [OWN]);
+    assert.equal(await codeOf(file), 'export/nothing-there');
   });
 });

@@ -15,10 +15,10 @@ select set_config('synchronous_commit', 'on', false), set_config('enable_seqscan
 select b.status, b.moved_to from cairn.book b where b.id = $1::uuid;
 
 -- name: ties
--- What a book has in tables beside it that do not move. The deployment's own book is the first of its database, and bound to its contracts before it has a merchant. A book that is sealed
+-- What a book has in tables beside it that do not move. The platform's own book is bound to its contracts before it has a merchant. A book that is sealed
 -- into the deployment's database goes on being sealed there, wherever it is.
 select exists (select from cairn.merchant m where m.book = $1::uuid)
-       or exists (select from cairn.deployment) and $1::uuid = (select b.id from cairn.book b order by b.id limit 1) as is_of_the_platform,
+       or exists (select from cairn.platform p where p.book = $1::uuid) as is_of_the_platform,
        exists (select from cairn.batch s where s.book = $1::uuid) and not exists (select from cairn.deployment) as is_sealed;
 
 -- name: make

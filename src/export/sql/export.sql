@@ -3,8 +3,9 @@
 -- name: deployment
 select d.chain_id, d.timelock, d.anchor, d.vault, d.tokens, d.block_number from cairn.deployment d;
 
--- name: books
-select b.id, b.schema_name from cairn.book b order by b.id;
+-- name: ownBook
+-- No row where it is not here, or is only on its way to here or from here.
+select b.id, b.schema_name from cairn.platform p join cairn.book b on b.id = p.book and b.status = 'open';
 
 -- name: records
 -- Left joins: a record whose account is gone is exported with that hole, so that the audit can name it.

@@ -15,7 +15,19 @@ const FORBIDDEN = '42501';
 /** Tables whose rows the application may add and never change or take back: what the catalogue has to say as well. */
 const APPEND_ONLY = {
   book: ['account', 'account_history', 'evidence', 'journal'],
-  cairn: ['book', 'deployment', 'deposit_transition', 'migration', 'order_file', 'outbox_transition', 'payee', 'payment_event', 'payment_transition', 'wallet'],
+  cairn: [
+    'book',
+    'deployment',
+    'deposit_transition',
+    'migration',
+    'order_file',
+    'outbox_transition',
+    'payee',
+    'payment_event',
+    'payment_transition',
+    'platform',
+    'wallet',
+  ],
 };
 
 /** Every way we know of to change a table's rows, the table, or what goes on when somebody writes to it. `T` is the table, `C` one of its columns, `K` its primary key. */

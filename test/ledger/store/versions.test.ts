@@ -57,6 +57,10 @@ describe('a database of a released version, with data in it', function () {
         const before = await contents(db, await columns(db));
 
         assert.deepEqual((await migrate({ url: db.url })).applied.length, RELEASED.filter((number) => number > version).length);
+        // The platform's book was the first one, and is the one of its merchants where there are any.
+        const { rows: platform } = await db.owner.query('select book from cairn.platform');
+        const theirs = version < 40 ? bookId : idOf('S');
+        if (version < 107) assert.deepEqual(platform, version < 31 ? [] : [{ book: theirs }]);
         const now = await columns(db);
         const kept = [...before.keys()].filter((column) => now.includes(column));
         assert.ok(kept.length >= 40);
