@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { keccak256, stringToBytes } from 'viem';
 import { Problem, unreadable } from '#base';
 import { connectChain, type ChainClient } from '#chain';
@@ -61,9 +61,10 @@ export async function readProposal({ deployment }: Governing, path: string): Pro
   return readProposalText(deployment, content);
 }
 
-/** Whole or not at all. */
+/** Whole or not at all. cli/bad-file where there is no folder for it. */
 export async function writeProposal({ deployment }: Governing, path: string, proposal: Proposal): Promise<void> {
   await writeFileDurably(path, proposalText(deployment, proposal), 0o644).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw unreadable(dirname(path), error);
     throw fileProblem(error, path);
   });
 }

@@ -216,6 +216,7 @@ describe('a change of the contracts, governed', function () {
     ];
     for (const [words, values] of wrong) await assert.rejects(at.govern('propose', words, { out, ...values }), refusal('cli/bad-arguments'), words.join(' '));
     await assert.rejects(at.govern('propose', ['vault.pause']), refusal('cli/bad-arguments'));
+    await assert.rejects(at.govern('propose', ['vault.pause'], { out: `${at.stateDir}/nothing/x.json` }), refusal('cli/bad-file'));
     assert.equal(existsSync(out), false);
     await at.govern('propose', ['vault.pause'], { out });
     const first = readFileSync(out, 'utf8');
