@@ -1,9 +1,9 @@
 import { readGovernance, type Governance } from '#chain';
-import { fromHex, type Hex } from '#base';
+import { fromHex, toHex, type Hex } from '#base';
 import type { WatchFacts } from '#custody';
-import { isSignatureBy } from '#custody/intents';
+import { intentDigest, isSignatureBy } from '#custody/intents';
 import { openGovernance, type Governing } from '../context.ts';
-import { describeJudged, shownAddress, shownSeconds, signaturesIn, type TimelockOperation } from '../core/core.ts';
+import { describeJudged, intentOf, shownAddress, shownSeconds, signaturesIn, type Proposal, type TimelockOperation } from '../core/core.ts';
 import { openSafe } from '../safe.ts';
 import { watchOfNodes } from '../signer.ts';
 import { describeOperation, operationsOf } from './cancel.ts';
@@ -17,7 +17,8 @@ export async function statusCommand(values: Values, files: readonly string[], de
   const { client, deployment } = governing;
   const { number } = await client.head();
   const governance = await readGovernance(client, { ...deployment, block: { number: BigInt(deployment.fromBlock) } }, number);
-  const pending = (await operationsOf(governing)).filter(({ state }) => state === 'pending');
+  const operations = await operationsOf(governing);
+  const pending = operations.filter(({ state }) => state === 'pending');
   const waiting = await Promise.all(
     pending.map(async (operation) => ({ operation, signers: signersOf(governance, operation), state: await timelockState(governing, operation.id) })),
   );
@@ -45,18 +46,41 @@ export async function statusCommand(values: Values, files: readonly string[], de
     terminal.say(`    ${nodesOn(nodes, operation.id)}`);
     terminal.say(`    cancelled by any of ${list(governing, governance.roles.CANCELLER_ROLE)}: cairn govern cancel ${operation.id}`);
   }
+  const cancelled = operations.filter(({ state }) => state === 'cancelled');
+  if (cancelled.length > 0) terminal.say(`\nCANCELLED so far: ${cancelled.length}, the last one ${cancelled.at(-1)!.id}.`);
   for (const line of alarmsOf(nodes)) terminal.say(line);
-  for (const file of files) await showFile(governing, file, terminal);
+  for (const file of files) await showFile(governing, operations, file, terminal);
   return 0;
 }
 
-async function showFile(governing: Governing, file: string, terminal: Terminal): Promise<void> {
+async function showFile(governing: Governing, operations: readonly TimelockOperation[], file: string, terminal: Terminal): Promise<void> {
   const { proposal, judged } = await judgedProposal(governing, file);
   const safe = await openSafe(governing);
   terminal.say(`\n${file}\n${describeJudged(governing.deployment, judged)}`);
-  if (proposal.transaction.nonce !== safe.nonce)
-    terminal.say(`It is transaction ${proposal.transaction.nonce} of the Safe, whose next one is ${safe.nonce}: nobody signs it any more.`);
-  else terminal.say(signaturesText(governing, safe, proposal));
+  const { nonce } = proposal.transaction;
+  if (nonce === safe.nonce) terminal.say(signaturesText(governing, safe, proposal));
+  else terminal.say(`It is transaction ${nonce} of the Safe, whose next one is ${safe.nonce}: nobody signs it ${nonce > safe.nonce ? 'yet' : 'any more'}.`);
+  // A change of the Safe's owners leaves nothing at the timelock to find.
+  if (nonce < safe.nonce && judged.kind === 'proposal') terminal.say(becameOf(operations, transactionHash(governing, proposal)));
+}
+
+function transactionHash({ client, deployment }: Governing, { transaction }: Proposal): Hex {
+  return toHex(intentDigest(intentOf(client.chainId, deployment, transaction)));
+}
+
+/** What became of a Safe's transaction whose number is taken. */
+function becameOf(operations: readonly TimelockOperation[], safeTransaction: Hex): string {
+  const operation = operations.find(({ proposedBy }) => proposedBy?.safeTransaction === safeTransaction);
+  switch (operation?.state) {
+    case undefined:
+      return 'It was NEVER PROPOSED to the timelock: another transaction of the Safe took its number.';
+    case 'pending':
+      return `It waits in the timelock as operation ${operation!.id}.`;
+    case 'executed':
+      return `It was done, as operation ${operation!.id}.`;
+    case 'cancelled':
+      return `It was CANCELLED, as operation ${operation!.id}, and never done: it can only be proposed again.`;
+  }
 }
 
 /** Which of the signer nodes agreed to it, and which cancel it. */
@@ -71,8 +95,18 @@ function nodesOn(nodes: ReadonlyMap<number, WatchFacts | undefined> | undefined,
   return `signer nodes: ${words.join(', ')}`;
 }
 
+/** What is wrong with the watch, whether or not anything waits: a thief's proposal comes when nobody looks. */
 function alarmsOf(nodes: ReadonlyMap<number, WatchFacts | undefined> | undefined): string[] {
-  return [...(nodes ?? [])].flatMap(([node, watch]) => (watch?.alarms ?? []).map((alarm) => `\nALARM of signer node ${node}: ${alarm}`));
+  const all = [...(nodes ?? [])];
+  const watching = all.filter(([, watch]) => watch && watch.blind === null).length;
+  return [
+    ...all.flatMap(([node, watch]) => {
+      if (!watch) return [`\nSigner node ${node} DOES NOT ANSWER: it cancels nothing.`];
+      const blind = watch.blind === null ? [] : [`\nSigner node ${node} DOES NOT SEE THE TIMELOCK: ${watch.blind}`];
+      return [...blind, ...watch.alarms.map((alarm) => `\nALARM of signer node ${node}: ${alarm}`)];
+    }),
+    ...(watching === all.length ? [] : [`\n${watching} of ${all.length} signer nodes watch the timelock.`]),
+  ];
 }
 
 function list({ deployment }: Governing, addresses: readonly Hex[]): string {

@@ -44,7 +44,7 @@ describe('a change of the contracts, governed', function () {
     assert.match(status, /Waiting in the timelock: 1\n\n {2}0x[0-9a-f]{64}: [0-9 a-z]+ left/);
     assert.match(status, /signed by (?=.*\(the owner\))(?=.*\(operator 2\))/);
     assert.match(status, /cancelled by any of (?=.*\(the owner\))(?=.*\(the guardian\))/);
-    assert.match(status, /whose next one is 1: nobody signs it any more/);
+    assert.match(status, /whose next one is 1: nobody signs it any more\.\nIt waits in the timelock as operation 0x/);
     await at.pass(DELAY_S - 60);
     await assert.rejects(at.govern('execute', [out], { key: at.keyFile('stranger') }), refusal('governance/not-due'));
     assert.notEqual((await at.governance()).vault.signer, NEW);
@@ -52,7 +52,26 @@ describe('a change of the contracts, governed', function () {
     assert.match(await at.govern('execute', [out], { key: at.keyFile('stranger') }), /Done by the timelock/);
     assert.equal((await at.governance()).vault.signer, NEW);
     await assert.rejects(at.govern('execute', [out], { key: at.keyFile('stranger') }), refusal('governance/no-such-operation'));
-    assert.match(await at.govern('status', []), /Nothing waits in the timelock/);
+    assert.match(await at.govern('status', [out]), /Nothing waits in the timelock[\s\S]*It was done, as operation 0x[0-9a-f]{64}\.$/);
+  });
+
+  it('says of a proposal that was cancelled, or whose number another took, that it was never done', async () => {
+    const overtaken = at.file('overtaken');
+    await at.govern('propose', ['vault.setSigner', `newSigner=${NEW}`], { out: overtaken });
+    const file = await at.schedule(['anchor.setPoster', `newPoster=${NEW}`], ['operator1', 'operator2']);
+    await at.govern('cancel', [file], { key: at.keyFile('guardian'), yes: true });
+    const status = await at.govern('status', [file, overtaken]);
+    assert.match(status, /CANCELLED so far: 1, the last one (0x[0-9a-f]{64})\.[\s\S]*It was CANCELLED, as operation \1, and never done/);
+    assert.match(status, /It was NEVER PROPOSED to the timelock: another transaction of the Safe took its number\.$/);
+  });
+
+  it('says which signer nodes do not watch, also while nothing waits', async () => {
+    // Those of the test sign and know nothing of a watch.
+    const status = await at.govern('status', []);
+    assert.match(
+      status,
+      /Nothing waits[\s\S]*Signer node 1 DOES NOT ANSWER[\s\S]*Signer node 2 DOES NOT ANSWER[\s\S]*0 of 2 signer nodes watch the timelock\.$/,
+    );
   });
 
   it('lists a token, and changes caps and the delay in one act', async () => {
