@@ -1,6 +1,6 @@
 import { Problem, type BookId } from '#base';
 import { execute, openForReading, query, toProblem, type Connection, type Database } from '#db';
-import { readCopy, type BookReader } from '#ledger';
+import { readBook, type BookReader } from '#ledger';
 import { checkFiling, compareState, compareViews } from './compare.ts';
 import { HistoryCheck } from './history.ts';
 import { Rebuild } from './rebuild.ts';
@@ -10,7 +10,7 @@ import { DEPLOYMENT, SCRATCH, storedOf, type Stored } from './statements.ts';
 export interface ReplayOptions {
   /** The owner's: the replay itself logs in as a member of cairn_read. */
   readonly databaseUrl: string;
-  /** All books of the database unless told. */
+  /** All books that are in the database unless told; not what was left behind of one that moved away, or has not arrived. */
   readonly book?: BookId;
   /** Records that are replayed before anything is written down; 4,096 unless told. What is kept in memory is a multiple of it. */
   readonly page?: number;
@@ -44,7 +44,7 @@ const PAGE = 4_096;
 
 /**
  * Builds everything again that the journals add up to, in the temporary schema of one connection, and compares it with what is stored. A platform may run on the database
- * meanwhile: what is compared is one moment. Throws `replay/nothing-there`, `replay/no-scratch`, `ledger/no-such-book`, `store/...`.
+ * meanwhile: what is compared is one moment. Throws `replay/nothing-there`, `replay/no-scratch`, `ledger/no-such-book`, `ledger/book-moved`, `store/...`.
  */
 export async function replayDatabase(options: ReplayOptions): Promise<ReplayReport> {
   const database = await openForReading({ url: options.databaseUrl, connections: 3 });
@@ -79,10 +79,10 @@ async function openScratch({ pool }: Database): Promise<Connection> {
 
 async function replayBooks({ book, page = PAGE, report }: ReplayOptions, database: Database, scratch: Connection): Promise<ReplayReport> {
   const all = (await query<{ id: BookId }>(scratch, DEPLOYMENT.books)).map(({ id }) => id);
-  if (all.length === 0) throw new Problem('replay/nothing-there', 'The database holds no book.');
+  if (book === undefined && all.length === 0) throw new Problem('replay/nothing-there', 'The database holds no book.');
   const books: BookReport[] = [];
   for (const id of book === undefined ? all : [book]) {
-    const outcome = await replayBook(await readCopy(database, id), scratch, page, report);
+    const outcome = await replayBook(await readBook(database, id), scratch, page, report);
     if (typeof outcome === 'string') return { books, anchors: 0, difference: `Book ${id}: ${outcome}` };
     books.push(outcome);
   }
@@ -101,13 +101,14 @@ async function replayBook(reader: BookReader, scratch: Connection, page: number,
   // So near the head the comparison begins: the rest of the journal is replayed in its snapshot.
   const near = 4n * BigInt(page);
   for (let head = await headOf(tools); head - rebuild.state.seq > near; head = await headOf(tools)) {
-    const difference = await replayTo(head - near, tools);
+    const difference = await replayTo(head - near, head, tools);
     if (difference !== null) return difference;
   }
   try {
     await scratch.query('begin');
     await execute(scratch, stored.snapshot);
-    const difference = (await replayTo(await headOf(tools), tools)) ?? unfinished(tools) ?? history.missing() ?? roots.missing();
+    const head = await headOf(tools);
+    const difference = (await replayTo(head, head, tools)) ?? unfinished(tools) ?? history.missing() ?? roots.missing();
     if (difference !== null) return difference;
     for (const statement of [SCRATCH.comparing, SCRATCH.analyze]) await execute(scratch, statement);
     const found = (await compareState(scratch, stored, rebuild.state)) ?? (await compareViews(scratch, stored, reader.bookId, rebuild.state.seq));
@@ -144,11 +145,11 @@ async function headOf({ scratch, stored }: Tools): Promise<bigint> {
   return head?.seq ?? 0n;
 }
 
-/** Replays up to this record and compares what goes with the records themselves: order, ids, histories, leaves. The journal and the history are only appended to, so that any snapshot shows this part of them alike. */
-async function replayTo(head: bigint, { reader, scratch, stored, rebuild, history, roots, page, report }: Tools): Promise<string | null> {
-  while (rebuild.state.seq < head) {
+/** Replays up to record `end`, of a book whose last one is `head`, and compares what goes with the records themselves: order, ids, histories, leaves. The journal and the history are only appended to, so that any snapshot shows this part of them alike. */
+async function replayTo(end: bigint, head: bigint, { reader, scratch, stored, rebuild, history, roots, page, report }: Tools): Promise<string | null> {
+  while (rebuild.state.seq < end) {
     const fromSeq = rebuild.state.seq + 1n;
-    const records = await reader.records({ fromSeq, limit: Math.min(page, Number(head - rebuild.state.seq)) });
+    const records = await reader.records({ fromSeq, limit: Math.min(page, Number(end - rebuild.state.seq)) });
     if (records.length === 0) return `The head stands at record ${head}; the journal ends at ${rebuild.state.seq}`;
     const wrong = (await rebuild.step(records)) ?? (await checkFiling(scratch, stored, records, rebuild.state)) ?? (await roots.check(records));
     if (wrong !== null) return wrong;

@@ -45,6 +45,16 @@ describe('cairn replay', function () {
     assert.match(difference, /^Book .*: The history of account .* at record 3 says credits posted 1, the records 0$/);
   });
 
+  it('says of a book that moved away where it is, and replays those that are here', async () => {
+    const left = newBookId();
+    await (await openBook({ database: db.database, bookId: left, clock: systemClock })).close();
+    await db.owner.query(`update cairn.book set status = 'moved', moved_to = 'elsewhere:5432/books' where id = $1`, [left]);
+    const { code, err } = await cairn('--book', left);
+    assert.equal(code, 1);
+    assert.match(err, new RegExp(`Book ${left} moved to elsewhere:5432/books`));
+    assert.ok(!(await cairn()).out.includes(left));
+  });
+
   it('is refused in words where it is called wrongly', async () => {
     const { code, err } = await cairn('--book', 'mine');
     assert.equal(code, 2);

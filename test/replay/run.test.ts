@@ -152,6 +152,12 @@ describe('a replay of a database', function () {
     }
   }
 
+  it('tells how far it is of the whole book, also while it is still before its snapshot', async () => {
+    const heads: bigint[] = [];
+    await replayDatabase({ databaseUrl: db.url, page: 1, report: ({ head }) => void heads.push(head) });
+    assert.deepEqual([...new Set(heads)], [(await book.head()).seq]);
+  });
+
   const replay = (): Promise<ReplayReport> => replayDatabase({ databaseUrl: db.url, report: () => undefined });
 
   it('finds nothing in one that is whole, and says what it went through', async () => {
