@@ -49,6 +49,7 @@ export async function listCommand(tell: (line: string) => void): Promise<number>
       if (!(error instanceof Problem)) throw error;
       tell(`  ${error.detail} ${error.definition.howToSolve}`);
       code = 1;
+      if (error.code === 'store/not-set-up') return tell('  not set up yet; the first move to it does that');
     });
   }
   return code;

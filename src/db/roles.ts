@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { assert, Problem } from '#base';
+import { Problem } from '#base';
 import { toProblem } from './errors.ts';
 import { query } from './query.ts';
 import { loadSql } from './sql.ts';
@@ -39,6 +39,8 @@ async function createRole(owner: pg.Client, statement: string): Promise<void> {
   } catch (error) {
     const state = error instanceof pg.DatabaseError ? (error.code ?? '') : '';
     if (state === '42501') throw new Problem('store/role-missing', 'The user of the database URL may not create roles.', {}, error);
+    // On a server that was never migrated to there are no groups to be a member of.
+    if (state === '42704') throw new Problem('store/not-set-up', 'The database has nothing of ours in it.', {}, error);
     if (!SAME_MOMENT.has(state)) throw toProblem(error);
   }
 }
@@ -75,7 +77,7 @@ async function ensureLogin(ownerUrl: string, group: Group, login: Login): Promis
 
 async function refuseWrongPower(url: string, group: Group): Promise<void> {
   const [power] = await withClient(url, (client) => query<{ strong: boolean; member: boolean }>(client, sql.power, [group]));
-  assert(power, 'the database is migrated before logins are looked at');
+  if (!power) throw new Problem('store/not-set-up', 'The database has nothing of ours in it.');
   if (!power.member) throw new Problem('store/role-missing', `The given login is not a member of ${group}.`, { group });
   if (power.strong) throw new Problem('store/role-too-strong', `The login for ${group} is more than a member of ${group}.`, { group });
 }

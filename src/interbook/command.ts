@@ -72,7 +72,12 @@ interface Surroundings {
 }
 
 async function lookAround(url: string, { places, busy }: Surroundings): Promise<void> {
-  const database = await openForReading({ url });
+  const database = await openForReading({ url }).catch((error: unknown) => {
+    if (error instanceof Problem && error.code === 'store/not-set-up') return null;
+    throw error;
+  });
+  // No book was ever made there or moved to there.
+  if (database === null) return;
   try {
     for (const { id, status } of await booksIn(database)) {
       if (status !== 'open') continue;

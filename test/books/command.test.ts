@@ -8,7 +8,7 @@ import { systemClock } from '#base';
 import { openBook } from '#ledger';
 import { newBookId } from '../ledger/support/backends.ts';
 import { OPENING } from '../ledger/support/commands.ts';
-import { testDatabase, type TestDatabase } from '../support/postgres.ts';
+import { emptyDatabase, testDatabase, type TestDatabase } from '../support/postgres.ts';
 
 const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
 
@@ -26,8 +26,14 @@ describe('cairn book', () => {
     await Promise.all([here.close(), there.close()]);
   });
 
-  function cairn(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-    const env = { ...process.env, DATABASE_URL: here.url, HOME_URL: 'postgres://cairn:secret@127.0.0.1:1/cairn', BOOK_DATABASES: join(folder, 'books.json') };
+  function cairn(more: NodeJS.ProcessEnv, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+    const env = {
+      ...process.env,
+      DATABASE_URL: here.url,
+      HOME_URL: 'postgres://cairn:secret@127.0.0.1:1/cairn',
+      BOOK_DATABASES: join(folder, 'books.json'),
+      ...more,
+    };
     return new Promise((resolve) =>
       execFile(process.execPath, [CLI, ...args], { env }, (error, stdout, stderr) => resolve({ code: Number(error?.code ?? 0), stdout, stderr })),
     );
@@ -39,7 +45,7 @@ describe('cairn book', () => {
     const book = await openBook({ database: here.database, bookId, clock: systemClock });
     await book.submit(OPENING);
     await book.close();
-    const moved = await cairn('book', 'move', '--book', bookId, '--to', 'there');
+    const moved = await cairn({}, 'book', 'move', '--book', bookId, '--to', 'there');
     assert.equal(moved.code, 0, moved.stderr);
     assert.match(moved.stdout, new RegExp(`Book ${bookId} is in \\S+ with ${OPENING.length} records`));
     assert.ok(!moved.stdout.includes(new URL(there.url).password));
@@ -47,12 +53,23 @@ describe('cairn book', () => {
     assert.deepEqual(rows, [{ status: 'open' }]);
 
     // One database does not answer: it is said so, and the others are shown.
-    const listed = await cairn('book', 'list');
+    const listed = await cairn({}, 'book', 'list');
     assert.equal(listed.code, 1);
     assert.match(listed.stdout, new RegExp(`^main: .*\\n  ${bookId}  moved to \\S+, ${OPENING.length} records`));
     assert.match(listed.stdout, new RegExp(`there: .*\\n  ${bookId}  open, ${OPENING.length} records, epoch 3`));
     assert.match(listed.stdout, /home: 127\.0\.0\.1:1\/cairn\n {2}The database says/);
     assert.ok(!listed.stdout.includes('secret'));
+  });
+
+  it('lists a database that was never set up as one, and goes on', async () => {
+    const empty = await emptyDatabase();
+    writeFileSync(join(folder, 'new.json'), JSON.stringify({ databases: { fresh: empty.url } }));
+    const { code, stdout, stderr } = await cairn({ BOOK_DATABASES: join(folder, 'new.json') }, 'book', 'list');
+    const recovered = await cairn({ BOOK_DATABASES: join(folder, 'new.json') }, 'book', 'recover');
+    await empty.close();
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /fresh: \S+\n {2}not set up yet; the first move to it does that\n/);
+    assert.equal(recovered.code, 0, recovered.stdout);
   });
 
   for (const [what, args] of [
@@ -61,7 +78,7 @@ describe('cairn book', () => {
     ['a place that nobody knows', ['--book', newBookId(), '--to', 'elsewhere']],
   ] as const) {
     it(`is called wrongly with ${what}`, async () => {
-      const { code, stderr } = await cairn('book', 'move', ...args);
+      const { code, stderr } = await cairn({}, 'book', 'move', ...args);
       assert.equal(code, 2);
       assert.ok(!stderr.includes('secret'));
     });

@@ -86,6 +86,12 @@ export const STORE_PROBLEMS = {
     retry: 'never',
     howToSolve: 'GRANT CREATE ON DATABASE to it, or name the user that owns the database.',
   },
+  'store/not-set-up': {
+    status: 404,
+    title: 'The database is not set up yet',
+    retry: 'never',
+    howToSolve: 'Check that it is the database that is meant; cairn start sets up its own, and the first cairn book move to another one that one.',
+  },
   'store/role-missing': {
     status: 503,
     title: 'The application has no login of its own at the database',
