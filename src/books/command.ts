@@ -7,6 +7,8 @@ import { cancelMove, moveBook, type MoveStep } from './move.ts';
 import type { Standing } from './plan.ts';
 import { listing as sql } from './statements.ts';
 
+const NAME = /^[a-z][a-z0-9-]{0,30}$/i;
+
 type Values = Readonly<Record<string, string | boolean | undefined>>;
 
 const WORDS: Readonly<Record<MoveStep, string>> = {
@@ -106,6 +108,9 @@ export function bookUrl(book: BookId, given: string | boolean | undefined, optio
 function urlOf({ urls }: BookDatabases, given: string | boolean | undefined, option: string): string {
   if (typeof given !== 'string' || given === '') throw new Problem('cli/bad-arguments', `${option} has to say which database.`);
   const url = urls.get(given) ?? given;
+  // Only what has the form of a name is repeated: a mistyped URL may hold a password.
+  if (NAME.test(url))
+    throw new Problem('cli/bad-arguments', `${option}: ${url} is no name in BOOK_DATABASES (${[...urls.keys()].join(', ') || 'none'}) and no URL.`);
   databaseName(url);
   return url;
 }

@@ -17,13 +17,23 @@ export async function reconcileCommand(values: Values, tell: (line: string) => v
   const databases: Database[] = [];
   try {
     for (const url of urls) databases.push(await openForReading({ url }));
-    const reports = await reconcileBooks(await readBook(databases[0]!, first), await readBook(databases[1]!, second));
+    const readers = await Promise.all([first, second].map((book, i) => readBook(databases[i]!, book).catch(naming(urls[i]!))));
+    const reports = await reconcileBooks(readers[0]!, readers[1]!);
     for (const report of reports) for (const line of linesOf(report)) tell(line);
     if (reports.length === 0) tell('The two books never owed each other anything.');
     return reports.every(({ wrong, unexplained }) => wrong.length === 0 && unexplained === 0n) ? 0 : 1;
   } finally {
     for (const database of databases) await database.close();
   }
+}
+
+/** With two databases, "this database" says nothing. */
+function naming(url: string): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof Problem) || error.code !== 'ledger/no-such-book') throw error;
+    const { book } = error.facts;
+    throw new Problem('ledger/no-such-book', `There is no book ${String(book)} in ${databaseName(url)}.`, { book }, error);
+  };
 }
 
 /** How many open holds are read at a time. */

@@ -72,6 +72,14 @@ describe('cairn book', () => {
     assert.equal(recovered.code, 0, recovered.stdout);
   });
 
+  it('names the databases there are where one is asked for that is none of them, and repeats no mistyped URL', async () => {
+    const { stderr } = await cairn({}, 'book', 'move', '--book', newBookId(), '--to', 'zz');
+    assert.match(stderr, /--to: zz is no name in BOOK_DATABASES \(there, home\) and no URL\./);
+    const mistyped = await cairn({}, 'book', 'move', '--book', newBookId(), '--to', 'cairn:secret@here/cairn');
+    assert.equal(mistyped.code, 2);
+    assert.ok(!mistyped.stderr.includes('secret'));
+  });
+
   for (const [what, args] of [
     ['an id that is none', ['--book', 'mine', '--to', 'there']],
     ['no place to go to', ['--book', newBookId()]],

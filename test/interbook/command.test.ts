@@ -64,6 +64,8 @@ describe('cairn book reconcile', () => {
     await refuses('cli/bad-arguments', { other: ids.A });
     await refuses('ledger/no-such-book', { other: newBookId() });
     await refuses('ledger/no-such-book', { 'other-at': databases[0]!.url });
+    const { pathname } = new URL(databases[0]!.url);
+    await assert.rejects(run({ 'other-at': databases[0]!.url }), new RegExp(`There is no book ${ids.B} in \\S+${pathname}\\.`));
     const isNow = (status: string, to: string | null) =>
       databases[1]!.owner.query('update cairn.book set status = $1, moved_to = $2 where id = $3', [status, to, ids.B]);
     await isNow('moved', 'elsewhere:5432/books');
