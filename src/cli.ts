@@ -76,6 +76,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   Lists the books of DATABASE_URL and of every database that the file of BOOK_DATABASES names: how far each has come, where it went,
   and for how long its writer has it unless it says so again.
 
+  DATABASE_URL       the platform's database, as its owner
   BOOK_DATABASES     a file that says which database each book is in; docs/scale.md shows one
 `,
     options: {},
@@ -123,6 +124,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   between books, and takes each such transfer to its end: paid or given back, as the sending book's journal decides. It may be run at any
   time and again. A book that another process writes is left to that one, and named. Ends 0 when nothing is left half-way, 1 when something is.
 
+  DATABASE_URL       the platform's database, as its owner
   BOOK_DATABASES     a file that says which database each book is in; docs/scale.md shows one
 `,
     options: {},

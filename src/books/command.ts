@@ -49,9 +49,9 @@ export async function listCommand(tell: (line: string) => void): Promise<number>
     tell(`${name}: ${databaseName(url)}`);
     await listOne(url, tell).catch((error: unknown) => {
       if (!(error instanceof Problem)) throw error;
+      if (error.code === 'store/not-set-up') return tell('  not set up yet; the first move to it does that');
       tell(`  ${error.detail} ${error.definition.howToSolve}`);
       code = 1;
-      if (error.code === 'store/not-set-up') return tell('  not set up yet; the first move to it does that');
     });
   }
   return code;
@@ -82,7 +82,7 @@ export function bookUrls(): ReadonlyMap<string, string> {
   const { urls } = configured();
   const main = process.env['DATABASE_URL'];
   const all = new Map([...(main === undefined ? [] : [['main', urlOf(NO_BOOK_DATABASES, main, 'DATABASE_URL')] as const]), ...urls]);
-  if (all.size === 0) throw new Problem('cli/bad-environment', 'Neither DATABASE_URL nor BOOK_DATABASES says where books are.');
+  if (all.size === 0) throw new Problem('cli/bad-environment', 'Neither DATABASE_URL nor BOOK_DATABASES says where books are; docs/scale.md shows both.');
   return all;
 }
 

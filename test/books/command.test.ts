@@ -80,6 +80,14 @@ describe('cairn book', () => {
     assert.ok(!mistyped.stderr.includes('secret'));
   });
 
+  it('says where to read what it needs, where nothing says where books are', async () => {
+    const { code, stderr } = await cairn({ DATABASE_URL: undefined, BOOK_DATABASES: undefined }, 'book', 'list');
+    assert.equal(code, 2);
+    assert.match(stderr, /docs\/scale\.md shows both\..*the command’s --help/);
+    const { stdout } = await cairn({}, 'book', 'list', '--help');
+    assert.match(stdout, /DATABASE_URL[\s\S]*BOOK_DATABASES/);
+  });
+
   for (const [what, args] of [
     ['an id that is none', ['--book', 'mine', '--to', 'there']],
     ['no place to go to', ['--book', newBookId()]],

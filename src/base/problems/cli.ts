@@ -17,7 +17,7 @@ export const CLI_PROBLEMS = {
     status: 400,
     title: 'An environment variable is set to what it cannot be',
     retry: 'never',
-    howToSolve: 'Correct the variable or unset it; cairn start --help says what each is for. Nothing was started or written.',
+    howToSolve: 'Correct the variable or unset it; the command’s --help says what each is for. Nothing was started or written.',
   },
   'cli/bad-file': {
     status: 400,
