@@ -3,6 +3,7 @@ import { isUuid, Problem, type BookId } from '#base';
 import { databaseName, openForReading, query, type Database } from '#db';
 import { ofBook } from '#ledger';
 import { NO_BOOK_DATABASES, parseBookDatabases, type BookDatabases } from './databases.ts';
+import type { OnRecords } from './ends.ts';
 import { cancelMove, moveBook, type MoveStep } from './move.ts';
 import type { Standing } from './plan.ts';
 import { listing as sql } from './statements.ts';
@@ -37,9 +38,22 @@ export async function moveCommand(values: Values, tell: (line: string) => void):
     fromUrl,
     toUrl,
     onStep: (step, at) => tell(`${WORDS[step]}${at > 0n ? ` ${at}` : ''}`.replace(/ record$/, '')),
+    onRecords: everySoOften(tell),
   });
   tell(`Book ${book} is in ${to} with ${seq} records. Say so in the file of BOOK_DATABASES; until then its callers are told.`);
   return 0;
+}
+
+/** How many records go by between two lines of progress. */
+const EVERY = 20_000n;
+
+function everySoOften(tell: (line: string) => void): OnRecords {
+  const said = { copied: 0n, verified: 0n };
+  return (did, seq) => {
+    if (seq - said[did] < EVERY) return;
+    said[did] = seq;
+    tell(`  ${did} up to record ${seq}`);
+  };
 }
 
 /** cairn book list: the books of every database that is configured, where each stands and who has it. Exit code 1 where one of the databases does not answer. */

@@ -9,6 +9,7 @@ interface Table {
   readonly write: NamedStatement;
   /** The key that the first page goes on behind. */
   readonly after: readonly string[];
+  readonly onPage?: (page: Page) => void;
 }
 
 interface Page {
@@ -26,7 +27,7 @@ export async function copyGrown(ends: Ends, fromSeq: Seq, toSeq: Seq): Promise<v
   const copied = await copiedIn(ends);
   const tables: Table[] = [
     { read: sql.readAccounts, write: sql.writeAccounts, after: [String(copied.account)] },
-    { read: sql.readJournal, write: sql.writeJournal, after: [String(copied.journal)] },
+    { read: sql.readJournal, write: sql.writeJournal, after: [String(copied.journal)], onPage: ({ after }) => ends.onRecords('copied', BigInt(after[0]!)) },
     { read: sql.readHistory, write: sql.writeHistory, after: ['0', '0', String(fromSeq)] },
     { read: sql.readEvidence, write: sql.writeEvidence, after: [String(copied.evidence)] },
   ];
@@ -69,8 +70,11 @@ async function copiedIn({ target, sql }: Ends): Promise<Copied> {
   return (await query<{ journal: bigint; account: number; evidence: bigint }>(target.session, sql.copied))[0]!;
 }
 
-async function copy(ends: Ends, { read, write: into, after }: Table, toSeq: Seq): Promise<void> {
-  for await (const { rows } of pages(ends.source.session, read, after, toSeq)) await write(ends, into, rows);
+async function copy(ends: Ends, { read, write: into, after, onPage = () => undefined }: Table, toSeq: Seq): Promise<void> {
+  for await (const page of pages(ends.source.session, read, after, toSeq)) {
+    await write(ends, into, page.rows);
+    onPage(page);
+  }
 }
 
 async function write(ends: Ends, into: NamedStatement, rows: string): Promise<void> {

@@ -1,5 +1,6 @@
 import { Problem, type BookId } from '#base';
 import { execute, openAsOwner, query, type Connection, type Database } from '#db';
+import type { Seq } from '#ledger/core';
 import { moveStatements, type MoveStatements } from './statements.ts';
 
 /** One end of a move: a session of the owner that keeps every other mover of the book away from its database for as long as it lives, and does all that this mover changes there. */
@@ -14,7 +15,12 @@ export interface Ends {
   readonly source: End;
   readonly target: End;
   readonly sql: MoveStatements;
+  /** Told after each page of records. */
+  readonly onRecords: OnRecords;
 }
+
+/** Up to which record of the book so much was done. */
+export type OnRecords = (did: 'copied' | 'verified', seq: Seq) => void;
 
 export async function withEnd<T>(url: string, bookId: BookId, work: (end: End) => Promise<T>): Promise<T> {
   const sql = moveStatements(bookId);

@@ -3,7 +3,7 @@ import { databaseName, execute, query } from '#db';
 import { readCopy } from '#ledger';
 import type { Seq } from '#ledger/core';
 import { copyErased, copyGrown, copyHolds, differenceGrown, differenceHolds, emptyCopy } from './copy.ts';
-import { changeCopy, inOne, withEnd, type End, type Ends } from './ends.ts';
+import { changeCopy, inOne, withEnd, type End, type Ends, type OnRecords } from './ends.ts';
 import { planOf, type Standing } from './plan.ts';
 import { moveStatements, type MoveStatements } from './statements.ts';
 import { createVerifier, type Verifier } from './verify.ts';
@@ -17,6 +17,8 @@ export interface Move {
   readonly fromUrl: string;
   readonly toUrl: string;
   readonly onStep?: (step: MoveStep, seq: Seq) => Promise<void> | void;
+  /** Told after each page of records: a large book takes a while. */
+  readonly onRecords?: OnRecords;
 }
 
 export interface Moved {
@@ -37,7 +39,7 @@ type OnStep = NonNullable<Move['onStep']>;
  * it goes), copies the rest, compares both and replays the copy, gives the source up for good, and opens the target in a higher epoch. At no moment can it be
  * written in both. Run again after any interruption it goes on.
  */
-export async function moveBook({ bookId, fromUrl, toUrl, onStep = () => undefined }: Move): Promise<Moved> {
+export async function moveBook({ bookId, fromUrl, toUrl, onStep = () => undefined, onRecords = () => undefined }: Move): Promise<Moved> {
   const sql = moveStatements(bookId);
   const to = databaseName(toUrl);
   return withEnd(fromUrl, bookId, async (source) => {
@@ -50,7 +52,7 @@ export async function moveBook({ bookId, fromUrl, toUrl, onStep = () => undefine
     if (there.status !== 'moved') await requireUntied(source, sql, bookId);
     return withEnd(toUrl, bookId, async (target) => {
       const plan = planOf(bookId, to, there, await standingIn(target, sql, bookId));
-      const ends: Ends = { bookId, source, target, sql };
+      const ends: Ends = { bookId, source, target, sql, onRecords };
       if (plan === 'is there') return { seq: (await headOf(target, sql)).seq, to };
       if (plan === 'copy again') await copyAgain(ends, onStep);
       if (plan === 'move') await anewOnce(ends, () => copyAndLeave(ends, to, onStep));
@@ -131,7 +133,7 @@ async function copyAgain(ends: Ends, onStep: OnStep): Promise<void> {
 
 /** Makes the book in the target, or takes the copy that is there, and holds it where it stands. */
 async function arrive(ends: Ends, onStep: OnStep): Promise<Verifier> {
-  const { bookId, source, target, sql } = ends;
+  const { bookId, source, target, sql, onRecords } = ends;
   await onStep('arrive', 0n);
   await inOne(target, async () => {
     await query(target.session, sql.make, [bookId]);
@@ -141,7 +143,7 @@ async function arrive(ends: Ends, onStep: OnStep): Promise<Verifier> {
     await execute(target.session, sql.stand, [seq, now_ms, epoch]);
     await execute(target.session, sql.emptyChanging);
   });
-  return createVerifier(bookId, await readCopy(source.database, bookId), await readCopy(target.database, bookId));
+  return createVerifier(bookId, await readCopy(source.database, bookId), await readCopy(target.database, bookId), (seq) => onRecords('verified', seq));
 }
 
 /** Copies and verifies until little is left, and says up to which record. */

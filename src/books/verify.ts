@@ -28,7 +28,8 @@ export interface Verifier {
   holds(ids: readonly TransferId[]): Promise<string | null>;
 }
 
-export function createVerifier(book: BookId, source: BookReader, target: BookReader): Verifier {
+/** `onVerified`: told after each page up to which record. */
+export function createVerifier(book: BookId, source: BookReader, target: BookReader, onVerified: (seq: Seq) => void): Verifier {
   const state = emptyState();
   const ended = new Set<TransferId>();
   let balancedSeq: Seq = 0n;
@@ -41,6 +42,7 @@ export function createVerifier(book: BookId, source: BookReader, target: BookRea
       const contradiction = replay(state, here);
       if (contradiction) return `record ${contradiction.seq}: ${contradiction.what}`;
       forget(state);
+      onVerified(state.seq);
     }
     return null;
   }

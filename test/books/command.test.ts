@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { systemClock } from '#base';
+import { newId, systemClock, type AccountId, type AssetNo } from '#base';
 import { openBook } from '#ledger';
+import type { Command } from '#ledger/core';
 import { newBookId } from '../ledger/support/backends.ts';
 import { OPENING } from '../ledger/support/commands.ts';
 import { emptyDatabase, testDatabase, type TestDatabase } from '../support/postgres.ts';
 
+const random = (length: number) => new Uint8Array(randomBytes(length));
 const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
 
 describe('cairn book', () => {
@@ -59,6 +62,19 @@ describe('cairn book', () => {
     assert.match(listed.stdout, new RegExp(`there: .*\\n  ${bookId}  open, ${OPENING.length} records, epoch 3`));
     assert.match(listed.stdout, /home: 127\.0\.0\.1:1\/cairn\n {2}The database says/);
     assert.ok(!listed.stdout.includes('secret'));
+  });
+
+  it('says while it copies a large book how far it is', async function () {
+    this.timeout(60_000);
+    const bookId = newBookId();
+    const book = await openBook({ database: here.database, bookId, clock: systemClock });
+    const opened = (): Command => ({ kind: 'openAccount', id: newId<AccountId>(systemClock.nowMs(), random), asset: 1 as AssetNo, code: 20 });
+    await book.submit(OPENING);
+    for (let i = 0; i < 21; i++) await book.submit(Array.from({ length: 1_000 }, opened));
+    await book.close();
+    const { code, stdout, stderr } = await cairn({}, 'book', 'move', '--book', bookId, '--to', 'there');
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /copying and verifying.*\n {2}copied up to record 20000\n {2}verified up to record 2\d{4}\n/);
   });
 
   it('lists a database that was never set up as one, and goes on', async () => {
