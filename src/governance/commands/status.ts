@@ -47,7 +47,7 @@ export async function statusCommand(values: Values, files: readonly string[], de
     terminal.say(`    cancelled by any of ${list(governing, governance.roles.CANCELLER_ROLE)}: cairn govern cancel ${operation.id}`);
   }
   const cancelled = operations.filter(({ state }) => state === 'cancelled');
-  if (cancelled.length > 0) terminal.say(`\nCANCELLED so far: ${cancelled.length}, the last one ${cancelled.at(-1)!.id}.`);
+  if (cancelled.length > 0) terminal.say(`\nCANCELLED so far: ${cancelled.length}, the last one ${cancelled.at(-1)?.id}.`);
   for (const line of alarmsOf(nodes)) terminal.say(line);
   for (const file of files) await showFile(governing, operations, file, terminal);
   return 0;
@@ -75,11 +75,11 @@ function becameOf(operations: readonly TimelockOperation[], safeTransaction: Hex
     case undefined:
       return 'It was NEVER PROPOSED to the timelock: another transaction of the Safe took its number.';
     case 'pending':
-      return `It waits in the timelock as operation ${operation!.id}.`;
+      return `It waits in the timelock as operation ${operation.id}.`;
     case 'executed':
-      return `It was done, as operation ${operation!.id}.`;
+      return `It was done, as operation ${operation.id}.`;
     case 'cancelled':
-      return `It was CANCELLED, as operation ${operation!.id}, and never done: it can only be proposed again.`;
+      return `It was CANCELLED, as operation ${operation.id}, and never done: it can only be proposed again.`;
   }
 }
 
