@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock, toHex, type AssetNo } from '#base';
+import { Problem, systemClock, toHex, type AssetNo } from '#base';
 import { startPlatform, type PlatformEvent } from '#main';
 import { parseRates } from '#payments/core';
 import { loadExample } from '../scripts/example/example.ts';
@@ -34,7 +34,7 @@ describe('the first start', function () {
   });
 
   const { tariff, rates } = loadExample();
-  const start = (onEvent: (event: PlatformEvent) => void) =>
+  const start = (onEvent: (event: PlatformEvent) => void, signal?: AbortSignal) =>
     startPlatform({
       stateDir,
       databaseUrl: db.url,
@@ -51,7 +51,20 @@ describe('the first start', function () {
       },
       policy: { timelockDelayS: 1 },
       onEvent,
+      ...(signal && { signal }),
     });
+
+  it('ends before its next transaction when it is asked to, and spends no more', async () => {
+    const stopping = new AbortController();
+    const steps: string[] = [];
+    const stopAtSecond = (event: PlatformEvent) => {
+      if (event.kind !== 'step' || !event.text.startsWith('deploying ')) return;
+      steps.push(event.text);
+      if (steps.length === 2) stopping.abort(new Problem('cli/stopped', 'Somebody asked.'));
+    };
+    await assert.rejects(start(stopAtSecond, stopping.signal), /cli\/stopped: Somebody asked\./);
+    assert.equal(steps.length, 2);
+  });
 
   it('goes on with the same book and contracts, at whichever step of the deployment it died', async () => {
     const died = new Set<string>();

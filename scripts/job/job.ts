@@ -63,8 +63,13 @@ export async function startCommand(values: Values): Promise<number> {
   const options = platformOptions(values, given, example, progress);
   const stopping = new AbortController();
   // npm and a terminal both pass a signal on, so one Ctrl-C may come several times: however often it comes, the platform is closed once, in order.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopping.abort());
-  const platform = await startPlatform(options);
+  const stop = () => {
+    if (stopping.signal.aborted) return;
+    progress.step('stopping as soon as this step is done; starting again goes on from there');
+    stopping.abort(new Problem('cli/stopped', 'It was stopped before it was done; nothing is lost.'));
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
+  const platform = await startPlatform({ ...options, signal: stopping.signal });
   try {
     const setUpMs = systemClock.nowMs() - startedMs;
     const facts = await job({ stateDir, deployerKey: environment.deployerKey, example, platform, progress, signal: stopping.signal, startedMs, setUpMs });
