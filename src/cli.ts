@@ -178,10 +178,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     run: async (values, [file]) => (await import('#audit')).auditCommand(file!, values),
   },
   verify: {
-    summary: 'check one receipt against the chain, trusting no server',
-    help: `cairn verify RECEIPT --rpc URL [--vault ADDRESS] [--finality latest] [--json]
+    summary: 'check one receipt, or the proof of one entry, against the chain, trusting no server',
+    help: `cairn verify FILE --rpc URL [--vault ADDRESS] [--finality latest] [--json]
 
-  Checks a receipt with nothing but the file and an RPC endpoint. Ends 0 when it holds, 1 with the reason when not.
+  Checks a receipt, or the proof of an entry, with nothing but the file and an RPC endpoint. Ends 0 when it holds, 1 with the reason when not.
 
   --rpc URL          an Ethereum JSON-RPC endpoint of your choice
   --vault ADDRESS    the vault as you know it; a file about another one is refused

@@ -89,6 +89,8 @@ export interface PlatformOptions {
   /** What differs from the usual of a local or a real chain. */
   readonly policy?: Partial<PlatformPolicy>;
   readonly onEvent: (event: PlatformEvent) => void;
+  /** Ends a start before its next ceremony or transaction, by its reason; the next start goes on from there. */
+  readonly signal?: AbortSignal;
 }
 
 export interface PlatformPolicy {
@@ -172,7 +174,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
 }
 
 async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], close: () => Promise<void>): Promise<Platform> {
-  const { stateDir, clock = systemClock, random = (length: number) => new Uint8Array(randomBytes(length)), onEvent } = options;
+  const { stateDir, clock = systemClock, random = (length: number) => new Uint8Array(randomBytes(length)), onEvent, signal } = options;
   const step = (text: string) => onEvent({ kind: 'step', text });
   const tellOf = (server: string) => (event: PostgresEvent | LocalChainEvent) =>
     onEvent({
@@ -213,7 +215,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
   const webhooks = startWebhooks({ database, book, heads, clock, random, reach: local ? 'sandbox' : 'public', onLook });
   stop.push(() => webhooks.close());
   const source = createFeed({ database, source: book, chainId: client.chainId });
-  const signers = await options.signers({ stateDir, chainId: client.chainId, source, clock, random, onEvent });
+  const signers = await options.signers({ stateDir, chainId: client.chainId, source, clock, random, onEvent, signal });
   stop.push(() => signers.stop());
   const { custody } = signers;
 
@@ -245,6 +247,7 @@ async function wire(options: PlatformOptions, stop: (() => Promise<unknown>)[], 
     timelockDelayS: policy.timelockDelayS,
     tokens: options.assets.map(({ symbol, decimals }) => ({ symbol, decimals, ...capsOf(decimals) })),
     onProgress: ({ step: what, done, of }) => step(`deploying ${what} (${done} of ${of})`),
+    ...(signal && { signal }),
     ...(mineWhile ? { rest: mineWhile } : { funding: [relayer, owner].map((to) => ({ to, wei: RELAYER_WEI })) }),
   });
 

@@ -1,6 +1,6 @@
 import { AssertionFailure, isOutage, Problem, type TimeMs } from '#base';
 import { GREATEST_UNANCHORED_AGE_MS, greatestUnanchoredAgeMs, type Anchorer, type Sealer } from '#anchor';
-import type { LocalChain } from '#chain';
+import { pausedContracts, type LocalChain } from '#chain';
 import { catchUp, openHeads, type Heads, type HeadsOptions } from '#cdc';
 import { bookAuthorisations, moveSearch, openSearches, type WalletSearch } from '#identity';
 import { readCursor } from '#ledger';
@@ -108,6 +108,7 @@ export function startRun(parts: Parts): Run {
 export async function passOver(run: Run): Promise<PassReport> {
   const startedMs = run.clock.nowMs();
   run.seenSeq = (await run.book.head()).seq;
+  await part(run, 'contracts', 0, () => requireNoPause(run));
   const openTransactions = await part(run, 'transactions', 1, async () => (await run.outbox.tick()).open);
   const openSweeps = await part(run, 'sweeps', 1, () => run.sweeper.tick());
   await part(run, 'authorisations', 0, () => bookAuthorisations(run.directory));
@@ -144,6 +145,14 @@ async function mineAfter(run: Run, local: LocalChain, isWaiting: boolean): Promi
   if (run.blocksToMine === 0) return;
   await local.mine(1);
   run.headBlock = number + 1n;
+}
+
+/** Nothing fails of itself while a contract is paused, it only stands: whoever runs this is told why. */
+async function requireNoPause({ client, deployment }: Run): Promise<number> {
+  const paused = await pausedContracts(client, deployment);
+  if (paused.length > 0)
+    throw new Problem('chain/paused', `The guardian paused ${paused.map((name) => `the ${name}`).join(' and ')}.`, { paused: [...paused] });
+  return 0;
 }
 
 /** An outage of a server ends the pass, which is repeated; whatever else fails is told once, remembered, and left aside until it works. */

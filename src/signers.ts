@@ -26,6 +26,8 @@ export interface SignersWorld {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly onEvent: (event: PlatformEvent) => void;
+  /** Ends the start before the next ceremony. */
+  readonly signal: AbortSignal | undefined;
 }
 
 export interface Appointed {
@@ -63,7 +65,10 @@ export function requireRehearsalChain(chainId: bigint, force: boolean): void {
     );
 }
 
-async function start({ merchants, rates, force }: SignersWanted, { stateDir, chainId, source, clock, random, onEvent }: SignersWorld): Promise<Signers> {
+async function start(
+  { merchants, rates, force }: SignersWanted,
+  { stateDir, chainId, source, clock, random, onEvent, signal }: SignersWorld,
+): Promise<Signers> {
   requireRehearsalChain(chainId, force);
   const folder = join(stateDir, 'signers');
   const warn = (text: string): void => onEvent({ kind: 'warning', text });
@@ -71,7 +76,7 @@ async function start({ merchants, rates, force }: SignersWanted, { stateDir, cha
     `The three signer nodes share this machine${nodeUsers() ? ', its root' : ', this user'} and this disk: a rehearsal. Whoever takes the machine has all three shares; real nodes stand apart.`,
   );
   const step = (text: string): void => onEvent({ kind: 'step', text });
-  const colocated = await openColocated({ folder, random, onStep: step, onEvent: (event) => warn(nodeText(event)) });
+  const colocated = await openColocated({ folder, random, onStep: step, onEvent: (event) => warn(nodeText(event)), ...(signal && { signal }) });
   try {
     const custody = await openSigners({ folder, source, clock, random, onEvent: onceARefusal((event) => tellOf(event, step, warn)) });
     return {

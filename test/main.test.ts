@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock, toHex, type AssetNo } from '#base';
+import { Problem, systemClock, toHex, type AssetNo } from '#base';
 import { openBook } from '#ledger';
 import { startPlatform, type PlatformEvent } from '#main';
 import { parseRates } from '#payments/core';
@@ -20,10 +20,13 @@ describe('the first start', function () {
   let db: TestDatabase;
   let stateDir: string;
   let mining: NodeJS.Timeout;
+  /** In the database before the platform first starts. */
+  const older = newBookId();
 
   before(async () => {
     chain = await startTestChain();
     db = await testDatabase();
+    await (await openBook({ database: db.database, bookId: older, clock: systemClock })).close();
     stateDir = mkdtempSync(join(tmpdir(), 'cairn-start-'));
     await chain.request('evm_setAutomine', true);
     mining = setInterval(() => void chain.mine().catch(() => undefined), 20);
@@ -36,7 +39,7 @@ describe('the first start', function () {
   });
 
   const { tariff, rates } = loadExample();
-  const start = (onEvent: (event: PlatformEvent) => void) =>
+  const start = (onEvent: (event: PlatformEvent) => void, signal?: AbortSignal) =>
     startPlatform({
       stateDir,
       databaseUrl: db.url,
@@ -53,11 +56,22 @@ describe('the first start', function () {
       },
       policy: { timelockDelayS: 1 },
       onEvent,
+      ...(signal && { signal }),
     });
 
+  it('ends before its next transaction when it is asked to, and spends no more', async () => {
+    const stopping = new AbortController();
+    const steps: string[] = [];
+    const stopAtSecond = (event: PlatformEvent) => {
+      if (event.kind !== 'step' || !event.text.startsWith('deploying ')) return;
+      steps.push(event.text);
+      if (steps.length === 2) stopping.abort(new Problem('cli/stopped', 'Somebody asked.'));
+    };
+    await assert.rejects(start(stopAtSecond, stopping.signal), /cli\/stopped: Somebody asked\./);
+    assert.equal(steps.length, 2);
+  });
+
   it('goes on with the same book and contracts, at whichever step of the deployment it died, and takes no older book for its own', async () => {
-    const older = newBookId();
-    await (await openBook({ database: db.database, bookId: older, clock: systemClock })).close();
     const died = new Set<string>();
     const dieOnce = (event: PlatformEvent) => {
       if (event.kind !== 'step' || !event.text.startsWith('deploying ') || died.has(event.text)) return;

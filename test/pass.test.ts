@@ -1,9 +1,17 @@
 import assert from 'node:assert/strict';
-import { newId, Problem, systemClock, type BookId } from '#base';
+import { join } from 'node:path';
+import { getPublicKey } from '@noble/secp256k1';
+import { encodeFunctionData } from 'viem';
+import { newId, Problem, systemClock, type BookId, type Hex } from '#base';
+import { SETTLEMENT_VAULT_ABI } from '#chain';
+import { loadOrCreateKey } from '#custody';
+import { addressOf } from '#custody/intents';
 import type { OpenReplication } from '#db';
 import type { Command } from '#ledger/core';
+import { createServices } from '#services';
 import type { PlatformEvent } from '../src/main.ts';
 import { createFaults, headsOf } from '../src/pass.ts';
+import { loadExample } from '../scripts/example/example.ts';
 import { DOLLAR, testPlatform, type TestPlatform } from './support/platform.ts';
 import { until } from './support/until.ts';
 
@@ -38,6 +46,34 @@ describe('a pass over all that is under way', function () {
     await tamper(payment!.hold);
     await test.platform.pass();
     assert.deepEqual(test.platform.faults(), []);
+  });
+
+  it('tells that a contract is paused, for as long as it is, and says in the status that it is not well', async () => {
+    const { anchor, vault } = test.platform.deployment;
+    const example = loadExample();
+    const services = createServices({ ...test.platform, faults: () => test.platform.faults(), tariff: () => example.tariff, rates: () => assert.fail() });
+    const work = async () => (await services.status.status()).checks.find(({ name }) => name === 'work');
+    const as = async (from: Hex, to: Hex, functionName: 'pause' | 'unpause') => {
+      await test.chain.request('anvil_setBalance', from, '0xde0b6b3a7640000');
+      await test.chain.request('anvil_impersonateAccount', from);
+      const data = encodeFunctionData({ abi: SETTLEMENT_VAULT_ABI, functionName });
+      await test.chain.request('eth_sendTransaction', { from, to, data, gas: '0x100000' });
+      await test.chain.mine(1);
+    };
+    const guardian = addressOf(getPublicKey(await loadOrCreateKey(join(test.stateDir, 'keys'), 'guardian', () => assert.fail()), false));
+    const told = () => test.events.filter((event) => event.kind === 'fault' && event.part === 'contracts').length;
+
+    for (const contract of [anchor, vault]) await as(guardian, contract, 'pause');
+    for (let pass = 0; pass < 2; pass++) await test.platform.pass();
+    assert.match(test.platform.faults().join(), /chain\/paused: The guardian paused the anchor and the vault\./);
+    assert.equal((await work())?.ok, false);
+    assert.equal(told(), 1);
+    await assert.rejects(test.fund(1n), /chain\/reverted: .* reverted: IsPaused\(\)\./);
+
+    for (const contract of [anchor, vault]) await as(test.platform.deployment.timelock, contract, 'unpause');
+    await test.platform.pass();
+    assert.deepEqual(test.platform.faults(), []);
+    assert.equal((await work())?.ok, true);
   });
 
   it('comes at once when something new is in the book, and no sooner than it has to otherwise', async () => {

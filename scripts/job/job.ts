@@ -19,7 +19,7 @@ import { gatherFacts } from './gather.ts';
 import { readGiven, type Given, type Values } from './given.ts';
 import { localApiKeys, serveApi, type ServeOptions } from './serve.ts';
 import { createProgress, type Progress } from './progress.ts';
-import { COLOURS, NO_COLOURS, renderReport } from './report.ts';
+import { COLOURS, NO_COLOURS, renderReport, renderServing } from './report.ts';
 import { patiently, runJob } from './run.ts';
 
 const SERVE_PAUSE_MS = 500;
@@ -63,15 +63,20 @@ export async function startCommand(values: Values): Promise<number> {
   const options = platformOptions(values, given, example, progress);
   const stopping = new AbortController();
   // npm and a terminal both pass a signal on, so one Ctrl-C may come several times: however often it comes, the platform is closed once, in order.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopping.abort());
-  const platform = await startPlatform(options);
+  const stop = () => {
+    if (stopping.signal.aborted) return;
+    progress.step('stopping as soon as this step is done; starting again goes on from there');
+    stopping.abort(new Problem('cli/stopped', 'It was stopped before it was done; nothing is lost.'));
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
+  const platform = await startPlatform({ ...options, signal: stopping.signal });
   try {
     const setUpMs = systemClock.nowMs() - startedMs;
     const facts = await job({ stateDir, deployerKey: environment.deployerKey, example, platform, progress, signal: stopping.signal, startedMs, setUpMs });
     progress.done();
     show(values, facts);
     writeFileSync(join(stateDir, 'last-job.json'), `${JSON.stringify(facts, null, 1)}\n`);
-    if (!values['once']) await serve({ platform, payments: options.payments, stateDir, port }, example, progress, stopping.signal);
+    if (!values['once']) await serve({ platform, payments: options.payments, stateDir, port }, { example, facts, progress }, stopping.signal);
     return facts.ok ? 0 : 1;
   } finally {
     await platform.close();
@@ -137,11 +142,15 @@ function show(values: Values, facts: JobFacts): void {
 }
 
 /** Goes on with everything that comes, until asked to stop. */
-async function serve(options: ServeOptions, example: Example, progress: Progress, signal: AbortSignal): Promise<void> {
+async function serve(
+  options: ServeOptions,
+  { example, facts, progress }: { readonly example: Example; readonly facts: JobFacts; readonly progress: Progress },
+  signal: AbortSignal,
+): Promise<void> {
   const { platform, stateDir } = options;
   const api = await serveApi(options);
   const keys = await localApiKeys(platform, example, stateDir);
-  process.stderr.write(servingText(api.url, keys, platform.client.rpcUrl, relative(process.cwd(), stateDir) || '.'));
+  process.stderr.write(renderServing(facts, { url: api.url, keys, rpcUrl: platform.client.rpcUrl, state: relative(process.cwd(), stateDir) || '.' }));
   try {
     while (!signal.aborted) {
       await patiently({ platform, onStep: (text) => progress.step(text) }, () => platform.pass());
@@ -150,16 +159,4 @@ async function serve(options: ServeOptions, example: Example, progress: Progress
   } finally {
     await api.close();
   }
-}
-
-function servingText(url: string, keys: { operator: string; merchant: string }, rpcUrl: string, state: string): string {
-  return `
-The API serves on ${url} until Ctrl-C (this machine only).
-  what there is        curl ${url}/openapi.json
-  as the operator      curl -H 'Authorization: Bearer ${keys.operator}' ${url}/v1/status
-  as a merchant        curl -H 'Authorization: Bearer ${keys.merchant}' ${url}/v1/payments
-  check a receipt      npx cairn verify ${state}/receipts/PAYMENT.json --rpc ${rpcUrl}
-  audit everything     npx cairn export EXPORT --state ${state} && npx cairn audit EXPORT --rpc ${rpcUrl}
-  who governs          npx cairn govern status --state ${state}
-`;
 }

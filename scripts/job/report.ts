@@ -144,3 +144,25 @@ export function renderReport(facts: JobFacts, paint: Paint): string {
 function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`;
 }
+
+export interface Serving {
+  readonly url: string;
+  readonly keys: { readonly operator: string; readonly merchant: string };
+  readonly rpcUrl: string;
+  /** The state folder, as one would type it here. */
+  readonly state: string;
+}
+
+/** What can be done now, each to be copied as it stands: with a payment that there is. */
+export function renderServing({ payments }: Pick<JobFacts, 'payments'>, { url, keys, rpcUrl, state }: Serving): string {
+  const proven = payments.find(({ verified }) => verified === true);
+  const receipt = proven ? `  check a receipt      npx cairn verify ${state}/receipts/${proven.id}.json --rpc ${rpcUrl}\n` : '';
+  return `
+The API serves on ${url} until Ctrl-C (this machine only).
+  what there is        curl ${url}/openapi.json
+  as the operator      curl -H 'Authorization: Bearer ${keys.operator}' ${url}/v1/status
+  as a merchant        curl -H 'Authorization: Bearer ${keys.merchant}' ${url}/v1/payments
+${receipt}  audit everything     npx cairn export EXPORT --state ${state} && npx cairn audit EXPORT --rpc ${rpcUrl}
+  who governs          npx cairn govern status --state ${state}
+`;
+}

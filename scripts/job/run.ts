@@ -132,7 +132,7 @@ async function waitingText(platform: Platform, orders: readonly SubmittedOrder[]
   const lastS = Math.max(0, ...instructions.map(({ notAfterS }) => notAfterS));
   const leftS = Math.max(0, lastS - Math.floor(platform.clock.nowMs() / 1000));
   const names = open.map(({ creditorName }) => creditorName);
-  return `waiting for ${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}: tried again for ${leftS} s, then the money goes back`;
+  return `waiting for ${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}: for ${leftS} s at most, then the money of whoever could not be paid goes back`;
 }
 
 type Report = Awaited<ReturnType<Platform['pass']>>;

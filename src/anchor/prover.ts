@@ -1,9 +1,10 @@
-import { assert, Problem, toHex, type BookId, type Hex, type PaymentId } from '#base';
+import { assert, Problem, toHex, type AccountId, type BookId, type Hex, type PaymentId } from '#base';
 import type { Database } from '#db';
 import type { FieldName, LedgerRecord } from '#ledger/core';
 import { anchorStateOf, batchOf, bookRecordsOf, listBatches, subjectKeys, type StoredBatch } from './batchStore.ts';
 import {
   consistencyProof,
+  ENTRY_FORMAT,
   fieldProof,
   inclusionPath,
   leavesUnderPeak,
@@ -14,11 +15,13 @@ import {
   recordToJson,
   stepsOf,
   type AnchorFact,
+  type EntryProof,
   type Hash,
   type LogHead,
   type LogProof,
   type Payout,
   type ProvenRecord,
+  type ProvenRecords,
   type Receipt,
   type ShownField,
 } from './core/core.ts';
@@ -35,13 +38,22 @@ export interface ProverOptions {
   readonly vaultAddress: Hex;
 }
 
-export interface ReceiptRequest {
-  readonly payment: PaymentId;
-  /** The records that tell its story: asset, holds, window, instruction, posts, and whatever else is to be shown. */
+export interface RecordsRequest {
   readonly seqs: readonly bigint[];
   /** Which fields of them are shown; the others stay hidden. */
   readonly show: readonly FieldName[];
+}
+
+/** The records that tell its story: asset, holds, window, instruction, posts, and whatever else is to be shown. */
+export interface ReceiptRequest extends RecordsRequest {
+  readonly payment: PaymentId;
   readonly payout: Payout | null;
+}
+
+/** The entry itself, the asset of a transfer, and the hold that an expiry ended. */
+export interface EntryRequest extends RecordsRequest {
+  readonly account: AccountId;
+  readonly seq: bigint;
 }
 
 export interface Prover {
@@ -49,6 +61,8 @@ export interface Prover {
   proofNow(source: RecordSource, seq: bigint): Promise<{ readonly record: LedgerRecord; readonly fieldsRoot: Hash; readonly proof: LogProof }>;
   /** anchor/not-yet until every record is in a block; anchor/no-such-proof where a record is not in the book. */
   receiptOf(source: RecordSource, request: ReceiptRequest): Promise<Receipt>;
+  /** The same of one line of an account's statement. */
+  entryOf(source: RecordSource, request: EntryRequest): Promise<EntryProof>;
   /** That the log of `oldCount` leaves is the beginning of the log of `newCount` (RFC 9162 section 2.1.4). anchor/no-such-proof beyond the chain's own head. */
   consistency(oldCount: bigint, newCount: bigint): Promise<ConsistencyProof>;
   /** Batches after this number, oldest first, and how far each is. */
@@ -65,6 +79,26 @@ type PlacedBatch = StoredBatch & { readonly place: NonNullable<StoredBatch['plac
 
 /** Proves records by what was stored when they were sealed: their subjects' keys are needed only to show fields. */
 export function createProver({ database, sealedIn = () => database, chainId, anchorAddress, vaultAddress }: ProverOptions): Prover {
+  const proven = async (source: RecordSource, { seqs, show }: RecordsRequest): Promise<ProvenRecords> => {
+    const anchors = new Map<bigint, AnchorFact>();
+    const records: ProvenRecord[] = [];
+    for (const seq of [...new Set(seqs)].sort((a, b) => (a < b ? -1 : 1))) {
+      const batch = await minedBatch(database, source, seq);
+      const { place } = batch;
+      // The log as it was when this leaf was appended: its commitment is in the event, and its last peak is close.
+      const proof = await logProof(database, batch, seq, { count: place.index + 1n, peaks: place.peaks });
+      records.push(await provenRecord(sealedIn(source.bookId), source, seq, batch, proof, show));
+      anchors.set(place.index, {
+        index: place.index.toString(),
+        count: proof.count.toString(),
+        peaks: proof.peaks.map(toHex),
+        path: proof.peakPath.map(toHex),
+        transaction: place.transactionHash!,
+      });
+    }
+    const facts = [...anchors.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, fact]) => fact);
+    return { chainId: chainId.toString(), anchor: anchorAddress, vault: vaultAddress, book: source.bookId, records, anchors: facts };
+  };
   return {
     proofNow: async (source, seq) => {
       const batch = await minedBatch(database, source, seq);
@@ -73,37 +107,8 @@ export function createProver({ database, sealedIn = () => database, chainId, anc
       const proof = await logProof(database, batch, seq, head);
       return { record: await recordAt(source, seq), fieldsRoot: hashAt(batch.fieldsRoots, batch, seq), proof };
     },
-    receiptOf: async (source, { payment, seqs, show, payout }) => {
-      const anchors = new Map<bigint, AnchorFact>();
-      const records: ProvenRecord[] = [];
-      for (const seq of [...new Set(seqs)].sort((a, b) => (a < b ? -1 : 1))) {
-        const batch = await minedBatch(database, source, seq);
-        const { place } = batch;
-        // The log as it was when this leaf was appended: its commitment is in the event, and its last peak is close.
-        const proof = await logProof(database, batch, seq, { count: place.index + 1n, peaks: place.peaks });
-        records.push(await provenRecord(sealedIn(source.bookId), source, seq, batch, proof, show));
-        anchors.set(place.index, {
-          index: place.index.toString(),
-          count: proof.count.toString(),
-          peaks: proof.peaks.map(toHex),
-          path: proof.peakPath.map(toHex),
-          transaction: place.transactionHash!,
-        });
-      }
-      const facts = [...anchors.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, fact]) => fact);
-      const book = source.bookId;
-      return {
-        format: RECEIPT_FORMAT,
-        chainId: chainId.toString(),
-        anchor: anchorAddress,
-        vault: vaultAddress,
-        book,
-        payment,
-        records,
-        anchors: facts,
-        payout,
-      };
-    },
+    receiptOf: async (source, { payment, payout, ...request }) => ({ format: RECEIPT_FORMAT, payment, payout, ...(await proven(source, request)) }),
+    entryOf: async (source, { account, seq, ...request }) => ({ format: ENTRY_FORMAT, account, seq: `${seq}`, ...(await proven(source, request)) }),
     consistency: async (oldCount, newCount) => {
       const head = await minedHead(database.pool);
       if (!head || oldCount < 1n || oldCount > newCount || newCount > head.count) {

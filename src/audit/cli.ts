@@ -6,8 +6,8 @@ import { auditCommand, verifyCommand } from './command.ts';
 /** cairn-verify: the auditor's two commands on their own, for a machine that has nothing else of ours. */
 const HELP = `cairn-verify: check what a Cairn platform published against the chain, trusting no server.
 
-  cairn-verify verify RECEIPT --rpc URL [--vault ADDRESS] [--finality latest] [--json]
-      Checks one receipt with nothing but the file and an RPC endpoint. Ends 0 when it holds, 1 with the reason when not.
+  cairn-verify verify FILE --rpc URL [--vault ADDRESS] [--finality latest] [--json]
+      Checks one receipt, or the proof of one entry, with nothing but the file and an RPC endpoint. Ends 0 when it holds, 1 with the reason when not.
 
   cairn-verify audit EXPORT --rpc URL [--vault ADDRESS] [--finality latest] [--merchants FILE] [--json]
       Replays the ledger and recomputes balances, leaves, roots, fees, windows and signatures, and compares them with the chain.

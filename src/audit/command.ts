@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { parseReceipt } from '#anchor/core';
+import { ENTRY_FORMAT, parseProof, type EntryClaims } from '#anchor/core';
 import { formatDecimal, isHex, isUuid, Problem, unreadable, type Hex, type MerchantId } from '#base';
+import { PENDING, POST_PENDING, VOID_PENDING } from '#ledger/core';
 import { readChain } from './chain/client.ts';
 import type { FinalityTag } from './chain/endpoint.ts';
 import type { KnownKeys } from './checks/directory.ts';
 import { readExport } from './export/read.ts';
 import { auditJson, renderAudit } from './report.ts';
 import { auditExport } from './run.ts';
-import { verifyReceipt } from './verify.ts';
+import { verifyEntry, verifyReceipt, type VerifiedEntry, type VerifiedReceipt } from './verify.ts';
 
 type Values = Readonly<Record<string, string | boolean | undefined>>;
 
@@ -50,28 +51,58 @@ function requireVault(known: Hex | undefined, vault: Hex): void {
   if (known !== undefined && known !== vault) throw new Problem('audit/other-vault', `The file is about the vault ${vault}, not ${known}.`, { vault });
 }
 
-/** cairn verify: 0 when the receipt holds; a Problem says why not. */
+/** cairn verify: 0 when the receipt, or the proof of an entry, holds; a Problem says why not. */
 export async function verifyCommand(file: string, values: Values): Promise<number> {
   const rpc = endpointOf('verify', values);
   const finality = finalityOf(values);
   const known = knownVault(values);
   const text = readText(file);
-  requireVault(known, parseReceipt(text).vault);
-  const { claims, finalBlock } = await verifyReceipt(text, rpc, finality);
-  const { story, paid } = claims;
-  const amount = `${formatDecimal(story.amount, story.decimals)} ${story.symbol}`;
-  const { payment, vault, anchor, chainId } = claims;
-  const where = { chainId: `${chainId}`, vault, anchor, token: paid?.token ?? null };
-  const facts = { payment, state: story.state, amount, payee: paid?.payee ?? null, transaction: paid?.transaction ?? null, ...where, finality, finalBlock };
+  const proof = parseProof(text);
+  requireVault(known, proof.vault);
+  const { facts, sentence, finalBlock } =
+    proof.format === ENTRY_FORMAT ? entryTold(await verifyEntry(proof, rpc, finality)) : receiptTold(await verifyReceipt(text, rpc, finality));
+  const { vault, anchor, chainId } = proof;
   process.stdout.write(
     values['json']
-      ? `${JSON.stringify(facts)}\n`
-      : `The receipt holds: payment ${payment} is ${story.state}, ${amount}${paid ? ` to ${paid.payee} in transaction ${paid.transaction}` : ''}.\n${
+      ? `${JSON.stringify({ ...facts, chainId, vault, anchor, finality, finalBlock })}\n`
+      : `${sentence}\n${
           known ? '' : `It is about the vault ${vault} on chain ${chainId}: make sure that this is the vault you know, or name yours with --vault.\n`
         }It went by block ${finalBlock}, ${BELIEVED[finality]}.
 `,
   );
   return 0;
+}
+
+/** A proof that holds, for a program and for a person. */
+interface Told {
+  readonly facts: Readonly<Record<string, unknown>>;
+  readonly sentence: string;
+  readonly finalBlock: number;
+}
+
+function receiptTold({ claims: { story, paid, payment }, finalBlock }: VerifiedReceipt): Told {
+  const amount = `${formatDecimal(story.amount, story.decimals)} ${story.symbol}`;
+  const facts = { payment, state: story.state, amount, payee: paid?.payee ?? null, transaction: paid?.transaction ?? null, token: paid?.token ?? null };
+  const where = paid ? ` to ${paid.payee} in transaction ${paid.transaction}` : '';
+  return { facts, sentence: `The receipt holds: payment ${payment} is ${story.state}, ${amount}${where}.`, finalBlock };
+}
+
+function entryTold({ claims, finalBlock }: VerifiedEntry): Told {
+  const { account, book, entry } = claims;
+  const what = happened(claims);
+  const facts = { account, book, seq: `${entry.seq}`, kind: entry.kind, nowMs: entry.nowMs, what };
+  return { facts, sentence: `The entry holds: record ${entry.seq} of book ${book}, ${new Date(entry.nowMs).toISOString()}: ${what}.`, finalBlock };
+}
+
+/** What an entry did, in words. */
+function happened({ account, entry, asset }: EntryClaims): string {
+  if (entry.kind === 'expiry') return `hold ${entry.transfer} of account ${account} expired`;
+  if (entry.kind !== 'transfer' || !asset) return `account ${account} is opened, or closed`;
+  const { debit, credit, amount, flags, pendingId } = entry;
+  const money = `${formatDecimal(amount, asset.decimals)} ${asset.symbol} from account ${debit} to account ${credit}`;
+  if ((flags & PENDING) !== 0) return `${money} set aside`;
+  if ((flags & VOID_PENDING) !== 0) return `${money} given back, which was set aside by ${pendingId}`;
+  return (flags & POST_PENDING) !== 0 ? `${money} booked, which was set aside by ${pendingId}` : `${money} booked`;
 }
 
 /** cairn audit: 0 when everything agrees, 1 with any finding. */

@@ -1,11 +1,16 @@
 import { Interface, type JsonRpcProvider } from 'ethers';
 import { Problem, type Hex } from '#base';
-import { checkReceiptOffline, parseReceipt, type ReceiptClaims } from '#anchor/core';
+import { checkEntryOffline, checkReceiptOffline, parseReceipt, type EntryClaims, type EntryProof, type ReceiptClaims, type RecordClaims } from '#anchor/core';
 import { finalBlockOf, withEndpoint, type FinalityTag } from './chain/endpoint.ts';
 
 export interface VerifiedReceipt {
   readonly claims: ReceiptClaims;
   /** Number of the block up to which was believed: the newest that the endpoint calls final, or the newest of all where `latest` was asked for. */
+  readonly finalBlock: number;
+}
+
+export interface VerifiedEntry {
+  readonly claims: EntryClaims;
   readonly finalBlock: number;
 }
 
@@ -26,14 +31,26 @@ function refuse(detail: string): Problem {
 export async function verifyReceipt(text: string, rpcUrl: string, finality: FinalityTag = 'finalized'): Promise<VerifiedReceipt> {
   const claims = checkReceiptOffline(parseReceipt(text));
   return withEndpoint(rpcUrl, async (provider) => {
-    const { chainId } = await provider.getNetwork();
-    if (chainId !== claims.chainId) throw new Problem('audit/wrong-chain', `The receipt is of chain ${claims.chainId}, the endpoint of ${chainId}.`);
-    const { number: finalBlock } = await finalBlockOf(provider, finality);
-    for (const claim of claims.anchored) await checkAnchored(provider, claims.anchor, claim, finalBlock);
-    await checkVault(provider, claims);
+    const finalBlock = await checkRecords(provider, claims, finality);
     if (claims.paid) await checkPaid(provider, claims.vault, claims.paid, finalBlock);
     return { claims, finalBlock };
   });
+}
+
+/** The same of one line of an account's statement. */
+export async function verifyEntry(proof: EntryProof, rpcUrl: string, finality: FinalityTag): Promise<VerifiedEntry> {
+  const claims = checkEntryOffline(proof);
+  return withEndpoint(rpcUrl, async (provider) => ({ claims, finalBlock: await checkRecords(provider, claims, finality) }));
+}
+
+/** Every record is in the log that the vault believes. Returns the block up to which the chain was believed. */
+async function checkRecords(provider: JsonRpcProvider, claims: RecordClaims, finality: FinalityTag): Promise<number> {
+  const { chainId } = await provider.getNetwork();
+  if (chainId !== claims.chainId) throw new Problem('audit/wrong-chain', `The receipt is of chain ${claims.chainId}, the endpoint of ${chainId}.`);
+  const { number: finalBlock } = await finalBlockOf(provider, finality);
+  for (const claim of claims.anchored) await checkAnchored(provider, claims.anchor, claim, finalBlock);
+  await checkVault(provider, claims);
+  return finalBlock;
 }
 
 async function logsOf(provider: JsonRpcProvider, transaction: Hex, contract: Hex) {
@@ -44,7 +61,7 @@ async function logsOf(provider: JsonRpcProvider, transaction: Hex, contract: Hex
   return { blockNumber: receipt.blockNumber, logs: logs.filter((log) => log !== null) };
 }
 
-async function checkAnchored(provider: JsonRpcProvider, anchor: Hex, claim: ReceiptClaims['anchored'][number], finalBlock: number): Promise<void> {
+async function checkAnchored(provider: JsonRpcProvider, anchor: Hex, claim: RecordClaims['anchored'][number], finalBlock: number): Promise<void> {
   const { logs, blockNumber } = await logsOf(provider, claim.transaction, anchor);
   const found = logs.some(
     ({ name, args }) => name === 'Anchored' && args['index'] === claim.index && args['leaf'] === claim.leaf && args['commitment'] === claim.commitment,
@@ -53,7 +70,7 @@ async function checkAnchored(provider: JsonRpcProvider, anchor: Hex, claim: Rece
   if (blockNumber > finalBlock) throw new Problem('audit/not-final', `The anchor in block ${blockNumber} is not final yet.`);
 }
 
-async function checkVault(provider: JsonRpcProvider, { vault, anchor, book }: ReceiptClaims): Promise<void> {
+async function checkVault(provider: JsonRpcProvider, { vault, anchor, book }: RecordClaims): Promise<void> {
   const pinned = await call(provider, vault, 'anchor', []);
   if (String(pinned[0]).toLowerCase() !== anchor) throw refuse(`The vault ${vault} believes another log than ${anchor}.`);
   const served = await call(provider, vault, 'book', []);

@@ -2,6 +2,7 @@
 export { SETTLEMENT_VAULT_ABI } from './abi/settlement-vault.ts';
 export { TEST_STABLECOIN_ABI } from './abi/test-stablecoin.ts';
 export { connectChain, type ConnectOptions } from './client/client.ts';
+export { describeRevert, revertInWords } from './client/reverts.ts';
 export type { BlockRef, ChainClient, ChainLog, Finality, SendResult } from './client/types.ts';
 export { depositDigest } from './deposits/match.ts';
 export { createDepositScanner, type DepositScannerOptions } from './deposits/scan.ts';
@@ -12,7 +13,6 @@ export { checkDeployment } from './deploy/check.ts';
 export { deploy } from './deploy/deploy.ts';
 export { requireDeployment } from './deploy/store.ts';
 export type { DeployedToken, Deployment, DeployOptions, DeployProgress, SafeContracts, TokenWanted } from './deploy/types.ts';
-export { describeRevert } from './outbox/reverts.ts';
 export { createOutbox, type OutboxOptions } from './outbox/outbox.ts';
 export type { OutboxPoint, OutboxPolicy } from './outbox/send.ts';
 export { OUTBOX_TRANSITIONS, type OutboxState } from './outbox/states.ts';
@@ -31,6 +31,7 @@ export type {
 } from './outbox/types.ts';
 export { governanceLogs, readGovernance, type Governance, type SafeState, type TimelockRole } from './reads/governance.ts';
 export { createAnchorChain, type AnchoredLeaf, type AnchorReader } from './reads/anchored.ts';
+export { pausedContracts } from './reads/paused.ts';
 export { createStrayReader, encodeSweep, type StrayReader } from './reads/stray.ts';
 export {
   createVaultReader,

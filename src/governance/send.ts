@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { keccak256 } from 'viem';
 import { Problem, type Hex } from '#base';
-import { describeRevert, type ChainClient } from '#chain';
+import { revertInWords, type ChainClient } from '#chain';
 import { signedTransaction, type Signature, type UnsignedTransaction } from '#custody/intents';
 
 const MINED_WITHIN_MS = 120_000;
@@ -31,8 +31,7 @@ export async function refusalOf(client: ChainClient, from: Hex, to: Hex, data: H
     return null;
   } catch (error) {
     if (!(error instanceof Problem) || error.code !== 'chain/reverted') throw error;
-    const { error: named, revertData } = describeRevert((error.facts['revertData'] ?? '0x') as Hex);
-    return named ? `${named.name}(${named.args.join(', ')})` : `an error that is none of ours (${revertData})`;
+    return revertInWords((error.facts['revertData'] ?? '0x') as Hex);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { AssetNo, MerchantId, OrderId, PayeeId, PaymentId, TimeMs } from '#base';
 import type { Authorisation } from '#identity/core';
 import type { Book } from '#ledger';
+import type { Account, LedgerRecord } from '#ledger/core';
 import type { Webhooks } from '#webhooks';
 import type { ApiKeys } from './access/keys.store.ts';
 import type { Page } from './frame/cursor.ts';
@@ -108,6 +109,8 @@ export interface PaymentsService {
 export interface ReceiptsService {
   /** The receipt as the verifier reads it; null while the payment's records are not in a final anchor. */
   receipt(payment: PaymentId): Promise<Readonly<Record<string, unknown>> | null>;
+  /** The proof of one entry of an account, likewise. */
+  entry(account: Account, record: LedgerRecord): Promise<Readonly<Record<string, unknown>> | null>;
 }
 
 export interface BatchView {

@@ -20,7 +20,7 @@ import { authorisationJson } from '#identity/core';
 import { findOrderFile, findPayment, listPayments, paymentsOfOrder, submitOrderFile, type OrderFile, type Payment } from '#payments';
 import { quote, type QuoteEvidence, type RateTable, type Tariff } from '#payments/core';
 import type { Webhooks } from '#webhooks';
-import { openInstructions, payoutOfPayment, receiptOfPayment } from '#settlement';
+import { openInstructions, payoutOfPayment, proofOfEntry, receiptOfPayment } from '#settlement';
 
 /** The door of services: what the API asks for, answered by the parts behind it. */
 export interface ServiceDependencies {
@@ -80,14 +80,8 @@ export function createServices(deps: ServiceDependencies): ApiServices {
       },
     },
     receipts: {
-      receipt: async (payment) => {
-        try {
-          return { ...(await receiptOfPayment({ database, book, prover: deps.prover }, payment)) };
-        } catch (error) {
-          if (error instanceof Problem && error.code === 'anchor/not-yet') return null;
-          throw error;
-        }
-      },
+      receipt: (payment) => nullUntilAnchored(receiptOfPayment({ database, book, prover: deps.prover }, payment)),
+      entry: (account, record) => nullUntilAnchored(proofOfEntry({ database, book, prover: deps.prover }, account, record)),
     },
     batches: {
       batches: async ({ after, limit }) => {
@@ -111,6 +105,15 @@ export function createServices(deps: ServiceDependencies): ApiServices {
     status: { status: () => statusOf(deps) },
     webhooks: deps.webhooks,
   };
+}
+
+async function nullUntilAnchored(proof: Promise<object>): Promise<Readonly<Record<string, unknown>> | null> {
+  try {
+    return { ...(await proof) };
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'anchor/not-yet') return null;
+    throw error;
+  }
 }
 
 function pageOf<Row, View>(rows: readonly Row[], limit: number, view: (row: Row) => View, position: (row: Row) => string) {

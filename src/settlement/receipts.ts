@@ -1,9 +1,9 @@
 import type { PaymentId } from '#base';
 import type { Prover } from '#anchor';
-import type { Receipt } from '#anchor/core';
+import type { EntryProof, Receipt } from '#anchor/core';
 import type { Database } from '#db';
 import type { Book } from '#ledger';
-import { closingIdOf, legIdOf, type FieldName } from '#ledger/core';
+import { closingIdOf, legIdOf, type Account, type FieldName, type LedgerRecord } from '#ledger/core';
 import { instructionRow, payoutOfPayment } from './store.ts';
 
 export interface ReceiptDependencies {
@@ -23,6 +23,19 @@ export async function receiptOfPayment(deps: ReceiptDependencies, payment: Payme
   const paid =
     payout?.state === 'booked' && payout.txHash && instruction ? { words: instruction.words, index: payout.index, transaction: payout.txHash } : null;
   return deps.prover.receiptOf(deps.book, { payment, seqs, show: SHOWN, payout: paid });
+}
+
+/** What a line of a statement shows to whose account it is, beside that: his own notes and where his deposit came from. */
+const SHOWN_TO_OWNER: readonly FieldName[] = [...SHOWN, 'deposit', 'metadata'];
+
+/** One line of the account's statement, proven. Fields are salted by their subject's key: those of another subject than the owner stay hidden. anchor/not-yet while it is in no block. */
+export async function proofOfEntry({ book, prover }: ReceiptDependencies, account: Account, entry: LedgerRecord): Promise<EntryProof> {
+  const hold = entry.kind === 'expiry' ? await book.transfer(entry.transfer) : null;
+  const records = [entry, ...(hold ? [hold] : [])];
+  const money = records.find(({ kind }) => kind === 'transfer');
+  const asset = money && (await book.byKey(`asset:${account.asset}`));
+  const show = records.every(({ subject }) => subject === undefined || subject === account.owner) ? SHOWN_TO_OWNER : [];
+  return prover.entryOf(book, { account: account.id, seq: entry.seq, seqs: [...records, ...(asset ? [asset] : [])].map(({ seq }) => seq), show });
 }
 
 /** Holds and what closed them, the assets they are in, and the signed order and payee behind them. */

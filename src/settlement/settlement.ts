@@ -10,7 +10,7 @@ export { claimDeposit, claimOfWallets, type ClaimedDeposit } from './claims.ts';
 export { creditDeposit, type CreditedDeposit, type DepositOwner, type DepositRules } from './deposits.ts';
 export { payoutTransactionId } from './budget.ts';
 export { provePayout, rebuildPayout, type PayoutProgress } from './payouts.ts';
-export { receiptOfPayment, type ReceiptDependencies } from './receipts.ts';
+export { proofOfEntry, receiptOfPayment, type ReceiptDependencies } from './receipts.ts';
 export { allInstructions, openInstructions, payoutOfPayment, payoutsOf, payoutTotals, type Payout, type PayoutTotal, type StoredInstruction } from './store.ts';
 export { createSweeper, type Sweeper, type SweepProgress } from './sweeps.ts';
 export { instructionOf, type LogGate, type VaultChain, type VaultState } from './vault.ts';

@@ -19,6 +19,8 @@ export interface ColocatedOptions {
   readonly random: RandomBytes;
   readonly onStep: (text: string) => void;
   readonly onEvent: (event: NodeEvent) => void;
+  /** Ends the start before its next ceremony. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Colocated {
@@ -35,7 +37,7 @@ const START_PATIENCE_MS = 60_000;
 
 /** Starts the nodes of `folder`, and makes them and their keys where there are none: three separate ceremonies. As root, each node has an OS user of its own. node/folder-locked where another process runs them, node/no-os-user, session/ceremony-failed, node/ended-at-start where too few of them can start. */
 export async function openColocated(options: ColocatedOptions): Promise<Colocated> {
-  const { folder, random, onStep, onEvent } = options;
+  const { folder, random, onStep, onEvent, signal } = options;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const lock = acquireLock(join(folder, 'signers.lock'));
   if (!lock) throw new Problem('node/folder-locked', `Another process runs the signer nodes of ${folder}.`, { folder });
@@ -73,7 +75,7 @@ export async function openColocated(options: ColocatedOptions): Promise<Colocate
     }
     await settlePorts(folders);
     await start(!isNew);
-    if (isNew) await holdCeremonies(folders, onStep);
+    if (isNew) await holdCeremonies(folders, onStep, signal);
     return {
       appoint: async (appointment) => {
         if (await isAppointed(folders, appointment)) return;
@@ -100,10 +102,11 @@ export async function openColocated(options: ColocatedOptions): Promise<Colocate
 }
 
 /** Every operator begins each ceremony at the own node; what node 1 tells of it is shown. */
-async function holdCeremonies(folders: Folders, onStep: (text: string) => void): Promise<void> {
+async function holdCeremonies(folders: Folders, onStep: (text: string) => void, signal: AbortSignal | undefined): Promise<void> {
   const desks = await Promise.all(PARTIES.map((party) => openDesk(folders.node(party))));
   try {
     for (const role of ROLES) {
+      signal?.throwIfAborted();
       onStep(`ceremony of the ${role} key: ${PARTIES.length} nodes generate it together, ${THRESHOLD} must sign, and none ever holds it`);
       const shown = (line: string): void => onStep(`  ${line.replace(/^\S+ +/, '')}`);
       await Promise.all(desks.map((desk, i) => holdCeremony(desk, { kind: 'generate', role }, i === 0 ? shown : () => undefined)));

@@ -28,7 +28,8 @@ export async function read(path: string): Promise<string> {
 /** A file for its owner alone; cli/bad-file where it exists. */
 export async function writeNew(path: string, text: string): Promise<void> {
   const handle = await open(path, 'wx', 0o600).catch((cause: NodeJS.ErrnoException) => {
-    throw new Problem('cli/bad-file', `${path} cannot be made (${cause.code}).`, { path }, cause);
+    const why = cause.code === 'EEXIST' ? 'exists already; nothing is overwritten' : `cannot be made (${cause.code})`;
+    throw new Problem('cli/bad-file', `${path} ${why}.`, { path }, cause);
   });
   try {
     await handle.writeFile(text);

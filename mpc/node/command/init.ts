@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fromHex, Problem, toHex, type Clock, type Hex, type RandomBytes } from '#base';
 import { readIfPresent } from '../files/files.ts';
@@ -42,12 +42,18 @@ export async function initNode({
   const policy = parsePolicyText(await read(policyFile));
   const [host, port] = endpointOf(listen);
   const opened = await providerOf({ provider });
+  const makeFolder = async () => {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await NodeStore.create({ folder, node: nodeName(party), provider: opened, random }, policy, clock.nowMs());
+    return { identity: await createIdentity(folder, opened, random), operator: await createOperator(folder, random) };
+  };
   if (await readIfPresent(join(folder, 'store.json'))) throw new Problem('node/store-exists', `${folder} holds a store already.`, { folder });
+  // First, since the file may lie where nothing can be written; and gone again where the store is not made, since then it belongs to nothing.
   const recoveryKey = recoveryFile === undefined ? null : await drawRecovery(recoveryFile, random);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await NodeStore.create({ folder, node: nodeName(party), provider: opened, random }, policy, clock.nowMs());
-  const identity = await createIdentity(folder, opened, random);
-  const operator = await createOperator(folder, random);
+  const { identity, operator } = await makeFolder().catch(async (error: unknown) => {
+    if (recoveryFile !== undefined) await rm(recoveryFile, { force: true });
+    throw error;
+  });
   const config: NodeConfig = {
     format: 'cairn-node/1',
     party,
@@ -66,6 +72,7 @@ export async function initNode({
   await writeConfig(folder, config);
   tell(`party ${party} is made in ${resolve(folder)}`);
   tell(`fingerprint, to be read aloud:  ${aloud(identity.fingerprint)}`);
+  if (recoveryKey === null) tell('no recovery key (--recovery): this node will have no backups');
   tell('the other operators add it by:');
   tell(`  cairn node peer ${party}=${listen}=${toHex(rawPublicKey(identity))} --folder THEIRS`);
 }

@@ -18,7 +18,7 @@ export const PROVIDER_OPTIONS = {
   'hsm-pin-file': { type: 'string' },
 } as const;
 
-export const PROVIDER_HELP = `  --key-file FILE         32 bytes in hexadecimal, for its owner alone, that open the store
+export const PROVIDER_HELP = `  --key-file FILE         0x and 64 hexadecimal digits, for its owner alone, that open the store
   --passphrase-file FILE  or a passphrase of 16 characters or more; "-" asks for it, or reads it from standard input, also at every start
   --hsm-module FILE       or a key inside a PKCS#11 token: the absolute path of the vendor's module,
   --hsm-token LABEL       the token's label, or its serial number,

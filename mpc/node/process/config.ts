@@ -78,7 +78,8 @@ const members = z.strictObject({
 const schema = members.superRefine((config, context) => {
   const ids = [config.party, ...config.peers.map((peer) => peer.party)].sort((a, b) => a - b);
   if (ids.some((id, i) => id !== i + 1)) context.addIssue({ code: 'custom', path: ['peers'], message: `the parties are not 1 to ${ids.length}, each once` });
-  if (config.threshold > ids.length) context.addIssue({ code: 'custom', path: ['threshold'], message: 'is larger than the number of parties' });
+  if (config.threshold > ids.length)
+    context.addIssue({ code: 'custom', path: ['threshold'], message: 'is larger than the number of parties: `cairn node peer` names the others' });
 });
 
 /** The file that a node's operator wrote: who it is, whom it knows, and where it asks. Nothing in it is secret. */

@@ -77,7 +77,7 @@ export function keyFileProvider(path: string): KeyProvider {
     const bytes = await readFile(path);
     const text = bytes.toString('latin1').trim();
     bytes.fill(0);
-    if (!isHex(text, KEY_BYTES)) throw bad('holds no key');
+    if (!isHex(text, KEY_BYTES)) throw bad('holds no key: 0x and 64 hexadecimal digits in lower case');
     return fromHex(text);
   };
   return {

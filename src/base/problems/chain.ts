@@ -36,7 +36,14 @@ export const CHAIN_PROBLEMS = {
     status: 409,
     title: 'The contract refused the call',
     retry: 'never',
-    howToSolve: 'The contract’s error and its arguments are in the facts; interfaces/ in contracts/ documents each of them.',
+    howToSolve: 'The contract’s error and its arguments are in the detail; interfaces/ in contracts/ documents each of them.',
+  },
+  'chain/paused': {
+    status: 503,
+    title: 'A contract of ours is paused',
+    retry: 'later',
+    howToSolve:
+      'Find out why the guardian paused it. Until a proposal of anchor.unpause or vault.unpause is executed (`cairn govern propose`), a paused anchor takes no record, and a paused vault no deposit, and pays nobody.',
   },
   'chain/transaction-differs': {
     status: 409,

@@ -133,7 +133,7 @@ export const HTTP_PROBLEMS = {
     status: 409,
     title: 'The receipt does not exist yet',
     retry: 'later',
-    howToSolve: 'Wait for Retry-After and ask again: a payment has a receipt once the batch of its records is anchored in a final block.',
+    howToSolve: 'Wait for Retry-After and ask again: a payment has a receipt, and an entry its proof, once the batch of its records is anchored in a block.',
   },
   'http/idempotency-in-flight': {
     status: 409,

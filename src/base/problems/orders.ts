@@ -84,7 +84,7 @@ export const ORDERS_PROBLEMS = {
     status: 422,
     title: 'The vault does not list this token',
     retry: 'never',
-    howToSolve: 'Choose a listed token; GET /v1/assets names them.',
+    howToSolve: 'Choose a listed token: GET /v1/assets/{asset} describes each asset of this deployment, by its number.',
   },
   'identity/payee-exists': {
     status: 409,

@@ -1,5 +1,6 @@
 import { BaseError, BlockNotFoundError, HttpRequestError, RpcRequestError, TimeoutError } from 'viem';
 import { Problem, type Hex } from '#base';
+import { revertInWords } from './reverts.ts';
 import type { SendResult } from './types.ts';
 
 /** The host alone: the path and the user of an RPC address are often its password. */
@@ -43,7 +44,7 @@ export function toChainProblem(what: string, rpcUrl: string, error: unknown): un
   if (find(error, BlockNotFoundError))
     return new Problem('chain/state-lost', `${host} does not have the block that was asked for as ${what}.`, { what }, error);
   const revertData = revertDataOf(error);
-  if (revertData !== undefined) return new Problem('chain/reverted', `${what} reverted.`, { what, revertData }, error);
+  if (revertData !== undefined) return new Problem('chain/reverted', `${what} reverted: ${revertInWords(revertData)}.`, { what, revertData }, error);
   return new Problem('chain/refused-by-node', `${host} refused ${what}: ${wordsOf(error)}.`, { what }, error);
 }
 

@@ -4,7 +4,7 @@ import { Problem, type Hex } from '#base';
 import { toChainLog } from '../client/logs.ts';
 import type { ChainClient } from '../client/types.ts';
 import type { FeeMarket } from './fees.ts';
-import { describeRevert } from './reverts.ts';
+import { describeRevert } from '../client/reverts.ts';
 import type { MinedReceipt, OutboxTransaction, TransactionFailure } from './types.ts';
 
 export const OUT_OF_GAS: TransactionFailure = { reason: 'outOfGas', error: null, revertData: '0x' };

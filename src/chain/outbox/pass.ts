@@ -4,7 +4,7 @@ import { shownHost } from '../client/failures.ts';
 import { decide, expired, type Observation, type Step } from './decide.ts';
 import { firstFee, replacementFee } from './fees.ts';
 import { estimate, feeMarket, isKnown, nonceAt, OUT_OF_GAS, receiptOf, revertDataAt } from './observe.ts';
-import { describeRevert } from './reverts.ts';
+import { describeRevert } from '../client/reverts.ts';
 import { broadcast, signAttempt, type OutboxContext } from './send.ts';
 import type { Attempt, Build, MinedReceipt, OutboxId, OutboxProgress, OutboxTransaction, Rebuild, TransactionFailure } from './types.ts';
 

@@ -53,7 +53,11 @@ export function merchantConcerned(caller: Caller, named: MerchantId | undefined)
     if (named !== undefined && named !== caller.merchant) throw new Problem('http/not-allowed-here', 'Another merchant is named in the query.');
     return caller.merchant;
   }
-  if (named === undefined) throw new Problem('http/invalid-request', 'query.merchant: the operator has to name a merchant.', { errors: [], count: 1 });
+  if (named === undefined)
+    throw new Problem('http/invalid-request', 'query.merchant: the operator has to name a merchant.', {
+      errors: [{ field: 'query.merchant', message: 'the operator has to name a merchant' }],
+      count: 1,
+    });
   return named;
 }
 

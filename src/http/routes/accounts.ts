@@ -6,7 +6,7 @@ import { decodeCursor, NUMBER_POSITION, presentPage, UUID_POSITION } from '../fr
 import { defineRoute, type Route } from '../frame/route.ts';
 import { openAccountCommand } from '../ledger/commands.ts';
 import { presentAccount, presentBalances, presentEntry } from '../ledger/present.ts';
-import { digits, idSchema, PAGE_DEFAULT, pageOf, pageQuery } from '../schemas/common.ts';
+import { digits, idSchema, PAGE_DEFAULT, pageOf, pageQuery, seqIn } from '../schemas/common.ts';
 import { accountIn, accountOut, assetOut, balanceQuery, balancesOut, entryOut } from '../schemas/ledger.ts';
 import { merchantQuery } from '../schemas/payments.ts';
 import type { LedgerService } from '../services.ts';
@@ -139,6 +139,28 @@ export const ACCOUNT_ROUTES: readonly Route[] = [
       const items = await ledger.entries(id, { beforeSeq, limit });
       const next = items.length === limit ? `${items.at(-1)?.seq}` : null;
       return { status: 200, json: presentPage(list, { items, next }, (record) => presentEntry(caller, record)) };
+    },
+  }),
+  defineRoute({
+    method: 'get',
+    path: '/v1/accounts/{id}/entries/{seq}/proof',
+    operationId: 'getEntryProof',
+    tag: 'receipts',
+    summary: 'The proof of one entry of an account: one file that proves it without us',
+    description:
+      'Save the body as it is and check it with `cairn verify FILE --rpc URL`. It shows the evidence whose subject is the owner of the account; that of others stays hidden, and so does every screening.',
+    access: { scope: 'receipts:read', who: 'anyone' },
+    once: false,
+    params: z.strictObject({ id: idSchema<AccountId>('the account'), seq: seqIn }),
+    replies: { 200: { description: 'The proof.', schema: z.record(z.string(), z.unknown()) } },
+    problems: ['http/not-found', 'http/receipt-not-ready'],
+    async handle({ caller, params: { id, seq } }, { ledger, receipts }) {
+      const account = await visibleAccount(caller, ledger, id);
+      const [entry] = await ledger.entries(id, { beforeSeq: seq + 1n, limit: 1 });
+      if (entry?.seq !== seq) throw new Problem('http/not-found', 'This account has no such entry.');
+      const proof = await receipts.entry(account, entry);
+      if (!proof) throw new Problem('http/receipt-not-ready', 'The record of this entry is not in an anchor yet.', { retryAfterS: 5 });
+      return { status: 200, json: proof };
     },
   }),
 ];

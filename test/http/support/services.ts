@@ -85,7 +85,10 @@ export function tinyServices(): TinyServices {
         return PRICE;
       },
     },
-    receipts: { receipt: async (payment) => receiptsOf.get(payment) ?? null },
+    receipts: {
+      receipt: async (payment) => receiptsOf.get(payment) ?? null,
+      entry: async (_account, record) => receiptsOf.get(`entry ${record.seq}`) ?? null,
+    },
     batches: { batches: async (page) => pageBy(BATCHES, (batch) => String(batch.firstSeq).padStart(9, '0'), page) },
     status: { status: async () => services.system },
   };

@@ -1,28 +1,38 @@
-import { fromHex, Problem, toHex, type BookId, type Hex, type PaymentId } from '#base';
+import { fromHex, Problem, toHex, type AccountId, type BookId, type Hex, type PaymentId } from '#base';
 import type { LedgerRecord } from '#ledger/core';
 import { bookRecordHash, follows, type BookRecord } from '../book.ts';
 import { parseCanonicalJson } from '../canonical.ts';
 import { verifyField } from '../fields.ts';
 import { commitment, verifyInHead } from '../log.ts';
 import { rootFromPath, rootFromSteps, sameHash, type Hash } from '../merkle.ts';
-import type { AnchorFact, ProvenRecord, Receipt } from './receipt.ts';
+import type { AnchorFact, EntryProof, ProvenRecord, ProvenRecords, Receipt } from './receipt.ts';
 import { storyOf, type ShownValues, type Story } from './story.ts';
 import { recordLeaf } from '../record.ts';
 import { recordFromJson } from '../recordJson.ts';
 
-/** What is left to ask the chain, once the receipt agrees with itself. */
-export interface ReceiptClaims {
+/** What is left to ask the chain of proven records, once the file agrees with itself. */
+export interface RecordClaims {
   readonly chainId: bigint;
   readonly anchor: Hex;
   readonly vault: Hex;
   readonly book: BookId;
-  readonly payment: PaymentId;
   /** The transaction emitted Anchored(index, leaf, ..., commitment) at `anchor`, in a final block. */
   readonly anchored: readonly AnchoredClaim[];
+}
+
+export interface ReceiptClaims extends RecordClaims {
+  readonly payment: PaymentId;
   /** The vault's state has the bit of this payment set as settled and not as cancelled, and the transaction emitted Paid(instruction, ...); null while unpaid. */
   readonly paid: PaidClaim | null;
   /** What the records say happened. */
   readonly story: Story;
+}
+
+export interface EntryClaims extends RecordClaims {
+  readonly account: AccountId;
+  readonly entry: LedgerRecord;
+  /** What the amount of a transfer is in; null where no money moved. */
+  readonly asset: { readonly symbol: string; readonly decimals: number } | null;
 }
 
 export interface AnchoredClaim {
@@ -52,15 +62,35 @@ function refuse(where: string, why: string): Problem {
  * story about one payment. Returns what the chain has to confirm; anchor/receipt-refused names the first contradiction.
  */
 export function checkReceiptOffline(receipt: Receipt): ReceiptClaims {
-  const facts = new Map(receipt.anchors.map((fact) => [fact.index, fact]));
-  if (facts.size !== receipt.anchors.length) throw refuse('anchors', 'one of them stands there twice');
+  const { records, shown, claims } = checkRecords(receipt);
+  return { ...claims, payment: receipt.payment, ...storyOf(receipt, records, shown) };
+}
+
+/** The same of one line of a statement: the entry is proven, and is one of this account. */
+export function checkEntryOffline(proof: EntryProof): EntryClaims {
+  const { records, claims } = checkRecords(proof);
+  const entry = records.find(({ seq }) => seq === BigInt(proof.seq));
+  if (!entry) throw refuse('records', `record ${proof.seq} is not among them`);
+  // An expiry names its hold only: whose account it touched stands there.
+  const touching = entry.kind === 'expiry' ? records.find((record) => record.kind === 'transfer' && record.id === entry.transfer) : entry;
+  const accounts = touching?.kind === 'transfer' ? [touching.debit, touching.credit] : touching?.kind === 'account' ? [touching.id] : [];
+  if (!accounts.includes(proof.account)) throw refuse(`record ${proof.seq}`, `it does not touch account ${proof.account}`);
+  if (touching?.kind !== 'transfer') return { ...claims, account: proof.account, entry, asset: null };
+  const asset = records.find((record) => record.kind === 'asset' && record.asset === touching.asset);
+  if (asset?.kind !== 'asset') throw refuse('records', `asset ${touching.asset} is not among them`);
+  return { ...claims, account: proof.account, entry, asset: { symbol: asset.symbol, decimals: asset.decimals } };
+}
+
+function checkRecords(proof: ProvenRecords): { readonly records: readonly LedgerRecord[]; readonly shown: ShownValues; readonly claims: RecordClaims } {
+  const facts = new Map(proof.anchors.map((fact) => [fact.index, fact]));
+  if (facts.size !== proof.anchors.length) throw refuse('anchors', 'one of them stands there twice');
   const anchored = new Map<string, AnchoredClaim>();
   const shown: ShownValues = new Map();
   let before: PlacedBatch | null = null;
-  const records = receipt.records.map((proven, i): LedgerRecord => {
+  const records = proof.records.map((proven, i): LedgerRecord => {
     const where = `records[${i}]`;
     const record = recordFromJson(proven.record) as LedgerRecord;
-    const { claim, batch } = checkRecord(receipt, proven, record, facts.get(proven.anchor), where);
+    const { claim, batch } = checkRecord(proof, proven, record, facts.get(proven.anchor), where);
     if (before) checkSuccession(before, batch, where);
     before = batch;
     const known = anchored.get(proven.anchor);
@@ -70,19 +100,10 @@ export function checkReceiptOffline(receipt: Receipt): ReceiptClaims {
     shown.set(record.seq, checkFields(proven, where));
     return record;
   });
-  const unused = receipt.anchors.find(({ index }) => !anchored.has(index));
+  const unused = proof.anchors.find(({ index }) => !anchored.has(index));
   if (unused) throw refuse('anchors', `no record is under anchor ${unused.index}`);
-  const { story, paid } = storyOf(receipt, records, shown);
-  return {
-    chainId: BigInt(receipt.chainId),
-    anchor: receipt.anchor,
-    vault: receipt.vault,
-    book: receipt.book,
-    payment: receipt.payment,
-    anchored: [...anchored.values()],
-    paid,
-    story,
-  };
+  const { anchor, vault, book } = proof;
+  return { records, shown, claims: { chainId: BigInt(proof.chainId), anchor, vault, book, anchored: [...anchored.values()] } };
 }
 
 /** A batch of the receipt with its place in the log. */
@@ -101,7 +122,7 @@ function checkSuccession(before: PlacedBatch, batch: PlacedBatch, where: string)
 }
 
 function checkRecord(
-  { chainId, book }: Receipt,
+  { chainId, book }: ProvenRecords,
   proven: ProvenRecord,
   record: LedgerRecord,
   fact: AnchorFact | undefined,

@@ -1,9 +1,10 @@
-import { isHex, isUuid, Problem, type BookId, type Hex, type PaymentId } from '#base';
+import { isHex, isUuid, Problem, type AccountId, type BookId, type Hex, type PaymentId } from '#base';
 import { FIELD_NAMES, type FieldName } from '#ledger/core';
 import { canonicalJson, type JsonValue } from '../canonical.ts';
 import type { RecordJson } from '../recordJson.ts';
 
 export const RECEIPT_FORMAT = 'cairn-receipt/1';
+export const ENTRY_FORMAT = 'cairn-entry/1';
 
 /** One field of a record, shown; the others stay hidden behind their salts. */
 export interface ShownField {
@@ -44,19 +45,31 @@ export interface Payout {
   readonly transaction: Hex;
 }
 
-/** Everything about one payment that can be proved with this file and the chain. Integers beyond 32 bits are decimal strings, hexadecimal is lower case. */
-export interface Receipt {
-  readonly format: typeof RECEIPT_FORMAT;
+/** Records of one book that can be proved with this file and the chain. Integers beyond 32 bits are decimal strings, hexadecimal is lower case. */
+export interface ProvenRecords {
   readonly chainId: string;
   /** LedgerAnchor and SettlementVault. */
   readonly anchor: Hex;
   readonly vault: Hex;
   readonly book: BookId;
-  readonly payment: PaymentId;
-  /** In the order of the book: asset, holds, window, instruction, posts or voids, and what else was asked to be shown. */
+  /** In the order of the book. */
   readonly records: readonly ProvenRecord[];
   readonly anchors: readonly AnchorFact[];
+}
+
+/** Everything about one payment. Its records: asset, holds, window, instruction, posts or voids, and what else was asked to be shown. */
+export interface Receipt extends ProvenRecords {
+  readonly format: typeof RECEIPT_FORMAT;
+  readonly payment: PaymentId;
   readonly payout: Payout | null;
+}
+
+/** One line of an account's statement. Its records: the entry, the asset of a transfer, and the hold that an expiry ended. */
+export interface EntryProof extends ProvenRecords {
+  readonly format: typeof ENTRY_FORMAT;
+  readonly account: AccountId;
+  /** Number of the entry, one of the records. */
+  readonly seq: string;
 }
 
 type Reader<T> = (value: JsonValue, where: string) => T;
@@ -144,28 +157,47 @@ const provenRecord = object<ProvenRecord>({
 const anchorFact = object<AnchorFact>({ index: decimal, count: decimal, peaks: path, path, transaction: hash });
 const payout = object<Payout>({ words: list(hash, 255), index: integer(255), transaction: hash });
 
-const receipt = object<Receipt>({
-  format: (value, where) => {
-    if (value !== RECEIPT_FORMAT) throw refuse(where, `"${RECEIPT_FORMAT}"`);
-    return RECEIPT_FORMAT;
-  },
+function exactly<Format extends string>(format: Format): Reader<Format> {
+  return (value, where) => {
+    if (value !== format) throw refuse(where, `"${format}"`);
+    return format;
+  };
+}
+
+const provenRecords = {
   chainId: decimal,
   anchor: hex(20),
   vault: hex(20),
   book: uuid<BookId>,
-  payment: uuid<PaymentId>,
   records: list(provenRecord, 1_000),
   anchors: list(anchorFact, 1_000),
+};
+
+const receipt = object<Receipt>({
+  ...provenRecords,
+  format: exactly(RECEIPT_FORMAT),
+  payment: uuid<PaymentId>,
   payout: (value, where) => (value === null ? null : payout(value, where)),
 });
 
-/** Reads a receipt strictly: every member there, none beside them, each in its one spelling. anchor/bad-receipt names the first that is not. Records are read when they are checked. */
-export function parseReceipt(json: string): Receipt {
-  let value: JsonValue;
+const entryProof = object<EntryProof>({ ...provenRecords, format: exactly(ENTRY_FORMAT), account: uuid<AccountId>, seq: decimal });
+
+function jsonOf(text: string): JsonValue {
   try {
-    value = JSON.parse(json) as JsonValue;
+    return JSON.parse(text) as JsonValue;
   } catch (cause) {
     throw new Problem('anchor/bad-receipt', 'The file is no JSON.', {}, cause);
   }
-  return receipt(value, 'receipt');
+}
+
+/** Reads a receipt strictly: every member there, none beside them, each in its one spelling. anchor/bad-receipt names the first that is not. Records are read when they are checked. */
+export function parseReceipt(json: string): Receipt {
+  return receipt(jsonOf(json), 'receipt');
+}
+
+/** The same of whichever of the two files it is: what calls itself no entry is read as a receipt. */
+export function parseProof(json: string): Receipt | EntryProof {
+  const value = jsonOf(json);
+  const isEntry = typeof value === 'object' && value !== null && !Array.isArray(value) && (value as { readonly format?: JsonValue }).format === ENTRY_FORMAT;
+  return isEntry ? entryProof(value, 'entry') : receipt(value, 'receipt');
 }

@@ -6,7 +6,7 @@ export const MPC_POLICY_PROBLEMS = {
     status: 400,
     title: 'The file is no policy',
     retry: 'never',
-    howToSolve: 'The detail names the member and what is wrong with it; docs/custody.md has the schema.',
+    howToSolve: 'The detail names the member and what is wrong with it; docs/custody.md shows a whole file.',
   },
   'policy/refused': {
     status: 403,

@@ -54,3 +54,25 @@ describe('co-located nodes that cannot read what their operators registered', fu
     });
   });
 });
+
+describe('co-located nodes whose start is to end', function () {
+  this.timeout(60_000);
+
+  it('hold no further ceremony, and none of them runs on', async () => {
+    const base = await mkdtemp(join(tmpdir(), 'cairn-stopped-'));
+    await chmod(base, 0o755);
+    const stopping = new AbortController();
+    const ceremonies: string[] = [];
+    const onStep = (text: string): void => {
+      if (!text.startsWith('ceremony of ')) return;
+      ceremonies.push(text);
+      stopping.abort(new Problem('cli/stopped', 'Somebody asked.'));
+    };
+    const open = (signal: AbortSignal) => openColocated({ folder: join(base, 'signers'), random, onStep, onEvent: () => undefined, signal });
+    await assert.rejects(open(stopping.signal), /cli\/stopped: Somebody asked\./);
+    assert.equal(ceremonies.length, 1);
+    // Nobody holds the lock, and no node its folder: the next start goes as far as it is let.
+    await assert.rejects(open(AbortSignal.abort(new Problem('cli/stopped', 'Before the first.'))), /Before the first/);
+    await rm(base, { recursive: true, force: true });
+  });
+});

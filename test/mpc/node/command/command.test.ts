@@ -115,6 +115,19 @@ describe('cairn node', () => {
     await init('--recovery', join(root, 'recovery'));
   });
 
+  it('leaves no recovery secret behind that belongs to nothing, and overwrites none', async () => {
+    await writeFile(join(root, 'key'), 'no key');
+    await assert.rejects(init('--recovery', join(root, 'recovery')), problem('node/bad-key-file'));
+    await assert.rejects(stat(join(root, 'recovery')));
+    await writeFile(join(root, 'key'), toHex(random(32)));
+    assert.doesNotMatch(await init('--recovery', join(root, 'recovery')), /no backups/);
+    const secret = await readFile(join(root, 'recovery'));
+    folder = join(root, 'other');
+    await assert.rejects(init('--recovery', join(root, 'recovery')), /recovery exists already; nothing is overwritten/);
+    assert.deepEqual(await readFile(join(root, 'recovery')), secret);
+    assert.match(await init(), /no recovery key \(--recovery\): this node will have no backups/);
+  });
+
   it('names peers, replaces one by its number, and shows the fingerprint to compare', async () => {
     await init();
     const text = await said('peer', `2=signer2.example:7000=${PEER}`, '--folder', folder);
