@@ -175,7 +175,8 @@ describe('signer nodes that watch the timelock', function () {
     assert.equal(await world.timestamp(deep), 0n);
     world.mine();
     await world.until(() => wrote(1, 'objected', deep).some(({ data }) => data['became'] === 'gone'));
-    assert.ok(!(await alarmed(1, 'node/operation-objected')));
+    // The alarm ends after the line about it is on the disk.
+    await world.until(async () => !(await alarmed(1, 'node/operation-objected')));
     for (const party of ALL) assert.deepEqual(wrote(party, 'objected', young), []);
     await world.start([2, 3]);
     await cancelled(await stolen());
