@@ -1,7 +1,7 @@
 /** The door of db: a pool whose role cannot rewrite the journal, migrations, named statements, and a PostgreSQL of our own where none is given. */
 export { openAsOwner, openDatabase, openForReading, type Database, type DatabaseOptions } from './database.ts';
 export { runningPostgres, startPostgres, type EmbeddedPostgres, type PostgresEvent, type PostgresOptions } from './embedded/embedded.ts';
-export { abandonedPlaces } from './embedded/abandoned.ts';
+export { abandonedPlaces, removeAbandoned } from './embedded/abandoned.ts';
 export { hasEmbeddedPostgres } from './embedded/place.ts';
 export { sqlState, toProblem, violatedConstraint } from './errors.ts';
 export { inspectDatabase, migrate, type Migrated } from './migrate.ts';

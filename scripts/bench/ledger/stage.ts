@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { systemClock, type BookId } from '#base';
-import { openDatabase, startPostgres, type Database } from '#db';
+import { abandonedPlaces, openDatabase, removeAbandoned, startPostgres, type Database } from '#db';
 import { openBook, type Book } from '#ledger';
 import { CLIENTS } from './references.ts';
 import { fresh } from './work.ts';
@@ -40,6 +40,8 @@ export async function onStage<Outcome>(act: (stage: Stage) => Promise<Outcome>):
     await owner.end();
     await server.stop();
     rmSync(stateDir, { recursive: true, force: true });
+    // Run by root its data stand elsewhere, several gigabytes of them.
+    for (const place of abandonedPlaces()) if (place.stateDir === stateDir) removeAbandoned(place);
   }
 }
 

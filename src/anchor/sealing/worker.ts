@@ -1,5 +1,6 @@
 /** The thread of `openSealingThread`: seals when it is asked to, one request after the other. */
 import { randomBytes } from 'node:crypto';
+import { platform, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert, Problem, type TimeMs } from '#base';
 import { openDatabase, type Database } from '#db';
@@ -9,6 +10,11 @@ import type { SealingAnswer, SealingOrder, SealingRequest } from './thread.ts';
 
 assert(parentPort, 'the sealing thread is started as a worker thread');
 const port = parentPort;
+/** Of the 19 steps that Linux has below the usual. */
+const BELOW_THE_WRITER = 10;
+// Linux counts this by the thread, and 0 is the one that asks; elsewhere it would be the whole process. Who waits for a batch to be sealed waits for a block anyway, so where there are not cores enough for all, the
+// writer goes first.
+if (platform() === 'linux') setPriority(0, BELOW_THE_WRITER);
 const { databaseUrl, chainId, sealAfterMs, maxRecords } = workerData as SealingOrder;
 /** As the process that asks has it, at the request under way. */
 let nowMs: TimeMs = 0;
