@@ -18,9 +18,9 @@ export interface Stage {
 }
 
 /** What is set beside what `npm start` sets: room for the WAL of a run, so that no checkpoint falls into one contestant and not into the next, and a cache that a server would have. */
-const SETTINGS = { fsync: 'on', synchronous_commit: 'on', max_wal_size: '8GB', min_wal_size: '4GB', shared_buffers: '512MB' };
+const SETTINGS = { fsync: 'on', synchronous_commit: 'on', max_wal_size: '8GB', min_wal_size: '7GB', shared_buffers: '512MB' };
 /** Of 16 MB each. */
-const WAL_SEGMENTS = 160;
+const WAL_SEGMENTS = 320;
 
 export async function onStage<Outcome>(act: (stage: Stage) => Promise<Outcome>): Promise<Outcome> {
   const stateDir = mkdtempSync(join(tmpdir(), 'cairn-bench-'));
