@@ -47,7 +47,9 @@ export function openSealingThread({ clock, ...order }: SealingOptions): SealingT
   function start(): Worker {
     const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: order satisfies SealingOrder });
     const fail = (error: Error): void => {
-      if (thread === worker) thread = null;
+      // An error is followed by an exit, when the next thread may be at work already: what waits then is asked of that one.
+      if (thread !== worker) return;
+      thread = null;
       for (const { reject } of waiting.values()) reject(error);
       waiting.clear();
     };
